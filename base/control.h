@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The operator's door to a daemon: JSON-RPC 2.0, an object a line, on a unix
+ * socket. Only root, the daemon's own user and members of the socket's group
+ * get in (the socket's mode is 0660, and the peer's credentials are checked).
+ */
+#ifndef BASE_CONTROL_H
+#define BASE_CONTROL_H
+
+#include <sysexits.h>
+
+#include "base/attr.h"
+#include "base/fault.h"
+#include "base/json.h"
+
+struct server;
+
+/*
+ * params is never NULL (an empty object where none came) and is borrowed.
+ * Returns the result (new), or NULL with the fault, which the caller of the
+ * method sees as error {code, message, data: {dsn, kind}}. code is -32000 for
+ * a permanent and -32001 for a temporary fault.
+ */
+typedef json_t *control_call(void *ctx, const json_t *params,
+    struct fault *f);
+
+struct control_method {
+	const char *name;	/* "user.add" */
+	control_call *call;
+};
+
+struct control;
+
+/*
+ * Serves the methods (ended by a NULL name; borrowed) at the unix socket. ctx
+ * goes to each call. "version" and "methods" are always there.
+ */
+struct control *control_new(struct server *server, const char *path,
+    const struct control_method *methods, void *ctx, struct fault *f)
+    MUST_USE;
+void control_free(struct control **control);
+
+/*
+ * The other end: one call. Returns the result (new). 4.4.1 where nothing
+ * listens at path (the daemon is down), 4.7.0 where we may not connect.
+ */
+json_t *control_request(const char *path, const char *method,
+    const json_t *params, struct fault *f) MUST_USE;
+
+#endif

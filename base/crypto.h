@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/* Hashes, random bytes and base64; the only file that includes libcrypto's
+ * part of OpenSSL is crypto.c. */
+#ifndef BASE_CRYPTO_H
+#define BASE_CRYPTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/str.h"
+
+enum { CRYPTO_SHA256_LEN = 32 };
+
+void crypto_sha256(struct str bytes, uint8_t digest[CRYPTO_SHA256_LEN]);
+/* Dies where the kernel gives none. */
+void crypto_random(void *bytes, size_t len);
+/* Equal, in a time that does not depend on where they differ. */
+bool crypto_is_equal(struct str a, struct str b);
+
+/* RFC 4648 4, padded, no line breaks. */
+void crypto_base64_put(struct buf *b, struct str bytes);
+/* Strict: false for anything but the padded alphabet, or where b is full. */
+bool crypto_base64_take(struct buf *b, struct str text) MUST_USE;
+
+#endif

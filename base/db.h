@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A transactional store of byte keys and byte values, in key order.
+ *
+ * The only door to Berkeley DB, and narrow enough that another engine fits
+ * behind it: nothing of the engine shows here. One process owns an
+ * environment: an exclusive lock on DIR/lock says so. Opening it runs
+ * recovery; a thread of its own makes checkpoints and removes old logs.
+ *
+ * Readers may be many threads; writers should be one thread per environment,
+ * with all that waits in one transaction. A transaction that met a deadlock
+ * with another thread gives a temporary fault and is to be run again.
+ */
+#ifndef BASE_DB_H
+#define BASE_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/fault.h"
+#include "base/str.h"
+
+struct db_env;
+struct db;
+struct db_txn;
+
+enum db_durability {
+	DB_DURABLE,	/* on disk when db_commit() returns */
+	DB_WRITTEN,	/* in the kernel: outlives the process, not the power */
+};
+
+struct db_env_options {
+	uint64_t cache;		/* bytes; 0: 16 MiB */
+	enum db_durability durability;
+};
+
+/*
+ * Opens or makes the environment in dir (made with mode 0700 where missing).
+ * DB_BUSY-like: another process that owns it is a temporary fault 4.3.2 whose
+ * text says so. What recovery cannot mend is a permanent fault 5.3.5.
+ */
+struct db_env *db_env_open(const char *dir, const struct db_env_options *o,
+    struct fault *f) MUST_USE;
+/* Makes a last checkpoint. All db and txn must be closed. */
+void db_env_close(struct db_env **env);
+/* Whether some process (perhaps we) owns the environment in dir. */
+bool db_env_is_owned(const char *dir);
+/* Whether the last owner left without db_env_close(). */
+bool db_env_was_unclean(const struct db_env *env);
+
+struct db *db_open(struct db_env *env, const char *name, struct fault *f)
+    MUST_USE;
+void db_close(struct db **db);
+
+/* Spans all databases of the environment. */
+struct db_txn *db_begin(struct db_env *env, struct fault *f) MUST_USE;
+int db_commit(struct db_txn **txn, struct fault *f) MUST_USE;
+/* Null-safe; undoes all. */
+void db_abort(struct db_txn **txn);
+
+/* txn may be NULL for reads: then the newest committed value. 1 and *value
+ * replaced where the key is there, else 0. */
+int db_get(struct db *db, struct db_txn *txn, struct str key,
+    struct buf *value, struct fault *f) MUST_USE;
+int db_put(struct db *db, struct db_txn *txn, struct str key,
+    struct str value, struct fault *f) MUST_USE;
+/* 1 where it was there, else 0. */
+int db_del(struct db *db, struct db_txn *txn, struct str key,
+    struct fault *f) MUST_USE;
+
+/*
+ * Calls each record whose key starts with prefix, in key order, beginning at
+ * the first key >= from (an empty from: at the prefix), until each() returns
+ * something else than 0, which is then returned. The views live for the call;
+ * each() must not write to this environment. Holds no lock between calls.
+ */
+int db_scan(struct db *db, struct str prefix, struct str from,
+    int (*each)(void *ctx, struct str key, struct str value), void *ctx,
+    struct fault *f) MUST_USE;
+
+/* Records and bytes on disk, for statistics. */
+int db_count(struct db *db, uint64_t *records, struct fault *f) MUST_USE;
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A byte stream, plain or TLS, with one deadline for whatever blocks. Calls
+ * block the thread (and say so to the loop), never past the deadline.
+ */
+#ifndef BASE_IO_H
+#define BASE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/fault.h"
+#include "base/str.h"
+
+struct io;
+struct tls_server;
+struct tls_client;
+struct tls_info;
+
+/* Takes the descriptor, which must be non-blocking. No deadline is set. */
+struct io *io_new(int fd) MUST_USE;
+/* Closes it. */
+void io_free(struct io **io);
+int io_fd(const struct io *io);
+
+/* clock_ms(); 0: none. What blocks past it fails with 4.4.2. */
+void io_set_deadline(struct io *io, int64_t deadline);
+
+int io_start_tls_server(struct io *io, struct tls_server *server,
+    struct fault *f) MUST_USE;
+int io_start_tls_client(struct io *io, struct tls_client *client,
+    const char *name, struct fault *f) MUST_USE;
+/* NULL while the stream is plain. Lives as long as the io. */
+const struct tls_info *io_tls(const struct io *io);
+
+/*
+ * Reads what there is, up to room bytes, waiting for the first: 1 where
+ * something was put into b, 0 at the end of the stream, -1 on a fault. b's
+ * maximum is respected; it must have space for a byte.
+ */
+int io_read(struct io *io, struct buf *b, size_t room, struct fault *f)
+    MUST_USE;
+/* The same without waiting: also 0 with *again set where nothing is there. */
+int io_read_now(struct io *io, struct buf *b, size_t room, bool *again,
+    struct fault *f) MUST_USE;
+/* Input that a poll() on the descriptor does not see (TLS). */
+bool io_has_pending(const struct io *io);
+
+/* Writes all of it. */
+int io_write(struct io *io, struct str bytes, struct fault *f) MUST_USE;
+/* Writes all of b and empties it. */
+int io_flush(struct io *io, struct buf *b, struct fault *f) MUST_USE;
+
+#endif

@@ -1,0 +1,12 @@
+# base: C and the operating system, nothing of mail.
+noinst_LIBRARIES += libbase.a
+libbase_a_SOURCES = \
+	base/arena.c base/arena.h \
+	base/attr.h \
+	base/buf.c base/buf.h \
+	base/fault.c base/fault.h \
+	base/mem.c base/mem.h \
+	base/str.c base/str.h
+
+# What a program that links libbase.a needs besides.
+BASE_LIBS = $(OPENSSL_LIBS) $(CONFUSE_LIBS) $(JANSSON_LIBS) $(DB_LIBS)

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Many parked tasks, few threads.
+ *
+ * A task is a descriptor and a handler. While it is parked it costs an epoll
+ * entry and no thread. Worker threads wait on that one epoll set themselves
+ * (EPOLLONESHOT): the thread that wakes runs the handler, with plain blocking
+ * calls, and the handler parks the task again or ends it. So at most one
+ * thread is ever inside a task, and a handler needs no lock for its own state.
+ *
+ * The pool keeps `busy` threads runnable: while one is inside
+ * loop_blocking_begin()/end(), another takes its place, up to `max` threads in
+ * all; what is too many goes away after some idle seconds. Code below io.h and
+ * proto's clients calls these two by itself.
+ */
+#ifndef BASE_LOOP_H
+#define BASE_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/fault.h"
+
+struct loop;
+struct loop_task;
+
+enum loop_why {
+	LOOP_READY,	/* the descriptor has input, or was hung up */
+	LOOP_DEADLINE,	/* the deadline of loop_park() has passed */
+	LOOP_DRAIN,	/* loop_drain() was called while the task was parked */
+};
+
+struct loop_task {
+	int fd;		/* -1: only a timer */
+	/* Runs on a worker. Must park the task again, or forget it. */
+	void (*run)(struct loop_task *task, enum loop_why why);
+
+	/* Private to the loop. */
+	struct loop *loop;
+	int64_t deadline;
+	size_t heap_at;
+	struct loop_task *prev, *next;
+	bool registered;
+	bool parked;
+};
+
+struct loop_limits {
+	unsigned busy;	/* runnable threads to keep; 0: one a processor, 2 at
+			 * least */
+	unsigned max;	/* threads in all, blocked ones included */
+};
+
+struct loop *loop_new(const struct loop_limits *limits, struct fault *f)
+    MUST_USE;
+/* Only when loop_run() has returned. */
+void loop_free(struct loop **loop);
+
+/* Works until loop_stop(); all worker threads have ended when it returns. */
+void loop_run(struct loop *loop);
+/* From any thread, or by a task's handler. */
+void loop_stop(struct loop *loop);
+/*
+ * Runs each task that is parked now with LOOP_DRAIN, and each task that parks
+ * later at once likewise, so that idle sessions can say goodbye. Tasks parked
+ * by loop_park_always() are left alone.
+ */
+void loop_drain(struct loop *loop);
+
+/*
+ * Waits for input on task->fd until the deadline (clock_ms(); 0: none). Borrows
+ * the task, whose memory must stay until run() is called. Never fails: when
+ * the kernel refuses, the task runs at once with LOOP_DEADLINE.
+ */
+void loop_park(struct loop *loop, struct loop_task *task, int64_t deadline);
+/* The same for a task that takes no part in loop_drain(). */
+void loop_park_always(struct loop *loop, struct loop_task *task,
+    int64_t deadline);
+
+/* Must be called before the descriptor of a task that was parked is closed. */
+void loop_forget(struct loop *loop, struct loop_task *task);
+
+/* Around a call that may block. No-ops outside a worker; may be nested. */
+void loop_blocking_begin(void);
+void loop_blocking_end(void);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Certificates and the two ends of TLS. The only file that includes OpenSSL's
+ * SSL part is tls.c.
+ *
+ * TLS 1.2 or later, no compression, no renegotiation, forward secrecy only.
+ * A tls_server or tls_client may be replaced while sessions use the old one:
+ * each session keeps what it began with.
+ */
+#ifndef BASE_TLS_H
+#define BASE_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/fault.h"
+#include "base/str.h"
+
+struct tls_server;
+struct tls_client;
+struct tls;		/* one connection */
+
+struct tls_certificate {
+	const char *chain;	/* PEM file: certificate, then intermediates */
+	const char *key;	/* PEM file */
+};
+
+/*
+ * Reads all certificates. The first serves clients that send no server name or
+ * an unknown one; the others by the names inside them (SNI, wildcards). A file
+ * that is missing, a key that does not match and an expired certificate are
+ * faults that name the file (expired: only a log warning).
+ */
+struct tls_server *tls_server_new(const struct tls_certificate *certificates,
+    size_t n, struct fault *f) MUST_USE;
+/* Reads the same files again: new connections get the new certificates. On a
+ * fault the old ones stay in use. Safe while connections are made. */
+int tls_server_reload(struct tls_server *server, struct fault *f) MUST_USE;
+void tls_server_free(struct tls_server **server);
+
+/* verify: the peer's certificate must be valid for the name, by the CA file
+ * (NULL: the system's). Without it, encryption only. */
+struct tls_client *tls_client_new(bool verify, const char *ca_file,
+    struct fault *f) MUST_USE;
+void tls_client_free(struct tls_client **client);
+
+struct tls_info {
+	char version[16];	/* "TLSv1.3" */
+	char cipher[48];	/* "TLS_AES_256_GCM_SHA384" */
+	unsigned bits;
+	char sni[256];		/* "" where the client sent none */
+};
+
+/* For io.c. The descriptor is non-blocking; the calls say what to wait for. */
+enum tls_result {
+	TLS_OK,
+	TLS_WANT_READ,
+	TLS_WANT_WRITE,
+	TLS_EOF,	/* the peer closed, properly or not */
+	TLS_FAILED,	/* fault is filled */
+};
+struct tls *tls_accept(struct tls_server *server, int fd) MUST_USE;
+struct tls *tls_connect(struct tls_client *client, int fd, const char *name)
+    MUST_USE;
+enum tls_result tls_handshake(struct tls *tls, struct fault *f);
+enum tls_result tls_read(struct tls *tls, void *bytes, size_t size,
+    size_t *got, struct fault *f);
+enum tls_result tls_write(struct tls *tls, const void *bytes, size_t len,
+    size_t *put, struct fault *f);
+/* Bytes that were decrypted and not yet read: poll() does not know of them. */
+bool tls_has_pending(struct tls *tls);
+void tls_get_info(struct tls *tls, struct tls_info *info);
+/* Says close_notify as far as that does not block. */
+void tls_free(struct tls **tls);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The client of the Dovecot authentication protocol: asks authd, or Dovecot
+ * itself (2.3 and 2.4), whether a SASL exchange succeeds. Passwords pass
+ * through; hashes never come here.
+ */
+#ifndef PROTO_AUTH_CLIENT_H
+#define PROTO_AUTH_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/fault.h"
+#include "base/net.h"
+#include "base/str.h"
+#include "proto/smtp_server.h"
+
+struct auth_client;
+
+/* May be used by many threads. Connects when first needed, and again. */
+struct auth_client *auth_client_new(const struct net_address *address,
+    const char *service, int64_t timeout_ms) MUST_USE;
+void auth_client_free(struct auth_client **client);
+
+/* The mechanisms that the server lists, split by blanks, without anonymous
+ * ones. Lives until the client is freed. NULL and a fault where there is no server. */
+const char *auth_client_mechanisms(struct auth_client *client,
+    struct fault *f);
+
+struct auth_facts {
+	const char *remote;	/* client's address or NULL */
+	uint16_t remote_port;
+	const char *local;	/* our address or NULL */
+	uint16_t local_port;
+	const char *session;	/* our session id */
+	bool secured;		/* TLS, or the loopback exception */
+};
+
+/* One exchange: it has a connection of its own until it ends. */
+struct auth_exchange;
+
+/* Begins; then steps until something else than AUTH_CONTINUE comes. */
+struct auth_exchange *auth_exchange_new(struct auth_client *client,
+    const struct auth_facts *facts) MUST_USE;
+void auth_exchange_free(struct auth_exchange **exchange);
+enum auth_result auth_exchange_step(struct auth_exchange *exchange,
+    const char *mechanism, struct str response, bool has_response,
+    struct buf *challenge, struct buf *user, struct fault *f);
+
+#endif

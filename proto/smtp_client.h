@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The client's side of SMTP and LMTP: ONE engine for both. Bytes in, bytes
+ * out, no socket inside. It says what it wants next; the driver (the sender,
+ * which has the socket) does it.
+ *
+ *   greet ─ EHLO/LHLO ─┬─ STARTTLS ─ EHLO ─┬─ AUTH ─┬─ ready ◀─────────┐
+ *                      └───────────────────┴────────┘     │ transaction │
+ *                                                         └─────────────┘
+ */
+#ifndef PROTO_SMTP_CLIENT_H
+#define PROTO_SMTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/fault.h"
+#include "base/str.h"
+#include "proto/envelope.h"
+#include "proto/smtp_server.h"
+
+enum client_extension {
+	EXT_PIPELINING = 1 << 0,
+	EXT_8BITMIME = 1 << 1,
+	EXT_SMTPUTF8 = 1 << 2,
+	EXT_SIZE = 1 << 3,
+	EXT_CHUNKING = 1 << 4,
+	EXT_BINARYMIME = 1 << 5,
+	EXT_DSN = 1 << 6,
+	EXT_STARTTLS = 1 << 7,
+	EXT_AUTH = 1 << 8,
+	EXT_XFORWARD = 1 << 9,
+	EXT_REQUIRETLS = 1 << 10,
+	EXT_ENHANCEDSTATUSCODES = 1 << 11,
+	EXT_LIMITS = 1 << 12,
+};
+
+struct smtp_client_conf {
+	enum smtp_dialect dialect;
+	const char *hostname;	/* for EHLO or LHLO */
+};
+
+/* What the server said in EHLO's reply. */
+struct smtp_client_peer {
+	unsigned extensions;		/* EXT_ bits */
+	uint64_t max_size;		/* 0: none given */
+	unsigned rcpt_max;		/* LIMITS RCPTMAX; 0: none given */
+	unsigned mail_max;		/* LIMITS MAILMAX; 0: none given */
+	char auth[128];			/* mechanisms, split by blanks */
+	char xforward[128];		/* attributes, split by blanks */
+};
+
+/* One message to hand over. All is borrowed until the transaction is over. */
+struct smtp_client_message {
+	const struct envelope_mail *mail;
+	const struct envelope_rcpt *rcpts;
+	size_t n_rcpts;
+	const struct envelope_xforward *xforward;	/* NULL: none */
+	uint64_t size;		/* of the body, as CRLF text; 0: unknown */
+};
+
+enum client_next {
+	CLIENT_SEND,	/* write out, then read and feed */
+	CLIENT_READ,	/* read and feed */
+	CLIENT_STARTTLS,	/* handshake, then smtp_client_tls_done() */
+	CLIENT_READY,	/* between transactions */
+	CLIENT_BODY,	/* write out, then the message with
+			 * smtp_client_body() and smtp_client_body_end() */
+	CLIENT_DONE,	/* the transaction's outcomes are known; ready again */
+	CLIENT_CLOSED,	/* the connection is of no more use; fault is filled */
+};
+
+struct smtp_client;
+
+struct smtp_client *smtp_client_new(const struct smtp_client_conf *conf)
+    MUST_USE;
+void smtp_client_free(struct smtp_client **client);
+
+/*
+ * Gives the engine what was read (in; takes what it can) and gets what is to
+ * be written (appended to out) and done next. Called first with an empty in.
+ */
+enum client_next smtp_client_feed(struct smtp_client *client, struct buf *in,
+    struct buf *out, struct fault *f);
+
+/* At CLIENT_READY: encrypt (where offered), or authenticate. Answers come by
+ * smtp_client_feed() and end at CLIENT_READY again, or CLIENT_CLOSED. */
+void smtp_client_starttls(struct smtp_client *client, struct buf *out);
+void smtp_client_tls_done(struct smtp_client *client, struct buf *out);
+/* SASL PLAIN; borrows nothing. */
+void smtp_client_auth_plain(struct smtp_client *client, struct str user,
+    struct str password, struct buf *out);
+
+const struct smtp_client_peer *smtp_client_peer(
+    const struct smtp_client *client);
+
+/*
+ * At CLIENT_READY: begins a transaction. XFORWARD, MAIL, RCPTs and DATA go out in
+ * one batch where the peer has PIPELINING; BDAT is used for BINARYMIME. What
+ * the peer lacks and the message needs (SMTPUTF8, BINARYMIME, 8BITMIME is
+ * sent as is in LMTP) gives every recipient a permanent fault (5.6.7, 5.6.1)
+ * at once, and CLIENT_DONE.
+ */
+enum client_next smtp_client_send(struct smtp_client *client,
+    const struct smtp_client_message *message, struct buf *out);
+
+/* At CLIENT_BODY: appends to out what goes over the wire; write it whenever it
+ * suits. bytes have CRLF line ends unless BINARYMIME. */
+void smtp_client_body(struct smtp_client *client, struct str bytes,
+    struct buf *out);
+void smtp_client_body_end(struct smtp_client *client, struct buf *out);
+
+/* At CLIENT_DONE (and after CLIENT_CLOSED: then recipients without an answer
+ * have the connection's fault, temporary): one for each recipient. */
+const struct smtp_outcome *smtp_client_outcomes(
+    const struct smtp_client *client);
+/* Whether the body had been sent to its end when the connection failed: the
+ * peer may have taken the message. */
+bool smtp_client_is_in_doubt(const struct smtp_client *client);
+
+/* QUIT, without waiting for its answer; or RSET before the next transaction
+ * is done by the engine itself where it is needed. */
+void smtp_client_quit(struct smtp_client *client, struct buf *out);
+
+#endif

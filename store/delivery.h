@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One message into one or more mailboxes, durable before the answer.
+ *
+ * The message is written once, into tmp/ of the first mailbox, and hard-linked
+ * into the others. Committing waits for the committer, one thread that takes
+ * all deliveries that wait: moves them into new/, makes files and directories
+ * durable in one go, and answers all.
+ */
+#ifndef STORE_DELIVERY_H
+#define STORE_DELIVERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/fault.h"
+#include "base/str.h"
+#include "store/mailbox.h"
+#include "store/store.h"
+
+struct delivery;
+
+enum delivery_result {
+	DELIVERY_FAILED,	/* fault is filled: nothing is in the mailbox */
+	DELIVERY_STORED,
+	DELIVERY_REPEATED,	/* the same id was stored there before; nothing
+				 * was stored now */
+};
+
+struct delivery_outcome {
+	enum delivery_result result;
+	struct fault fault;
+	struct mailbox_folder folder;	/* where it went */
+};
+
+/*
+ * ident is the delivery id (XFORWARD IDENT): a message that comes again for
+ * the same mailbox and folder with the same id and size within ten days is a
+ * repeat. Empty: never a repeat. Ids of more than 64 bytes, or with other than
+ * letters, digits, "-", "_" and ".", count as empty. binary: bytes may hold
+ * any line ends and are stored as they are; else CRLF is stored as LF.
+ */
+struct delivery *delivery_new(struct store *store, struct str ident,
+    bool binary) MUST_USE;
+/* Removes what was not committed. */
+void delivery_free(struct delivery **delivery);
+
+/*
+ * One more mailbox. detail is the sub-address: where a folder of that name
+ * exists the message goes there, else (or where it is empty or no good folder
+ * name) to the inbox. The mailbox is made where it does not exist yet. A fault
+ * concerns this recipient only. Not after the first delivery_write().
+ * *slot gets the index of its outcome.
+ */
+int delivery_add(struct delivery *delivery, const struct mailbox_name *mailbox,
+    struct str detail, size_t *slot, struct fault *f) MUST_USE;
+
+/* Trace fields first, then the message, CRLF line ends. After a fault the
+ * delivery is only good for delivery_free(). */
+int delivery_write(struct delivery *delivery, struct str bytes,
+    struct fault *f) MUST_USE;
+
+/* Blocks until all is durable or has failed. outcomes has one for each
+ * delivery_add() that was 0. */
+void delivery_commit(struct delivery *delivery,
+    struct delivery_outcome *outcomes);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The store: all Maildirs under one root, and the index beside them.
+ *
+ * The Maildirs are the truth, and an IMAP server may change them at any time.
+ * The index is a cache: it never delays or refuses a delivery, and is made
+ * again from the Maildirs when it is lost. One process has a store open.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/control.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "store/mailbox.h"
+
+enum store_commit {
+	STORE_COMMIT_GROUP,	/* syncfs and one directory fsync a batch */
+	STORE_COMMIT_EACH,	/* fsync of each file and directory (NFS, or a
+				 * file system shared with heavy writers) */
+};
+
+struct store_conf {
+	const char *root;	/* made with mode 0700 where missing */
+	const char *index_dir;	/* the Berkeley DB environment */
+	const char *hostname;	/* in file names */
+	enum store_commit commit;
+	uint64_t index_cache;	/* bytes */
+};
+
+struct store;
+
+/*
+ * Takes the lock, opens the index (or makes it anew, moving what cannot be
+ * mended aside, with a log line), removes what a crash left half made, and
+ * brings the index up to date with each mailbox that changed while nobody
+ * watched. After this, repeated deliveries are known.
+ */
+struct store *store_open(const struct store_conf *conf, struct fault *f)
+    MUST_USE;
+/* Waits for what is under way; writes what the index still has to learn. */
+void store_close(struct store **store);
+const struct store_conf *store_conf(const struct store *store);
+
+/*
+ * The operator's methods "mailbox.list", "mailbox.stat", "mailbox.verify" and
+ * "mailbox.rebuild", by the same code on a running lmtpd (control socket) and
+ * on a store that posthouse opened itself. ctx is the store. Ended by a NULL
+ * name.
+ */
+extern const struct control_method store_methods[];
+
+#endif

@@ -1,0 +1,7 @@
+# Unit tests of base.
+UNIT_TESTS += tests/unit/base/check_arena
+tests_unit_base_check_arena_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/base/check_buf
+tests_unit_base_check_buf_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/base/check_str
+tests_unit_base_check_str_LDADD = $(UNIT_LIBS)
