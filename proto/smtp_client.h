@@ -59,7 +59,8 @@ struct smtp_client_message {
 	const struct envelope_rcpt *rcpts;
 	size_t n_rcpts;
 	const struct envelope_xforward *xforward;	/* NULL: none */
-	uint64_t size;		/* of the body, as CRLF text; 0: unknown */
+	uint64_t size;		/* of the body as given to smtp_client_body(),
+				 * exactly; 0: unknown */
 };
 
 enum client_next {
@@ -99,7 +100,10 @@ const struct smtp_client_peer *smtp_client_peer(
 
 /*
  * At CLIENT_READY: begins a transaction. XFORWARD, MAIL, RCPTs and DATA go out in
- * one batch where the peer has PIPELINING; BDAT is used for BINARYMIME. What
+ * one batch where the peer has PIPELINING. BDAT is used for BINARYMIME, and
+ * wherever the peer has CHUNKING and PIPELINING and the size is known: then
+ * "BDAT size LAST" stands in the same batch and CLIENT_BODY is returned at
+ * once, so that the whole transaction is one write and one answer. What
  * the peer lacks and the message needs (SMTPUTF8, BINARYMIME, 8BITMIME is
  * sent as is in LMTP) gives every recipient a permanent fault (5.6.7, 5.6.1)
  * at once, and CLIENT_DONE.
