@@ -4,6 +4,7 @@ libbase_a_SOURCES = \
 	base/arena.c base/arena.h \
 	base/attr.h \
 	base/buf.c base/buf.h \
+	base/db.c base/db.h \
 	base/fault.c base/fault.h \
 	base/mem.c base/mem.h \
 	base/str.c base/str.h
