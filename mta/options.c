@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The options of posthouse-smtpd. What one option alone cannot say is checked
+ * here too, so that "config check" and the daemon refuse the same.
+ */
+#include "config.h"
+
+#include "mta/options.h"
+
+#include <stddef.h>
+
+#include "base/net.h"
+#include "mta/smtpd/trust.h"
+
+static const char *const protocols[] = {
+    "smtp", "submission", "submissions", NULL};
+
+#define LISTEN(field) offsetof(struct listen_options, field)
+#define SMTPD(field) offsetof(struct smtpd_options, field)
+
+/* clang-format off */
+static const struct conf_option listen_options[] = {
+	{ .name = "protocol", .type = CONF_CHOICE, .offset = LISTEN(protocol),
+	  .fallback = "smtp", .choices = protocols,
+	  .help = "smtp (port 25), submission (587) or submissions (465)" },
+	{ .name = "auth_without_tls", .type = CONF_BOOL,
+	  .offset = LISTEN(auth_without_tls), .fallback = "off",
+	  .help = "take passwords in the clear; only on a loopback address" },
+	{ .name = NULL },
+};
+
+static const struct conf_table listen_table = {
+	.section = "listen",
+	.options = listen_options,
+	.size = sizeof(struct listen_options),
+};
+
+static const struct conf_option smtpd_options[] = {
+	{ .name = "user", .type = CONF_TEXT, .offset = SMTPD(user),
+	  .help = "the user to run as; it needs no right to any file" },
+	{ .name = "listen", .type = CONF_SECTION, .offset = SMTPD(listeners),
+	  .sub = &listen_table,
+	  .help = "an address to serve" },
+	{ .name = "socketmap", .type = CONF_TEXT, .offset = SMTPD(socketmap),
+	  .help = "where recipients are looked up; "
+		  "default: socketmap.sock in run_dir" },
+	{ .name = "auth", .type = CONF_TEXT, .offset = SMTPD(auth),
+	  .help = "where passwords are checked; "
+		  "default: auth.sock in run_dir" },
+	{ .name = "lmtp", .type = CONF_TEXT, .offset = SMTPD(lmtp),
+	  .help = "where local mail is delivered; "
+		  "default: lmtp.sock in run_dir" },
+	{ .name = "spool_dir", .type = CONF_PATH, .offset = SMTPD(spool_dir),
+	  .fallback = "/var/tmp",
+	  .help = "holds messages over 256 KiB while they pass" },
+	{ .name = "relay_from", .type = CONF_LIST, .offset = SMTPD(relay_from),
+	  .help = "networks whose clients count as known; none by default" },
+	{ .name = "sender_check", .type = CONF_BOOL,
+	  .offset = SMTPD(sender_check), .fallback = "on",
+	  .help = "a user may only send as the user's own addresses" },
+	{ .name = "postmaster", .type = CONF_TEXT, .offset = SMTPD(postmaster),
+	  .help = "gets mail for <postmaster>; default: postmaster@hostname" },
+	{ .name = "threads", .type = CONF_NUMBER, .offset = SMTPD(threads),
+	  .fallback = "256", .min = 4, .max = 4096,
+	  .help = "threads at most, those that wait for a delivery included" },
+	{ .name = "max_sessions", .type = CONF_NUMBER,
+	  .offset = SMTPD(max_sessions), .fallback = "10000", .max = 1000000,
+	  .help = "connections at once; 0: no limit" },
+	{ .name = "max_sessions_per_client", .type = CONF_NUMBER,
+	  .offset = SMTPD(max_sessions_per_client), .fallback = "50",
+	  .max = 1000000,
+	  .help = "connections at once from one address; 0: no limit" },
+	{ .name = "max_size", .type = CONF_SIZE, .offset = SMTPD(max_size),
+	  .fallback = "50M", .max = UINT64_C(1) << 40,
+	  .help = "size of a message; 0: no limit" },
+	{ .name = "max_header_size", .type = CONF_SIZE,
+	  .offset = SMTPD(max_header_size), .fallback = "256K",
+	  .max = UINT64_C(1) << 30,
+	  .help = "size of a message's header section; 0: no limit" },
+	{ .name = "max_hops", .type = CONF_NUMBER, .offset = SMTPD(max_hops),
+	  .fallback = "100", .min = 10, .max = 1000,
+	  .help = "Received fields before a message counts as looping" },
+	{ .name = "max_recipients", .type = CONF_NUMBER,
+	  .offset = SMTPD(max_recipients), .fallback = "1000", .min = 1,
+	  .max = 50000,
+	  .help = "recipients of a message" },
+	{ .name = "max_errors", .type = CONF_NUMBER,
+	  .offset = SMTPD(max_errors), .fallback = "20", .min = 1,
+	  .max = 100000,
+	  .help = "refused commands before the connection is closed" },
+	{ .name = "max_commands", .type = CONF_NUMBER,
+	  .offset = SMTPD(max_commands), .fallback = "50000",
+	  .max = 1000000000,
+	  .help = "commands in one connection; 0: no limit" },
+	{ .name = "max_auth_failures", .type = CONF_NUMBER,
+	  .offset = SMTPD(max_auth_failures), .fallback = "3", .min = 1,
+	  .max = 1000,
+	  .help = "failed log-ins before the connection is closed" },
+	{ .name = "command_timeout", .type = CONF_TIME,
+	  .offset = SMTPD(command_timeout), .fallback = "5m", .min = 1000,
+	  .max = 86400000,
+	  .help = "how long to wait for a command (RFC 5321: 5m)" },
+	{ .name = "data_timeout", .type = CONF_TIME,
+	  .offset = SMTPD(data_timeout), .fallback = "3m", .min = 1000,
+	  .max = 86400000,
+	  .help = "how long to wait for the next piece of a message" },
+	{ .name = "delivery_timeout", .type = CONF_TIME,
+	  .offset = SMTPD(delivery_timeout), .fallback = "30s", .min = 1000,
+	  .max = 540000,
+	  .help = "how long a delivery may take before the client gets 451" },
+	{ .name = "lookup_timeout", .type = CONF_TIME,
+	  .offset = SMTPD(lookup_timeout), .fallback = "10s", .min = 100,
+	  .max = 240000,
+	  .help = "how long to wait for the directory and for log-ins" },
+	{ .name = "lookup_cache", .type = CONF_TIME,
+	  .offset = SMTPD(lookup_cache), .fallback = "5s", .max = 300000,
+	  .help = "how long a recipient that was found is remembered" },
+	{ .name = NULL },
+};
+/* clang-format on */
+
+static int
+check_listener(const struct listen_options *l, struct fault *f)
+{
+	struct net_address address;
+
+	if (net_parse(str(l->title), &address, f) < 0)
+		return -1;
+	if (!l->auth_without_tls)
+		return 0;
+	if (l->protocol == SMTPD_SUBMISSIONS)
+		return fault_perm(f, "5.3.5",
+		    "listen \"%s\": auth_without_tls has no meaning where TLS "
+		    "begins with the connection",
+		    l->title);
+	if (!net_is_loopback(&address))
+		return fault_perm(f, "5.3.5",
+		    "listen \"%s\": auth_without_tls is allowed only on a "
+		    "loopback address, since passwords would pass the network "
+		    "in the clear",
+		    l->title);
+	return 0;
+}
+
+static int
+check_peer(const char *name, const char *text, struct fault *f)
+{
+	struct net_address address;
+	struct fault why;
+
+	if (text == NULL || net_parse(str(text), &address, &why) == 0)
+		return 0;
+	return fault_perm(f, "5.3.5", "%s: %s", name, why.text);
+}
+
+static int
+check_relay_from(const struct conf_list *networks, struct fault *f)
+{
+	struct trust_facts facts;
+	struct net_network network;
+
+	if (networks->n == 0)
+		return 0;
+	trust_facts_read(&facts);
+	for (size_t i = 0; i < networks->n; i++)
+		if (trust_parse(str(networks->items[i]), &facts, &network, f) <
+		    0)
+			return -1;
+	return 0;
+}
+
+static int
+check_smtpd(const void *options, struct fault *f)
+{
+	const struct smtpd_options *o = options;
+	const struct listen_options *l = o->listeners.bytes;
+
+	for (size_t i = 0; i < o->listeners.n; i++)
+		if (check_listener(&l[i], f) < 0)
+			return -1;
+	if (check_peer("socketmap", o->socketmap, f) < 0 ||
+	    check_peer("auth", o->auth, f) < 0 ||
+	    check_peer("lmtp", o->lmtp, f) < 0)
+		return -1;
+	return check_relay_from(&o->relay_from, f);
+}
+
+const struct conf_table smtpd_table = {
+    .section = "smtpd",
+    .options = smtpd_options,
+    .size = sizeof(struct smtpd_options),
+    .check = check_smtpd,
+};

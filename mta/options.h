@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/* The section "smtpd" of the configuration file: posthouse-smtpd(8). */
+#ifndef MTA_OPTIONS_H
+#define MTA_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+
+enum smtpd_protocol {
+	SMTPD_SMTP,        /* relay in: port 25 */
+	SMTPD_SUBMISSION,  /* 587: STARTTLS, AUTH needed */
+	SMTPD_SUBMISSIONS, /* 465: TLS from the first byte, AUTH needed */
+};
+
+/* One `listen "ADDRESS" { protocol = … }`. */
+struct listen_options {
+	const char *title;     /* the address */
+	int protocol;          /* enum smtpd_protocol */
+	bool auth_without_tls; /* only on a loopback address */
+};
+
+struct smtpd_options {
+	const char *user;               /* NULL: stays who it is */
+	struct conf_sections listeners; /* struct listen_options */
+
+	/* Peers: socket addresses; NULL: the socket below run_dir. */
+	const char *socketmap;
+	const char *auth;
+	const char *lmtp;
+	const char *spool_dir; /* for bodies over 256 KiB */
+
+	/* Rules. */
+	struct conf_list relay_from; /* networks, see mta/smtpd/trust.h */
+	bool sender_check;           /* the sender must be the user's */
+	const char *postmaster;      /* gets <postmaster>; NULL:
+					 * postmaster@hostname */
+
+	/* Limits; those that say so may be 0 for none. */
+	uint64_t threads;
+	uint64_t max_sessions;            /* 0: none */
+	uint64_t max_sessions_per_client; /* 0: none */
+	uint64_t max_size;                /* bytes; 0: none */
+	uint64_t max_header_size;         /* bytes; 0: none */
+	uint64_t max_hops;
+	uint64_t max_recipients;
+	uint64_t max_errors;
+	uint64_t max_commands; /* 0: none */
+	uint64_t max_auth_failures;
+
+	/* Milliseconds. */
+	uint64_t command_timeout;
+	uint64_t data_timeout;
+	uint64_t delivery_timeout;
+	uint64_t lookup_timeout;
+	uint64_t lookup_cache;
+};
+
+extern const struct conf_table smtpd_table;
+
+#endif
