@@ -36,8 +36,8 @@ struct lmtp_message {
 	const struct envelope_rcpt *rcpts;
 	size_t n_rcpts;
 	const struct envelope_xforward *xforward;
-	struct str head;          /* trace fields, before the body */
-	const struct spool *body; /* CRLF line ends unless BINARYMIME */
+	struct str head;    /* trace fields, before the body */
+	struct spool *body; /* CRLF line ends unless BINARYMIME */
 };
 
 /* May be used by many threads. Connects when first needed. */
