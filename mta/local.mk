@@ -3,4 +3,10 @@ noinst_LIBRARIES += libmta.a
 libmta_a_SOURCES = \
 	mta/options.c mta/options.h \
 	mta/send/lmtp_pool.c mta/send/lmtp_pool.h \
+	mta/smtpd/deliver.c mta/smtpd/deliver.h \
+	mta/smtpd/message.c mta/smtpd/message.h \
+	mta/smtpd/policy.c mta/smtpd/policy.h \
+	mta/smtpd/recipient.c mta/smtpd/recipient.h \
+	mta/smtpd/repeat.c mta/smtpd/repeat.h \
+	mta/smtpd/session.c mta/smtpd/session.h \
 	mta/smtpd/trust.c mta/smtpd/trust.h

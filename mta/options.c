@@ -185,6 +185,12 @@ check_smtpd(const void *options, struct fault *f)
 	return check_relay_from(&o->relay_from, f);
 }
 
+const char *
+smtpd_protocol_name(enum smtpd_protocol protocol)
+{
+	return protocols[protocol];
+}
+
 const struct conf_table smtpd_table = {
     .section = "smtpd",
     .options = smtpd_options,

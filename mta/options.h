@@ -59,4 +59,7 @@ struct smtpd_options {
 
 extern const struct conf_table smtpd_table;
 
+/* As it is written in the configuration. */
+const char *smtpd_protocol_name(enum smtpd_protocol protocol);
+
 #endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/* A message's body and what goes in front of it. */
+#include "config.h"
+
+#include "mta/smtpd/message.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/spool.h"
+
+struct message *
+message_new(void)
+{
+	struct message *m = mem_new(struct message);
+
+	ident_make(&m->ident);
+	return m;
+}
+
+void
+message_free(struct message **message)
+{
+	struct message *m = *message;
+
+	if (m == NULL)
+		return;
+	recipients_clear(&m->recipients);
+	spool_free(&m->body);
+	mem_free(m);
+	*message = NULL;
+}
+
+void
+message_open_body(struct message *m, const char *dir, size_t in_memory)
+{
+	spool_free(&m->body);
+	m->body = spool_new(dir, in_memory);
+	m->starts_folded = false;
+	header_scan_init(&m->scan);
+}
+
+int
+message_write(struct message *m, struct str bytes, struct fault *f)
+{
+	if (bytes.len > 0 && spool_size(m->body) == 0)
+		m->starts_folded = bytes.at[0] == ' ' || bytes.at[0] == '\t';
+	if (!m->scan.done)
+		header_scan_feed(&m->scan, bytes);
+	return spool_put(m->body, bytes, f);
+}
+
+void
+message_put_head(const struct message *m, const struct trace_facts *trace,
+    bool complete, struct buf *head)
+{
+	trace_put_received(head, trace);
+	if (complete && !m->scan.has_date) {
+		char date[CLOCK_DATE_SIZE];
+
+		clock_format_date(trace->when, date);
+		buf_putf(head, "Date: %s\r\n", date);
+	}
+	if (complete && !m->scan.has_message_id)
+		buf_putf(head, "Message-ID: <%s@%s>\r\n", m->ident.text,
+		    trace->hostname);
+	/* A message that begins with a blank has no header section. Without
+	 * an empty line its first line would be taken for a part of ours. */
+	if (m->starts_folded)
+		buf_puts(head, "\r\n");
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The rules of smtpd. Strangers may send to recipients that the directory
+ * knows. Who has logged in may send only as an own address. No relaying yet.
+ */
+#include "config.h"
+
+#include "mta/smtpd/policy.h"
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/spool.h"
+#include "mta/smtpd/deliver.h"
+#include "mta/smtpd/session.h"
+#include "proto/auth_client.h"
+#include "proto/socketmap.h"
+
+enum {
+	IN_MEMORY = 256 * 1024,
+	/* While so many bodies are held at once, further ones go to their file
+	 * early: memory stays bounded however many clients send. */
+	BODIES_IN_MEMORY = 256,
+	IN_MEMORY_THEN = 16 * 1024,
+};
+
+static const char *
+peer_text(const struct smtpd_session *s)
+{
+	return session_peer(s->session)->address;
+}
+
+static bool
+may_auth(const struct smtpd_session *s, const struct smtp_state *st)
+{
+	return st->user.len == 0 && (st->tls || s->listener->auth_without_tls);
+}
+
+static const char *
+on_auth_mechanisms(void *ctx, const struct smtp_state *st)
+{
+	struct smtpd_session *s = ctx;
+	const char *names;
+	struct fault f;
+
+	if (!may_auth(s, st))
+		return NULL;
+	names = auth_client_mechanisms(s->smtpd->auth, &f);
+	if (names != NULL)
+		return names;
+	log_warn(&s->log, "no authentication service", "reason", f.text, NULL);
+	/* AUTH then answers 454, which clients try again; were it not offered,
+	 * they would tell their user that the password is of no use. */
+	return "PLAIN LOGIN";
+}
+
+static void
+start_exchange(
+    struct smtpd_session *s, const struct smtp_state *st, const char *mechanism)
+{
+	const struct net_peer *peer = session_peer(s->session);
+	const struct auth_facts facts = {
+	    .remote = peer->is_unix ? NULL : peer->address,
+	    .remote_port = peer->port,
+	    .session = s->id,
+	    .secured = st->tls || s->listener->auth_without_tls,
+	};
+
+	auth_exchange_free(&s->exchange);
+	s->exchange = auth_exchange_new(s->smtpd->auth, &facts);
+	if (!str_copy(str(mechanism), s->mechanism, sizeof s->mechanism))
+		s->mechanism[0] = '\0';
+}
+
+static void
+note_auth(struct smtpd_session *s, enum auth_result result, struct str user,
+    const struct fault *f)
+{
+	char *name;
+
+	switch (result) {
+	case AUTH_CONTINUE:
+		return;
+	case AUTH_OK:
+		name = str_dup(user);
+		log_info(&s->log, "authenticated", "client", peer_text(s),
+		    "mechanism", s->mechanism, "user", name, NULL);
+		mem_free(name);
+		break;
+	case AUTH_FAILED:
+		s->auth_failures++;
+		atomic_fetch_add(&s->smtpd->counters.auth_failures, 1);
+		log_info(&s->log, "authentication failed", "client",
+		    peer_text(s), "mechanism", s->mechanism, "reason", f->text,
+		    NULL);
+		break;
+	case AUTH_TEMP:
+		log_warn(&s->log, "authentication not possible", "client",
+		    peer_text(s), "reason", f->text, NULL);
+		break;
+	}
+	auth_exchange_free(&s->exchange);
+}
+
+static enum auth_result
+on_auth_step(void *ctx, const struct smtp_state *st, const char *mechanism,
+    struct str response, bool has_response, struct buf *challenge,
+    struct buf *user)
+{
+	struct smtpd_session *s = ctx;
+	enum auth_result result;
+	struct fault f = {.text = ""};
+
+	/* What was sent in advance gets no further guess. */
+	if (s->hang_up)
+		return AUTH_TEMP;
+	if (mechanism != NULL)
+		start_exchange(s, st, mechanism);
+	if (s->exchange == NULL)
+		return AUTH_TEMP;
+	result = auth_exchange_step(s->exchange, mechanism, response,
+	    has_response, challenge, user, &f);
+	note_auth(s, result, buf_str(user), &f);
+	if (s->auth_failures >= s->smtpd->options->max_auth_failures)
+		s->hang_up = true;
+	return result;
+}
+
+static void
+on_auth_abort(void *ctx)
+{
+	struct smtpd_session *s = ctx;
+
+	auth_exchange_free(&s->exchange);
+}
+
+/* Whether one of the logins that the directory names is the user. */
+static bool
+has_login(struct str logins, struct str user)
+{
+	while (logins.len > 0)
+		if (str_is_nocase(str_cut(&logins, ' '), user))
+			return true;
+	return false;
+}
+
+/* The envelope sender must be an address of the user's. The null path may be
+ * used by everyone: notifications have it. */
+static int
+check_sender(struct smtpd_session *s, const struct smtp_state *st,
+    const struct address *sender, struct fault *f)
+{
+	char key[ADDRESS_TEXT_SIZE], text[ADDRESS_TEXT_SIZE];
+	struct fault why;
+	struct buf logins;
+	int found = 0;
+
+	if (st->user.len == 0 || !s->smtpd->options->sender_check ||
+	    address_is_null(sender))
+		return 0;
+	buf_init(&logins, SOCKETMAP_REPLY_MAX);
+	if (address_key(sender, key))
+		found = socketmap_look_up(
+		    s->smtpd->directory, "sender", str(key), &logins, &why);
+	if (found > 0 && !has_login(buf_str(&logins), st->user))
+		found = 0;
+	buf_clear(&logins);
+	if (found > 0)
+		return 0;
+	if (found == 0 || why.kind == FAULT_PERM) {
+		address_format(sender, text);
+		return fault_perm(f, "5.7.1",
+		    "<%s>: not an address that you may send as", text);
+	}
+	log_warn(&s->log, "no directory", "reason", why.text, NULL);
+	return fault_temp(
+	    f, "4.3.0", "the directory is not available, try later");
+}
+
+static int
+on_mail(void *ctx, const struct smtp_state *st,
+    const struct envelope_mail *mail, struct fault *f)
+{
+	struct smtpd_session *s = ctx;
+
+	if (check_sender(s, st, &mail->reverse_path, f) < 0)
+		return -1;
+	s->message = message_new();
+	s->log.message = s->message->ident.text;
+	return 0;
+}
+
+static int
+on_rcpt(void *ctx, const struct smtp_state *st,
+    const struct envelope_rcpt *rcpt, struct fault *f)
+{
+	struct smtpd_session *s = ctx;
+	const struct recipient_rules rules = {
+	    .directory = s->smtpd->directory,
+	    .postmaster = &s->smtpd->postmaster,
+	    .known_client = st->user.len > 0 || s->trusted,
+	};
+	struct fault why;
+
+	if (recipient_add(&s->message->recipients, &rules, rcpt, &why, f) == 0)
+		return 0;
+	if (f->kind == FAULT_TEMP && why.text[0] != '\0')
+		log_warn(&s->log, "no directory", "reason", why.text, NULL);
+	return -1;
+}
+
+static int
+on_body_open(void *ctx, const struct smtp_state *st, struct fault *f)
+{
+	struct smtpd_session *s = ctx;
+	unsigned bodies = atomic_fetch_add(&s->smtpd->counters.bodies, 1);
+
+	(void)st;
+	(void)f;
+	message_open_body(s->message, s->smtpd->options->spool_dir,
+	    bodies < BODIES_IN_MEMORY ? IN_MEMORY : IN_MEMORY_THEN);
+	return 0;
+}
+
+static int
+on_body_write(
+    void *ctx, const struct smtp_state *st, struct str bytes, struct fault *f)
+{
+	struct smtpd_session *s = ctx;
+
+	(void)st;
+	return message_write(s->message, bytes, f);
+}
+
+static int
+on_body_close(void *ctx, const struct smtp_state *st,
+    struct smtp_outcome *outcomes, struct buf *words, struct fault *f)
+{
+	struct smtpd_session *s = ctx;
+
+	(void)f;
+	deliver_message(s, st, outcomes);
+	buf_putf(words, "%s delivered", s->message->ident.text);
+	s->messages++;
+	return 0;
+}
+
+static void
+on_reset(void *ctx)
+{
+	struct smtpd_session *s = ctx;
+
+	if (s->message == NULL)
+		return;
+	if (s->message->body != NULL)
+		atomic_fetch_sub(&s->smtpd->counters.bodies, 1);
+	message_free(&s->message);
+	s->log.message = NULL;
+}
+
+static void
+on_refused(void *ctx, const struct smtp_state *st, const char *verb,
+    const struct smtp_reply *r)
+{
+	struct smtpd_session *s = ctx;
+	char from[ADDRESS_TEXT_SIZE] = "";
+
+	if (st->mail != NULL)
+		address_format(&st->mail->reverse_path, from);
+	log_info(&s->log, "refused", "client", peer_text(s), "verb", verb,
+	    "code", LOG_NUM(r->code), "dsn", r->dsn, "reason",
+	    buf_text(&r->text), "from", st->mail == NULL ? NULL : from, NULL);
+}
+
+const struct smtp_policy smtpd_policy = {
+    .auth_mechanisms = on_auth_mechanisms,
+    .auth_step = on_auth_step,
+    .auth_abort = on_auth_abort,
+    .mail = on_mail,
+    .rcpt = on_rcpt,
+    .body_open = on_body_open,
+    .body_write = on_body_write,
+    .body_close = on_body_close,
+    .reset = on_reset,
+    .refused = on_refused,
+};

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+/* From RCPT to mailboxes. */
+#include "config.h"
+
+#include "mta/smtpd/recipient.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "proto/socketmap.h"
+
+void
+recipients_clear(struct recipients *r)
+{
+	mem_free(r->mailboxes);
+	mem_free(r->hashes);
+	mem_free(r->members);
+	mem_free(r->ends);
+	memset(r, 0, sizeof *r);
+}
+
+static size_t
+more_room(size_t room)
+{
+	return room == 0 ? 2 : 2 * room;
+}
+
+/* The index of the mailbox, which is put into the list where it is new. */
+static uint32_t
+intern_mailbox(struct recipients *r, const struct address *mailbox,
+    struct str text, const struct envelope_rcpt *rcpt)
+{
+	uint64_t hash = str_hash(text);
+
+	for (size_t i = 0; i < r->n; i++)
+		if (r->hashes[i] == hash &&
+		    address_is_same(&r->mailboxes[i].forward_path, mailbox))
+			return (uint32_t)i;
+	if (r->n == r->room) {
+		r->room = more_room(r->room);
+		r->mailboxes =
+		    mem_resize(r->mailboxes, r->room, sizeof *r->mailboxes);
+		r->hashes = mem_resize(r->hashes, r->room, sizeof *r->hashes);
+	}
+	r->mailboxes[r->n] = *rcpt;
+	r->mailboxes[r->n].forward_path = *mailbox;
+	r->hashes[r->n] = hash;
+	return (uint32_t)r->n++;
+}
+
+static void
+add_member(struct recipients *r, uint32_t mailbox)
+{
+	if (r->n_members == r->members_room) {
+		r->members_room = more_room(r->members_room);
+		r->members =
+		    mem_resize(r->members, r->members_room, sizeof *r->members);
+	}
+	r->members[r->n_members++] = mailbox;
+}
+
+static void
+end_rcpt(struct recipients *r)
+{
+	if (r->n_rcpts == r->rcpts_room) {
+		r->rcpts_room = more_room(r->rcpts_room);
+		r->ends = mem_resize(r->ends, r->rcpts_room, sizeof *r->ends);
+	}
+	r->ends[r->n_rcpts++] = (uint32_t)r->n_members;
+}
+
+static int
+bad_answer(struct str text, struct fault *why, struct fault *f)
+{
+	fault_temp(why, "4.3.0", "the directory's answer is no address: %.*s",
+	    (int)(text.len > 100 ? 100 : text.len), text.at);
+	return fault_temp(f, "4.3.0", "the directory is not available");
+}
+
+/* Takes the mailboxes that the directory has named, split by blanks. What was
+ * taken before a fault stays without an RCPT of its own, and is cut off. */
+static int
+add_mailboxes(struct recipients *r, struct str list,
+    const struct envelope_rcpt *rcpt, struct fault *why, struct fault *f)
+{
+	size_t n = r->n, n_members = r->n_members;
+
+	while (list.len > 0) {
+		struct str text = str_cut(&list, ' ');
+		struct address mailbox;
+
+		if (text.len == 0)
+			continue;
+		if (address_parse(text, &mailbox, why) < 0) {
+			bad_answer(text, why, f);
+			goto undo;
+		}
+		if (r->n_members == RECIPIENT_MAILBOXES_MAX) {
+			fault_temp(f, "4.5.3", "too many mailboxes");
+			goto undo;
+		}
+		add_member(r, intern_mailbox(r, &mailbox, text, rcpt));
+	}
+	if (r->n_members == n_members)
+		return bad_answer(STR_LIT("(nothing)"), why, f);
+	end_rcpt(r);
+	return 0;
+undo:
+	r->n = n;
+	r->n_members = n_members;
+	return -1;
+}
+
+/* A text that begins "5.2.1 " brings its own enhanced code. */
+static void
+adopt_code(struct fault *f)
+{
+	struct str rest = str(f->text), class, code;
+	uint64_t n;
+
+	code = str_head(rest, str_find(rest, ' '));
+	if (code.len == rest.len || code.len >= sizeof f->dsn)
+		return;
+	rest = code;
+	class = str_cut(&rest, '.');
+	if (!str_to_u64(class, f->kind, f->kind, &n) ||
+	    !str_to_u64(str_cut(&rest, '.'), 0, 999, &n) ||
+	    !str_to_u64(rest, 0, 999, &n))
+		return;
+	memcpy(f->dsn, code.at, code.len);
+	f->dsn[code.len] = '\0';
+	memmove(f->text, f->text + code.len + 1,
+	    strlen(f->text + code.len + 1) + 1);
+}
+
+/* What the client may know; the log gets *why. */
+static int
+directory_fault(const struct fault *why, struct fault *f)
+{
+	if (why->kind == FAULT_TEMP)
+		return fault_temp(
+		    f, "4.3.0", "the directory is not available, try later");
+	*f = *why;
+	adopt_code(f);
+	return -1;
+}
+
+/* What is no recipient of ours: why not depends on whose domain it is. */
+static int
+refuse(const struct recipient_rules *rules, struct str domain, const char *text,
+    struct fault *why, struct fault *f)
+{
+	struct buf value;
+	int found = 0;
+
+	buf_init(&value, SOCKETMAP_REPLY_MAX);
+	if (domain.len > 0)
+		found = socketmap_look_up(
+		    rules->directory, "domain", domain, &value, why);
+	buf_clear(&value);
+	if (found < 0)
+		return directory_fault(why, f);
+	if (found > 0)
+		return fault_perm(f, "5.1.1", "<%s>: no such user here", text);
+	if (!rules->known_client)
+		return fault_perm(
+		    f, "5.7.1", "<%s>: relay access denied", text);
+	return fault_temp(f, "4.3.0",
+	    "<%s>: mail for other hosts cannot be taken: there is no queue",
+	    text);
+}
+
+static bool
+hides_a_route(const struct address *a)
+{
+	return strpbrk(a->local, "@%!") != NULL;
+}
+
+int
+recipient_add(struct recipients *r, const struct recipient_rules *rules,
+    const struct envelope_rcpt *rcpt, struct fault *why, struct fault *f)
+{
+	const struct address *a = &rcpt->forward_path;
+	char key[ADDRESS_TEXT_SIZE], text[ADDRESS_TEXT_SIZE];
+	struct str domain;
+	struct buf value;
+	int found;
+	int rc;
+
+	why->text[0] = '\0';
+	if (a->host == ADDRESS_NO_HOST)
+		a = rules->postmaster;
+	address_format(&rcpt->forward_path, text);
+	if (!address_key(a, key))
+		return refuse(rules, (struct str){0}, text, why, f);
+	domain = str_from(str(key), str_find_last(str(key), '@') + 1);
+	if (hides_a_route(a))
+		return refuse(rules, domain, text, why, f);
+	buf_init(&value, SOCKETMAP_REPLY_MAX);
+	found = socketmap_look_up(
+	    rules->directory, "recipient", str(key), &value, why);
+	if (found < 0)
+		rc = directory_fault(why, f);
+	else if (found == 0)
+		rc = refuse(rules, domain, text, why, f);
+	else
+		rc = add_mailboxes(r, buf_str(&value), rcpt, why, f);
+	buf_clear(&value);
+	return rc;
+}
+
+static bool
+is_worse(const struct smtp_outcome *a, const struct smtp_outcome *b)
+{
+	return !a->ok && (b->ok || (a->fault.kind == FAULT_TEMP &&
+				       b->fault.kind != FAULT_TEMP));
+}
+
+void
+recipients_fold(const struct recipients *r,
+    const struct smtp_outcome *mailboxes, struct smtp_outcome *rcpts)
+{
+	size_t m = 0;
+
+	for (size_t i = 0; i < r->n_rcpts; i++) {
+		rcpts[i] = (struct smtp_outcome){.ok = true};
+		for (; m < r->ends[i]; m++) {
+			const struct smtp_outcome *o =
+			    &mailboxes[r->members[m]];
+
+			if (is_worse(o, &rcpts[i]))
+				rcpts[i] = *o;
+		}
+	}
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which recipients are accepted, and which mailboxes they mean: decided at
+ * RCPT by the directory (socketmap maps "recipient" and "domain").
+ *
+ * A local part with "@", "%" or "!" in it is never looked up: routes hide in
+ * these, and what is not looked up cannot be relayed, nor reach a catch-all.
+ */
+#ifndef MTA_SMTPD_RECIPIENT_H
+#define MTA_SMTPD_RECIPIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/fault.h"
+#include "proto/address.h"
+#include "proto/envelope.h"
+#include "proto/smtp_server.h"
+
+struct socketmap_client;
+
+enum {
+	RECIPIENT_MAILBOXES_MAX = 20000, /* of one message */
+};
+
+/* What the RCPTs of one message have come to. Zeroes are an empty one. */
+struct recipients {
+	struct envelope_rcpt *mailboxes; /* each once */
+	uint64_t *hashes;                /* of their addresses */
+	size_t n, room;
+	/* RCPT i means the mailboxes members[ends[i - 1]..ends[i]]. */
+	uint32_t *members;
+	size_t n_members, members_room;
+	uint32_t *ends;
+	size_t n_rcpts, rcpts_room;
+};
+void recipients_clear(struct recipients *r);
+
+struct recipient_rules {
+	struct socketmap_client *directory;
+	const struct address *postmaster; /* who <postmaster> is */
+	bool known_client; /* logged in, or from a trusted network */
+};
+
+/*
+ * Takes one more RCPT, or refuses it: 5.1.1 no such user, 5.7.1 relay denied,
+ * 4.3.0 where the directory does not answer (why says what it said) or a
+ * known client's mail is for elsewhere, 4.5.3 too many mailboxes.
+ */
+int recipient_add(struct recipients *r, const struct recipient_rules *rules,
+    const struct envelope_rcpt *rcpt, struct fault *why,
+    struct fault *f) MUST_USE;
+
+/*
+ * Folds one outcome a mailbox into one an accepted RCPT: ok where all of its
+ * mailboxes are, else the first temporary fault, else the first.
+ */
+void recipients_fold(const struct recipients *r,
+    const struct smtp_outcome *mailboxes, struct smtp_outcome *rcpts);
+
+#endif

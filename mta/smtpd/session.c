@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Bytes between a socket and the engine. Runs on a worker thread each time
+ * that the client has sent something, and parks again.
+ */
+#include "config.h"
+
+#include "mta/smtpd/session.h"
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/tls.h"
+#include "mta/smtpd/policy.h"
+#include "mta/smtpd/trust.h"
+#include "proto/auth_client.h"
+#include "proto/reply.h"
+
+enum {
+	READ_SIZE = 16 * 1024,
+	BODY_READ_SIZE = 64 * 1024,
+	IN_MAX = 128 * 1024,
+	OUT_MAX = 1 << 20,
+	/* A client that reads no answers holds a thread for so long. */
+	WRITE_MS = 30000,
+	HANDSHAKE_MS = 30000,
+	/* Then others get their turn. */
+	READS_IN_A_ROW = 64,
+};
+
+static int
+flush(struct smtpd_session *s)
+{
+	struct io *io = session_io(s->session);
+	struct fault f;
+	int rc;
+
+	if (buf_len(&s->out) == 0)
+		return 0;
+	io_set_deadline(io, clock_ms() + WRITE_MS);
+	rc = io_flush(io, &s->out, &f);
+	if (rc < 0)
+		log_debug(&s->log, "cannot write", "reason", f.text, NULL);
+	return rc;
+}
+
+/* The engine's life begins, and the client is greeted. */
+static int
+greet(struct smtpd_session *s, bool tls_already)
+{
+	s->engine = smtp_server_new(
+	    &s->listener->engine, &smtpd_policy, s, tls_already);
+	smtp_server_greet(s->engine, NULL, &s->out);
+	return flush(s);
+}
+
+static int
+start_tls(struct smtpd_session *s)
+{
+	struct io *io = session_io(s->session);
+	const struct tls_info *tls;
+	struct fault f;
+
+	io_set_deadline(io, clock_ms() + HANDSHAKE_MS);
+	if (io_start_tls_server(io, s->smtpd->tls, &f) < 0) {
+		log_info(&s->log, "TLS failed", "client",
+		    session_peer(s->session)->address, "reason", f.text, NULL);
+		return -1;
+	}
+	tls = io_tls(io);
+	log_debug(&s->log, "TLS", "version", tls->version, "cipher",
+	    tls->cipher, NULL);
+	return 0;
+}
+
+static void
+set_idle(struct smtpd_session *s)
+{
+	const struct smtpd_options *o = s->smtpd->options;
+	bool body =
+	    s->engine != NULL && smtp_server_awaits(s->engine) == AWAITS_BODY;
+
+	session_set_idle(
+	    s->session, (int64_t)(body ? o->data_timeout : o->command_timeout));
+}
+
+/* A session that waits keeps no memory but what it needs. */
+static enum session_next
+park(struct smtpd_session *s)
+{
+	struct str rest = buf_str(&s->in);
+
+	if (rest.len == 0) {
+		buf_clear(&s->in);
+	} else if (rest.len < s->in.room / 4) {
+		struct buf small;
+
+		buf_init(&small, IN_MAX);
+		buf_put_str(&small, rest);
+		buf_clear(&s->in);
+		s->in = small;
+	}
+	buf_clear(&s->out);
+	set_idle(s);
+	return SESSION_PARK;
+}
+
+static enum session_next
+hang_up(struct smtpd_session *s)
+{
+	struct smtp_reply r;
+
+	reply_init(&r);
+	reply_set(
+	    &r, 421, "4.7.0", "%s too many failed log-ins", s->smtpd->hostname);
+	reply_put(&s->out, &r);
+	reply_clear(&r);
+	(void)!flush(s);
+	return SESSION_CLOSE;
+}
+
+/* Gives the engine all that was read. */
+static enum session_next
+work(struct smtpd_session *s)
+{
+	size_t before;
+
+	do {
+		enum smtp_next next;
+
+		before = buf_len(&s->in);
+		next = smtp_server_feed(s->engine, &s->in, &s->out);
+		if (s->hang_up)
+			return hang_up(s);
+		if (flush(s) < 0 || next == SMTP_NEXT_CLOSE)
+			return SESSION_CLOSE;
+		if (next == SMTP_NEXT_STARTTLS) {
+			if (start_tls(s) < 0)
+				return SESSION_CLOSE;
+			smtp_server_tls_done(s->engine);
+			return SESSION_PARK;
+		}
+	} while (buf_len(&s->in) > 0 && buf_len(&s->in) < before);
+	return SESSION_PARK;
+}
+
+static size_t
+read_size(const struct smtpd_session *s)
+{
+	return smtp_server_awaits(s->engine) == AWAITS_BODY ? BODY_READ_SIZE
+							    : READ_SIZE;
+}
+
+/* Whether there is surely more to read: asking the kernel for nothing costs
+ * as much as a command. */
+static bool
+has_more(struct smtpd_session *s, size_t got, size_t room)
+{
+	return got >= room || io_has_pending(session_io(s->session));
+}
+
+static enum session_next
+on_input(void *state)
+{
+	struct smtpd_session *s = state;
+	struct io *io = session_io(s->session);
+
+	if (s->engine == NULL && (start_tls(s) < 0 || greet(s, true) < 0))
+		return SESSION_CLOSE;
+	for (int i = 0; i < READS_IN_A_ROW || io_has_pending(io); i++) {
+		size_t room = read_size(s), had = buf_len(&s->in);
+		bool again = false;
+		struct fault f;
+		int got = io_read_now(io, &s->in, room, &again, &f);
+		size_t n = buf_len(&s->in) - had;
+
+		if (got == 0 && again)
+			break;
+		if (got <= 0 || work(s) == SESSION_CLOSE)
+			return SESSION_CLOSE;
+		if (!has_more(s, n, room))
+			break;
+	}
+	return park(s);
+}
+
+static void *
+open_session(void *service, struct session *session)
+{
+	struct smtpd_session *s = mem_new(struct smtpd_session);
+
+	s->listener = service;
+	s->smtpd = s->listener->smtpd;
+	s->session = session;
+	buf_init(&s->in, IN_MAX);
+	buf_init(&s->out, OUT_MAX);
+	ident_make_session(s->id);
+	s->log.session = s->id;
+	s->trusted = trust_has(
+	    s->smtpd->trusted, s->smtpd->n_trusted, session_peer(session));
+	s->since = clock_ms();
+	atomic_fetch_add(&s->smtpd->counters.connections, 1);
+	set_idle(s);
+	return s;
+}
+
+static void *
+on_open(void *service, struct session *session)
+{
+	struct smtpd_session *s = open_session(service, session);
+
+	/* Where this fails, reading will fail too and end the session. */
+	(void)!greet(s, false);
+	buf_clear(&s->out);
+	return s;
+}
+
+static void
+on_deadline(void *state)
+{
+	struct smtpd_session *s = state;
+
+	if (s->engine == NULL)
+		return;
+	smtp_server_timeout(s->engine, &s->out);
+	(void)!flush(s);
+}
+
+static void
+on_drain(void *state)
+{
+	struct smtpd_session *s = state;
+
+	if (s->engine == NULL)
+		return;
+	smtp_server_shutdown(s->engine, &s->out);
+	(void)!flush(s);
+}
+
+static void
+on_close(void *state)
+{
+	struct smtpd_session *s = state;
+	const struct tls_info *tls = io_tls(session_io(s->session));
+
+	smtp_server_free(&s->engine);
+	smtpd_policy.reset(s);
+	auth_exchange_free(&s->exchange);
+	log_info(&s->log, "disconnected", "client",
+	    session_peer(s->session)->address, "protocol",
+	    smtpd_protocol_name(s->listener->protocol), "tls",
+	    tls == NULL ? NULL : tls->version, "messages", LOG_NUM(s->messages),
+	    "ms", LOG_NUM(clock_ms() - s->since), NULL);
+	buf_clear(&s->in);
+	buf_clear(&s->out);
+	mem_free(s);
+}
+
+const struct session_ops smtpd_session_ops = {
+    .open = on_open,
+    .on_input = on_input,
+    .on_deadline = on_deadline,
+    .on_drain = on_drain,
+    .close = on_close,
+    .over_limit = "421 4.7.0 too many connections, try later\r\n",
+};
+
+/* The client speaks first; a line in the clear would only confuse it. */
+const struct session_ops smtpd_session_tls_ops = {
+    .open = open_session,
+    .on_input = on_input,
+    .on_deadline = on_deadline,
+    .on_drain = on_drain,
+    .close = on_close,
+};

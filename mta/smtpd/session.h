@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One SMTP connection: the engine (proto/smtp_server.h) between a socket and
+ * the policy. While it is parked it has no buffers, so that thousands of idle
+ * clients cost little.
+ */
+#ifndef MTA_SMTPD_SESSION_H
+#define MTA_SMTPD_SESSION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/net.h"
+#include "base/server.h"
+#include "mta/options.h"
+#include "mta/smtpd/message.h"
+#include "proto/address.h"
+#include "proto/ident.h"
+#include "proto/smtp_server.h"
+
+struct auth_client;
+struct auth_exchange;
+struct lmtp_pool;
+struct repeats;
+struct socketmap_client;
+struct tls_server;
+
+struct smtpd_counters {
+	atomic_ullong connections, messages, refused, deferred, auth_failures;
+	atomic_uint bodies; /* being held now */
+};
+
+/* What all sessions share; made by smtpd_main.c, and not changed but for the
+ * counters. */
+struct smtpd {
+	const struct smtpd_options *options;
+	const char *hostname;
+	struct tls_server *tls; /* NULL: no TLS */
+	struct auth_client *auth;
+	struct socketmap_client *directory;
+	struct lmtp_pool *lmtp;
+	struct repeats *repeats;
+	struct address postmaster;
+	struct net_network *trusted;
+	size_t n_trusted;
+	struct smtpd_counters counters;
+};
+
+/* The service of server_listen(). */
+struct smtpd_listener {
+	struct smtpd *smtpd;
+	enum smtpd_protocol protocol;
+	bool auth_without_tls;
+	struct smtp_server_conf engine;
+};
+
+/* For session.c and its policy. */
+struct smtpd_session {
+	struct smtpd_listener *listener;
+	struct smtpd *smtpd; /* the listener's */
+	struct session *session;
+	struct smtp_server *engine; /* NULL until TLS stands, where TLS
+					 * begins with the connection */
+	struct buf in, out;
+	char id[IDENT_SESSION_SIZE];
+	struct log_ctx log;
+	bool trusted; /* from a network of relay_from */
+	bool hang_up; /* too many failed log-ins */
+	unsigned auth_failures;
+	char mechanism[24];             /* of the AUTH that is under way */
+	struct auth_exchange *exchange; /* NULL: none under way */
+	struct message *message;        /* NULL outside a transaction */
+	unsigned messages;              /* delivered */
+	int64_t since;
+};
+
+/* For ports where TLS comes by STARTTLS, or with the connection. */
+extern const struct session_ops smtpd_session_ops;
+extern const struct session_ops smtpd_session_tls_ops;
+
+#endif

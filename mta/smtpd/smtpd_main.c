@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * posthouse-smtpd: takes mail by SMTP and hands it over by LMTP.
+ *
+ * Owns nothing on disk and needs no right to anything but its sockets.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/service.h"
+#include "base/tls.h"
+#include "mta/send/lmtp_pool.h"
+#include "mta/smtpd/repeat.h"
+#include "mta/smtpd/session.h"
+#include "mta/smtpd/trust.h"
+#include "proto/auth_client.h"
+#include "proto/socketmap.h"
+
+enum {
+	DRAIN_MS = 30000,
+	LOOKUPS_MAX = 10000, /* remembered at once */
+	REPEATS_MAX = 1000,
+	REPEATS_MS = 6 * 60 * 60 * 1000,
+};
+
+static struct smtpd smtpd;
+
+static void
+reload(void *ctx)
+{
+	struct fault f;
+
+	(void)ctx;
+	if (smtpd.tls == NULL)
+		return;
+	if (tls_server_reload(smtpd.tls, &f) < 0)
+		log_error(NULL, "certificates not read again", "reason", f.text,
+		    NULL);
+	else
+		log_info(NULL, "certificates read again", NULL);
+}
+
+static void
+put_status(void *ctx, json_t *object)
+{
+	struct smtpd_counters *c = &smtpd.counters;
+
+	(void)ctx;
+	json_put_int(
+	    object, "connections", (int64_t)atomic_load(&c->connections));
+	json_put_int(object, "messages", (int64_t)atomic_load(&c->messages));
+	json_put_int(object, "refused", (int64_t)atomic_load(&c->refused));
+	json_put_int(object, "deferred", (int64_t)atomic_load(&c->deferred));
+	json_put_int(
+	    object, "auth_failures", (int64_t)atomic_load(&c->auth_failures));
+	json_put_int(object, "lmtp_idle", lmtp_pool_idle(smtpd.lmtp));
+}
+
+/* An address from the configuration, or the default socket below run_dir. */
+static struct net_address
+peer_address(struct service *service, const char *text, const char *name)
+{
+	struct net_address address;
+	char path[512];
+	struct fault f;
+
+	if (text == NULL) {
+		snprintf(path, sizeof path, "unix:%s/%s",
+		    service_common(service)->run_dir, name);
+		text = path;
+	}
+	if (net_parse(str(text), &address, &f) < 0)
+		die(EX_CONFIG, "posthouse-smtpd: %s: %s", text, f.text);
+	return address;
+}
+
+static void
+set_up_tls(const struct tls_options *options)
+{
+	const struct certificate_options *from = options->certificates.bytes;
+	size_t n = options->certificates.n;
+	struct tls_certificate *to;
+	struct fault f;
+
+	if (n == 0)
+		return;
+	to = mem_zeroed(n, sizeof *to);
+	for (size_t i = 0; i < n; i++)
+		to[i] = (struct tls_certificate){
+		    .chain = from[i].chain, .key = from[i].key};
+	smtpd.tls = tls_server_new(to, n, &f);
+	if (smtpd.tls == NULL)
+		die(EX_CONFIG, "posthouse-smtpd: %s", f.text);
+	mem_free(to);
+}
+
+static void
+set_up_trust(const struct conf_list *networks)
+{
+	struct trust_facts facts;
+	struct fault f;
+
+	smtpd.trusted = mem_zeroed(networks->n + 1, sizeof *smtpd.trusted);
+	smtpd.n_trusted = networks->n;
+	trust_facts_read(&facts);
+	for (size_t i = 0; i < networks->n; i++)
+		if (trust_parse(str(networks->items[i]), &facts,
+			&smtpd.trusted[i], &f) < 0)
+			die(EX_CONFIG, "posthouse-smtpd: %s", f.text);
+}
+
+static void
+set_up_postmaster(void)
+{
+	const char *text = smtpd.options->postmaster;
+	char fallback[300];
+	struct fault f;
+
+	snprintf(fallback, sizeof fallback, "postmaster@%s", smtpd.hostname);
+	if (address_parse(
+		str(text == NULL ? fallback : text), &smtpd.postmaster, &f) < 0)
+		die(EX_CONFIG, "posthouse-smtpd: postmaster: %s", f.text);
+}
+
+static void
+set_up(struct service *service)
+{
+	const struct smtpd_options *o = service_options(service);
+
+	smtpd.options = o;
+	smtpd.hostname = service_common(service)->hostname;
+	set_up_tls(service_tls(service));
+	set_up_trust(&o->relay_from);
+	set_up_postmaster();
+
+	const struct socketmap_client_conf directory = {
+	    .address = peer_address(service, o->socketmap, "socketmap.sock"),
+	    .timeout_ms = (int64_t)o->lookup_timeout,
+	    .cache_ms = (int64_t)o->lookup_cache,
+	    .cache_entries = LOOKUPS_MAX,
+	};
+	const struct net_address auth =
+	    peer_address(service, o->auth, "auth.sock");
+	const struct lmtp_pool_conf lmtp = {
+	    .address = peer_address(service, o->lmtp, "lmtp.sock"),
+	    .hostname = smtpd.hostname,
+	    .max_idle = (unsigned)o->threads,
+	};
+
+	smtpd.directory = socketmap_client_new(&directory);
+	smtpd.auth = auth_client_new(&auth, "smtp", (int64_t)o->lookup_timeout);
+	smtpd.lmtp = lmtp_pool_new(&lmtp);
+	smtpd.repeats = repeats_new(REPEATS_MAX, REPEATS_MS);
+}
+
+static struct smtp_server_conf
+engine_conf(const struct listen_options *l)
+{
+	const struct smtpd_options *o = smtpd.options;
+
+	return (struct smtp_server_conf){
+	    .dialect = DIALECT_SMTP,
+	    .hostname = smtpd.hostname,
+	    .max_size = o->max_size,
+	    .max_rcpts = (unsigned)o->max_recipients,
+	    .max_errors = (unsigned)o->max_errors,
+	    .max_commands = (unsigned)o->max_commands,
+	    .max_header_size = o->max_header_size,
+	    .max_hops = (unsigned)o->max_hops,
+	    .starttls = smtpd.tls != NULL && l->protocol != SMTPD_SUBMISSIONS,
+	    .tls_required =
+		l->protocol == SMTPD_SUBMISSION && !l->auth_without_tls,
+	    .auth_required = l->protocol != SMTPD_SMTP,
+	    .auth_plain_ok = l->auth_without_tls,
+	    .requiretls = smtpd.tls != NULL,
+	};
+}
+
+static void
+set_up_listener(struct service *service, const struct listen_options *l,
+    struct smtpd_listener *listener)
+{
+	if (l->protocol != SMTPD_SMTP && smtpd.tls == NULL &&
+	    !l->auth_without_tls)
+		die(EX_CONFIG,
+		    "posthouse-smtpd: listen \"%s\": %s needs a certificate "
+		    "in the section tls",
+		    l->title, smtpd_protocol_name(l->protocol));
+	*listener = (struct smtpd_listener){
+	    .smtpd = &smtpd,
+	    .protocol = l->protocol,
+	    .auth_without_tls = l->auth_without_tls,
+	    .engine = engine_conf(l),
+	};
+	service_listener(service, l->title, smtpd_protocol_name(l->protocol),
+	    0666,
+	    l->protocol == SMTPD_SUBMISSIONS ? &smtpd_session_tls_ops
+					     : &smtpd_session_ops,
+	    listener);
+}
+
+static struct smtpd_listener *
+set_up_listeners(struct service *service)
+{
+	const struct conf_sections *sections = &smtpd.options->listeners;
+	const struct listen_options *l = sections->bytes;
+	struct smtpd_listener *listeners;
+
+	if (sections->n == 0)
+		die(EX_CONFIG,
+		    "posthouse-smtpd: the section smtpd has no \"listen\"");
+	listeners = mem_zeroed(sections->n, sizeof *listeners);
+	for (size_t i = 0; i < sections->n; i++)
+		set_up_listener(service, &l[i], &listeners[i]);
+	return listeners;
+}
+
+static void
+set_limits(struct service *service)
+{
+	const struct smtpd_options *o = service_options(service);
+	const struct server_limits sessions = {
+	    .sessions = (unsigned)o->max_sessions,
+	    .per_client = (unsigned)o->max_sessions_per_client,
+	};
+	const struct loop_limits threads = {.max = (unsigned)o->threads};
+
+	service_set_limits(service, &sessions, &threads);
+}
+
+static void
+clean_up(struct smtpd_listener *listeners)
+{
+	mem_free(listeners);
+	lmtp_pool_free(&smtpd.lmtp);
+	auth_client_free(&smtpd.auth);
+	socketmap_client_free(&smtpd.directory);
+	repeats_free(&smtpd.repeats);
+	tls_server_free(&smtpd.tls);
+	mem_free(smtpd.trusted);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct service_spec spec = {
+	    .program = "posthouse-smtpd",
+	    .version = PACKAGE_VERSION,
+	    .table = &smtpd_table,
+	    .wants_tls = true,
+	    .drain_ms = DRAIN_MS,
+	    .reload = reload,
+	};
+	struct service *service = service_start(&spec, argc, argv);
+	struct smtpd_listener *listeners;
+	int status;
+
+	set_limits(service);
+	set_up(service);
+	listeners = set_up_listeners(service);
+	service_control(service, NULL, NULL, put_status);
+	service_drop(service, smtpd.options->user);
+	status = service_run(service);
+	service_stop(&service);
+	clean_up(listeners);
+	return status;
+}
