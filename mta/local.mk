@@ -10,3 +10,6 @@ libmta_a_SOURCES = \
 	mta/smtpd/repeat.c mta/smtpd/repeat.h \
 	mta/smtpd/session.c mta/smtpd/session.h \
 	mta/smtpd/trust.c mta/smtpd/trust.h
+
+# What a program that links libmta.a needs besides.
+MTA_LIBS = libproto.a libbase.a $(PROTO_LIBS) $(BASE_LIBS)

@@ -1,1 +1,1 @@
-# tests/unit/mta
+EXTRA_DIST += tests/unit/mta/peer.h

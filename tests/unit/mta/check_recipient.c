@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "mta/smtpd/recipient.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/netstring.h"
+#include "proto/socketmap.h"
+#include "tests/unit/mta/peer.h"
+#include "tests/unit/unit.h"
+
+/* The directory of the tests: a socketmap server with these entries. */
+static const struct {
+	const char *map, *key;
+	enum socketmap_status status;
+	const char *value;
+} entries[] = {
+    {"domain", "example.org", SOCKETMAP_OK, "local"},
+    {"domain", "xn--bcher-kva.example", SOCKETMAP_OK, "local"},
+    {"recipient", "ann@example.org", SOCKETMAP_OK, "ann@example.org"},
+    {"recipient", "ann+box@example.org", SOCKETMAP_OK, "ann+box@example.org"},
+    {"recipient", "both@example.org", SOCKETMAP_OK,
+	"ann@example.org bob@example.org"},
+    {"recipient", "postmaster@example.org", SOCKETMAP_OK, "bob@example.org"},
+    {"recipient", "gone@example.org", SOCKETMAP_PERM,
+	"5.2.1 this mailbox is closed"},
+    {"recipient", "ill@example.org", SOCKETMAP_TEMP, "database is ill"},
+    {"recipient", "odd@example.org", SOCKETMAP_OK, "no-address"},
+    {"recipient", "none@example.org", SOCKETMAP_OK, " "},
+    /* A catch-all would answer for any of these. */
+    {"recipient", "victim%elsewhere.example@example.org", SOCKETMAP_OK,
+	"bob@example.org"},
+    {"recipient", "victim@elsewhere.example@example.org", SOCKETMAP_OK,
+	"bob@example.org"},
+    {"recipient", "elsewhere.example!victim@example.org", SOCKETMAP_OK,
+	"bob@example.org"},
+};
+
+static void
+answer(struct str map, struct str key, struct buf *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(entries); i++)
+		if (str_is(map, str(entries[i].map)) &&
+		    str_is(key, str(entries[i].key))) {
+			socketmap_put_reply(
+			    out, entries[i].status, str(entries[i].value));
+			return;
+		}
+	socketmap_put_reply(out, SOCKETMAP_NOTFOUND, str(""));
+}
+
+static void
+serve_directory(struct peer *peer, FILE *in, FILE *out)
+{
+	struct buf b, reply;
+	int c;
+
+	(void)peer;
+	buf_init(&b, SOCKETMAP_QUERY_MAX);
+	buf_init(&reply, SOCKETMAP_REPLY_MAX);
+	while ((c = getc(in)) != EOF) {
+		struct str payload, map, key;
+		size_t used;
+
+		buf_putc(&b, (char)c);
+		if (netstring_take(buf_str(&b), SOCKETMAP_QUERY_MAX, &payload,
+			&used) != NETSTRING_OK)
+			continue;
+		ck_assert(socketmap_parse_query(payload, &map, &key));
+		answer(map, key, &reply);
+		fwrite(buf_text(&reply), 1, buf_len(&reply), out);
+		fflush(out);
+		buf_reset(&reply);
+		buf_reset(&b);
+	}
+	buf_clear(&b);
+	buf_clear(&reply);
+}
+
+static struct peer directory;
+static struct address postmaster;
+static struct recipient_rules rules;
+static struct recipients r;
+
+static void
+set_up(void)
+{
+	struct socketmap_client_conf conf = {.timeout_ms = 10000};
+	struct fault f;
+
+	peer_start(&directory, serve_directory, NULL);
+	ck_assert_int_eq(
+	    net_parse(str(directory.address), &conf.address, &f), 0);
+	ck_assert_int_eq(
+	    address_parse(str("postmaster@example.org"), &postmaster, &f), 0);
+	rules.directory = socketmap_client_new(&conf);
+	rules.postmaster = &postmaster;
+	rules.known_client = false;
+	memset(&r, 0, sizeof r);
+}
+
+static void
+tear_down(void)
+{
+	recipients_clear(&r);
+	socketmap_client_free(&rules.directory);
+	peer_clear(&directory);
+}
+
+/* RCPT TO:path; the enhanced code of the answer. */
+static const char *
+rcpt(const char *path)
+{
+	static struct fault f;
+	struct envelope_rcpt e = {.notify = 0};
+	struct fault why;
+	struct str rest;
+
+	if (address_parse_forward(str(path), true, &e.forward_path, &rest, &f) <
+	    0)
+		return f.dsn;
+	return recipient_add(&r, &rules, &e, &why, &f) < 0 ? f.dsn : "ok";
+}
+
+START_TEST(recipient_takes_whom_the_directory_knows)
+{
+	set_up();
+	ck_assert_str_eq(rcpt("<ann@example.org>"), "ok");
+	ck_assert_str_eq(rcpt("<Ann+Box@Example.ORG>"), "ok");
+	ck_assert_uint_eq(r.n, 2);
+	ck_assert_uint_eq(r.n_rcpts, 2);
+	ck_assert_str_eq(r.mailboxes[0].forward_path.local, "ann");
+	ck_assert_str_eq(r.mailboxes[1].forward_path.local, "ann+box");
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_takes_postmaster_without_a_domain)
+{
+	set_up();
+	ck_assert_str_eq(rcpt("<Postmaster>"), "ok");
+	ck_assert_uint_eq(r.n, 1);
+	ck_assert_str_eq(r.mailboxes[0].forward_path.local, "bob");
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_counts_each_mailbox_once)
+{
+	set_up();
+	ck_assert_str_eq(rcpt("<ann@example.org>"), "ok");
+	ck_assert_str_eq(rcpt("<both@example.org>"), "ok");
+	ck_assert_str_eq(rcpt("<both@example.org>"), "ok");
+	ck_assert_uint_eq(r.n, 2);
+	ck_assert_uint_eq(r.n_rcpts, 3);
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_refuses_who_is_not_there)
+{
+	set_up();
+	ck_assert_str_eq(rcpt("<nobody@example.org>"), "5.1.1");
+	ck_assert_str_eq(rcpt("<gone@example.org>"), "5.2.1");
+	ck_assert_str_eq(rcpt("<ill@example.org>"), "4.3.0");
+	ck_assert_str_eq(rcpt("<odd@example.org>"), "4.3.0");
+	ck_assert_str_eq(rcpt("<none@example.org>"), "4.3.0");
+	ck_assert_uint_eq(r.n, 0);
+	ck_assert_uint_eq(r.n_rcpts, 0);
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_relays_for_nobody)
+{
+	set_up();
+	ck_assert_str_eq(rcpt("<x@elsewhere.example>"), "5.7.1");
+	rules.known_client = true;
+	ck_assert_str_eq(rcpt("<x@elsewhere.example>"), "4.3.0");
+	ck_assert_uint_eq(r.n, 0);
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_lets_no_relay_variant_through)
+{
+	static const char *const paths[] = {
+	    "<victim%elsewhere.example@example.org>",
+	    "<\"victim@elsewhere.example\"@example.org>",
+	    "<\"victim%elsewhere.example\"@example.org>",
+	    "<elsewhere.example!victim@example.org>",
+	    "<victim@elsewhere.example@example.org>",
+	    "<@example.org:victim@elsewhere.example>",
+	    "<@example.org,@example.org:victim@elsewhere.example>",
+	    "<victim@elsewhere.example.>",
+	    "<victim@[192.0.2.1]>",
+	    "<victim@[IPv6:::1]>",
+	    "<victim@[127.0.0.1]>",
+	    "<victim>",
+	    "<\"victim@elsewhere.example\">",
+	    "<victim@@elsewhere.example>",
+	    "<victim@elsewhere.example@>",
+	    "<elsewhere.example!victim>",
+	    "<victim%elsewhere.example>",
+	    "<victim%elsewhere.example@[127.0.0.1]>",
+	    "<victim@example.org@elsewhere.example>",
+	    "<\"victim\"@elsewhere.example>",
+	    "<>",
+	};
+
+	set_up();
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		const char *dsn = rcpt(paths[i]);
+
+		ck_assert_msg(
+		    dsn[0] == '5', "%s is answered %s", paths[i], dsn);
+	}
+	ck_assert_uint_eq(r.n, 0);
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_waits_for_a_directory_that_is_down)
+{
+	struct fault f, why;
+	struct envelope_rcpt e = {.notify = 0};
+
+	set_up();
+	peer_stop(&directory);
+	ck_assert_int_eq(
+	    address_parse(str("ann@example.org"), &e.forward_path, &f), 0);
+	ck_assert_int_lt(recipient_add(&r, &rules, &e, &why, &f), 0);
+	ck_assert_str_eq(f.dsn, "4.3.0");
+	ck_assert_int_eq(f.kind, FAULT_TEMP);
+	/* What the client reads has no path of ours in it. */
+	ck_assert_ptr_null(strstr(f.text, directory.dir));
+	ck_assert_int_ne(why.text[0], '\0');
+	peer_listen(&directory);
+	ck_assert_str_eq(rcpt("<ann@example.org>"), "ok");
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipients_fold_to_the_worst_of_their_mailboxes)
+{
+	struct smtp_outcome boxes[2] = {{.ok = true}, {.ok = true}};
+	struct smtp_outcome rcpts[2];
+
+	set_up();
+	ck_assert_str_eq(rcpt("<ann@example.org>"), "ok");
+	ck_assert_str_eq(rcpt("<both@example.org>"), "ok");
+	recipients_fold(&r, boxes, rcpts);
+	ck_assert(rcpts[0].ok && rcpts[1].ok);
+
+	boxes[1].ok = false;
+	fault_temp(&boxes[1].fault, "4.2.2", "full");
+	recipients_fold(&r, boxes, rcpts);
+	ck_assert(rcpts[0].ok && !rcpts[1].ok);
+	ck_assert_str_eq(rcpts[1].fault.dsn, "4.2.2");
+
+	boxes[0].ok = false;
+	fault_perm(&boxes[0].fault, "5.2.1", "closed");
+	recipients_fold(&r, boxes, rcpts);
+	ck_assert_str_eq(rcpts[0].fault.dsn, "5.2.1");
+	ck_assert_str_eq(rcpts[1].fault.dsn, "4.2.2");
+	tear_down();
+}
+END_TEST
+
+UNIT_MAIN("recipient", recipient_takes_whom_the_directory_knows,
+    recipient_takes_postmaster_without_a_domain,
+    recipient_counts_each_mailbox_once, recipient_refuses_who_is_not_there,
+    recipient_relays_for_nobody, recipient_lets_no_relay_variant_through,
+    recipient_waits_for_a_directory_that_is_down,
+    recipients_fold_to_the_worst_of_their_mailboxes)
