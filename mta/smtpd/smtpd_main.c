@@ -29,6 +29,8 @@ enum {
 };
 
 static struct smtpd smtpd;
+/* Nothing listens in between: REQUIRETLS is kept. */
+static bool delivers_on_this_host;
 
 static void
 reload(void *ctx)
@@ -152,6 +154,7 @@ set_up(struct service *service)
 	    .max_idle = (unsigned)o->threads,
 	};
 
+	delivers_on_this_host = net_is_loopback(&lmtp.address);
 	smtpd.directory = socketmap_client_new(&directory);
 	smtpd.auth = auth_client_new(&auth, "smtp", (int64_t)o->lookup_timeout);
 	smtpd.lmtp = lmtp_pool_new(&lmtp);
@@ -177,7 +180,7 @@ engine_conf(const struct listen_options *l)
 		l->protocol == SMTPD_SUBMISSION && !l->auth_without_tls,
 	    .auth_required = l->protocol != SMTPD_SMTP,
 	    .auth_plain_ok = l->auth_without_tls,
-	    .requiretls = smtpd.tls != NULL,
+	    .requiretls = smtpd.tls != NULL && delivers_on_this_host,
 	};
 }
 
