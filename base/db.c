@@ -275,7 +275,7 @@ configure(DB_ENV *e, uint64_t cache)
 	    (rc = e->set_lk_max_locks(e, MAX_LOCKS)) != 0 ||
 	    (rc = e->set_lk_max_objects(e, MAX_LOCKS)) != 0 ||
 	    (rc = e->set_lk_max_lockers(e, MAX_LOCKERS)) != 0 ||
-	    (rc = e->set_lk_detect(e, DB_LOCK_DEFAULT)) != 0 ||
+	    (rc = e->set_lk_detect(e, DB_LOCK_MINWRITE)) != 0 ||
 	    (rc = e->log_set_config(e, DB_LOG_AUTO_REMOVE, 1)) != 0)
 		return rc;
 	return 0;

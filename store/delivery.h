@@ -22,27 +22,29 @@
 struct delivery;
 
 enum delivery_result {
-	DELIVERY_FAILED,	/* fault is filled: nothing is in the mailbox */
+	DELIVERY_FAILED, /* fault is filled: nothing is in the mailbox */
 	DELIVERY_STORED,
-	DELIVERY_REPEATED,	/* the same id was stored there before; nothing
+	DELIVERY_REPEATED, /* the same id was stored there before; nothing
 				 * was stored now */
 };
 
 struct delivery_outcome {
 	enum delivery_result result;
 	struct fault fault;
-	struct mailbox_folder folder;	/* where it went */
+	struct mailbox_folder folder; /* where it went */
 };
 
 /*
  * ident is the delivery id (XFORWARD IDENT): a message that comes again for
  * the same mailbox and folder with the same id and size within ten days is a
- * repeat. Empty: never a repeat. Ids of more than 64 bytes, or with other than
- * letters, digits, "-", "_" and ".", count as empty. binary: bytes may hold
- * any line ends and are stored as they are; else CRLF is stored as LF.
+ * repeat. Only ids that their makers never use twice count: those of
+ * proto/ident.h, and Postfix' long queue ids. All others (Postfix' short queue
+ * ids come again, and to take another message for a repeat would lose it)
+ * count as empty: never a repeat. binary: bytes may hold any line ends and are
+ * stored as they are; else CRLF is stored as LF.
  */
-struct delivery *delivery_new(struct store *store, struct str ident,
-    bool binary) MUST_USE;
+struct delivery *delivery_new(
+    struct store *store, struct str ident, bool binary) MUST_USE;
 /* Removes what was not committed. */
 void delivery_free(struct delivery **delivery);
 
@@ -58,12 +60,12 @@ int delivery_add(struct delivery *delivery, const struct mailbox_name *mailbox,
 
 /* Trace fields first, then the message, CRLF line ends. After a fault the
  * delivery is only good for delivery_free(). */
-int delivery_write(struct delivery *delivery, struct str bytes,
-    struct fault *f) MUST_USE;
+int delivery_write(
+    struct delivery *delivery, struct str bytes, struct fault *f) MUST_USE;
 
 /* Blocks until all is durable or has failed. outcomes has one for each
  * delivery_add() that was 0. */
-void delivery_commit(struct delivery *delivery,
-    struct delivery_outcome *outcomes);
+void delivery_commit(
+    struct delivery *delivery, struct delivery_outcome *outcomes);
 
 #endif

@@ -1,1 +1,15 @@
-# store
+# store: Maildirs, deliveries into them, and their index.
+noinst_LIBRARIES += libstore.a
+libstore_a_SOURCES = \
+	store/box.c store/box.h \
+	store/committer.c store/committer.h \
+	store/delivery.c store/delivery.h \
+	store/index.c store/index.h store/index_private.h \
+	store/index_db.c \
+	store/index_reconcile.c \
+	store/index_sweep.c \
+	store/maildir.c store/maildir.h \
+	store/mailbox.c store/mailbox.h \
+	store/recent.c store/recent.h \
+	store/record.c store/record.h \
+	store/store.c store/store.h store/store_private.h

@@ -21,7 +21,7 @@ enum { MAILBOX_NAME_SIZE = 512, MAILBOX_FOLDER_SIZE = 256 };
 /* Values. text is "user@domain". */
 struct mailbox_name {
 	char text[MAILBOX_NAME_SIZE];
-	char path[MAILBOX_NAME_SIZE];	/* "domain/user" */
+	char path[MAILBOX_NAME_SIZE]; /* "domain/user" */
 };
 /* text is "" for the inbox, else as people write it: "Lists/posthouse".
  * dir is "" or ".Lists.posthouse" (modified UTF-7, Maildir++). */
@@ -31,13 +31,13 @@ struct mailbox_folder {
 };
 
 /* Permanent 5.1.3 / 5.2.0 faults. */
-int mailbox_name_parse(struct str text, struct mailbox_name *name,
-    struct fault *f) MUST_USE;
+int mailbox_name_parse(
+    struct str text, struct mailbox_name *name, struct fault *f) MUST_USE;
 /* Separators "/" and "." both make levels. */
-int mailbox_folder_parse(struct str text, struct mailbox_folder *folder,
-    struct fault *f) MUST_USE;
+int mailbox_folder_parse(
+    struct str text, struct mailbox_folder *folder, struct fault *f) MUST_USE;
 /* From a directory entry ".A.B". */
-int mailbox_folder_from_dir(struct str dir, struct mailbox_folder *folder,
-    struct fault *f) MUST_USE;
+int mailbox_folder_from_dir(
+    struct str dir, struct mailbox_folder *folder, struct fault *f) MUST_USE;
 
 #endif

@@ -19,17 +19,17 @@
 #include "store/mailbox.h"
 
 enum store_commit {
-	STORE_COMMIT_GROUP,	/* syncfs and one directory fsync a batch */
-	STORE_COMMIT_EACH,	/* fsync of each file and directory (NFS, or a
+	STORE_COMMIT_GROUP, /* syncfs and one directory fsync a batch */
+	STORE_COMMIT_EACH,  /* fsync of each file and directory (NFS, or a
 				 * file system shared with heavy writers) */
 };
 
 struct store_conf {
-	const char *root;	/* made with mode 0700 where missing */
-	const char *index_dir;	/* the Berkeley DB environment */
-	const char *hostname;	/* in file names */
+	const char *root;      /* made with mode 0700 where missing */
+	const char *index_dir; /* the Berkeley DB environment */
+	const char *hostname;  /* in file names */
 	enum store_commit commit;
-	uint64_t index_cache;	/* bytes */
+	uint64_t index_cache; /* bytes */
 };
 
 struct store;
@@ -40,8 +40,8 @@ struct store;
  * brings the index up to date with each mailbox that changed while nobody
  * watched. After this, repeated deliveries are known.
  */
-struct store *store_open(const struct store_conf *conf, struct fault *f)
-    MUST_USE;
+struct store *store_open(
+    const struct store_conf *conf, struct fault *f) MUST_USE;
 /* Waits for what is under way; writes what the index still has to learn. */
 void store_close(struct store **store);
 const struct store_conf *store_conf(const struct store *store);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The index of all mailboxes: a cache of what the Maildirs hold, in one
+ * Berkeley DB environment, and the memory of which deliveries were made.
+ *
+ * One thread writes it, fed by a bounded queue: learning of a delivery never
+ * blocks and never fails. What does not fit, and whatever else makes the index
+ * differ from a Maildir, is found again by reading the Maildir (reconciling).
+ *
+ *   folders    path NUL dir             -> what is known of the folder
+ *   messages   folder's id, base name   -> struct record
+ *   delivered  ident NUL path NUL dir   -> when, and the size
+ */
+#ifndef STORE_INDEX_H
+#define STORE_INDEX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/fault.h"
+#include "base/str.h"
+#include "store/mailbox.h"
+#include "store/record.h"
+
+struct index;
+struct index_folder;
+
+/*
+ * Opens the environment in dir and takes its lock. One that recovery can not
+ * mend is moved aside with a log line and made anew. root is borrowed. Nothing
+ * is written before index_start().
+ */
+struct index *index_open(
+    const char *dir, uint64_t cache, int root, struct fault *f) MUST_USE;
+/*
+ * Goes through all mailboxes: removes what a crash left half made, learns the
+ * delivery ids in folders that changed while nobody watched, and has those
+ * folders reconciled later. Before index_start().
+ */
+int index_sweep(struct index *index, struct fault *f) MUST_USE;
+int index_start(struct index *index, struct fault *f) MUST_USE;
+/* Writes what was learnt, then closes. */
+void index_close(struct index **index);
+
+/* A folder, for learning. Never fails; gives a hold. */
+struct index_folder *index_folder_hold(struct index *index,
+    const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder) MUST_USE;
+void index_folder_release(struct index_folder **folder);
+
+/*
+ * A message is about to appear in the folder. Must be called before it does,
+ * so that a crash in between is noticed, and be followed by one of the next.
+ */
+void index_announce(struct index_folder *folder);
+void index_withdraw(struct index_folder *folder);
+
+struct index_news {
+	struct str name; /* of the file in new/ */
+	struct str head; /* of the message: RECORD_HEAD_MAX bytes count */
+	uint64_t size, wire_size;
+	struct str ident; /* "" where it has none */
+};
+/* The message is there, durably. Copies what it needs. */
+void index_learn(struct index_folder *folder, const struct index_news *news);
+
+/* The key of a delivery, for index_was_delivered() and for struct recent. */
+void index_delivery_key(struct buf *b, struct str ident,
+    const struct mailbox_name *mailbox, const struct mailbox_folder *folder);
+/* Whether it was made in the last ten days, and had this size. */
+bool index_was_delivered(struct index *index, struct str key, uint64_t size);
+/* The newest id (by when it was made, microseconds since 1970) that the index
+ * has learnt when it was opened or swept. */
+int64_t index_newest_ident(const struct index *index);
+
+/* What is known of a folder. */
+struct index_stat {
+	uint64_t messages, unseen, bytes;
+	int64_t oldest, newest; /* seconds since 1970; 0 where there is none.
+				 * Only by index_each_message()'s callers */
+};
+
+/*
+ * Runs job on the writer's thread, after what was learnt before is written;
+ * blocks. In it, and nowhere else, the functions below may be called.
+ */
+int index_run(struct index *index,
+    int (*job)(struct index *index, void *ctx, struct fault *f), void *ctx,
+    struct fault *f) MUST_USE;
+
+/* Each folder that the index knows, in order; path is "domain/user" and may be
+ * given ("": all). */
+int index_each_folder(struct index *index, struct str path,
+    int (*each)(void *ctx, const struct mailbox_name *mailbox,
+	const struct mailbox_folder *folder, const struct index_stat *stat),
+    void *ctx, struct fault *f) MUST_USE;
+int index_each_message(struct index *index, const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder,
+    int (*each)(void *ctx, struct str base, const struct record *r), void *ctx,
+    struct fault *f) MUST_USE;
+
+/* How a folder's records and its files differ. */
+struct index_difference {
+	uint64_t messages; /* files */
+	uint64_t missing;  /* files without a record */
+	uint64_t stale;    /* records without a file */
+	uint64_t changed;  /* moved, or with other flags */
+	uint64_t damaged;  /* files whose size is not what their name says */
+};
+/* Compares; with `mend` also writes the records so that they agree. Gone
+ * folders are forgotten. */
+int index_reconcile(struct index *index, const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder, bool mend,
+    struct index_difference *difference, struct fault *f) MUST_USE;
+/* Forgets all records of the folder. */
+int index_forget(struct index *index, const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder, struct fault *f) MUST_USE;
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files of the index share. */
+#ifndef STORE_INDEX_PRIVATE_H
+#define STORE_INDEX_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/db.h"
+#include "store/index.h"
+#include "store/maildir.h"
+
+enum {
+	INDEX_KEY_MAX = MAILDIR_IDENT_MAX + MAILDIR_PATH_SIZE + 8,
+	INDEX_BATCH = 500, /* records a transaction */
+	INDEX_BUCKETS = 4096,
+	INDEX_IDENT_DAYS = 10,
+	/* A change within so many microseconds of an earlier one may leave a
+	 * directory's time as it was. */
+	INDEX_SAME_TIME_US = 50000,
+};
+
+/* A folder's record. Times are those of the directories when the records
+ * agreed with them (nanoseconds since 1970; 0: never). */
+struct index_known {
+	uint64_t id; /* 0: none yet */
+	int64_t new_time, cur_time;
+	uint64_t messages, unseen, bytes;
+};
+
+struct index_folder {
+	struct index *index;
+	char *path; /* "domain/user" */
+	char *dir;  /* "" or ".Folder" */
+	/* Messages that were announced and are not in the index yet. */
+	atomic_uint unindexed;
+	atomic_bool lost; /* must be reconciled */
+
+	/* Under the index' mutex. */
+	unsigned holds;
+	struct index_folder *next_in_bucket;
+	bool waits; /* in the list of those to be settled; a hold */
+	struct index_folder *next_waiting;
+
+	/* The writer's alone. */
+	bool loaded;  /* `known` is what the database has */
+	bool careful; /* records of announced messages may be there */
+	bool changed; /* in the transaction under way */
+	struct index_folder *next_changed;
+	struct index_known known;
+};
+
+struct index_entry;
+struct index_job;
+
+struct index {
+	char *dir;
+	uint64_t cache;
+	int root;
+
+	/* Written by the writer when it opens the environment again; readers
+	 * of other threads hold it while they look something up. */
+	pthread_rwlock_t opening;
+	struct db_env *env; /* NULL: broken */
+	struct db *folders, *messages, *delivered;
+
+	/* The writer's alone. */
+	uint64_t next_id;
+	int64_t swept; /* when the last sweep began, us since 1970 */
+	int64_t newest_ident;
+	int64_t purged; /* clock_ms() */
+	int64_t retry;  /* clock_ms(): what failed is tried again */
+	struct index_folder *changed;
+	struct db_txn *txn;
+	size_t in_txn;
+	uint64_t aborts; /* transactions that were lost */
+
+	pthread_t thread;
+	bool has_thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t work;
+	pthread_cond_t job_done;
+	bool sleeping, stopping;
+	struct index_entry *first, **last;
+	size_t n_entries, entry_bytes;
+	struct index_job *jobs, **last_job;
+	struct index_folder *waiting;
+	struct index_folder *buckets[INDEX_BUCKETS];
+};
+
+/* index_db.c: the writer's transactions. A failure aborts, and marks each
+ * folder that was changed in the transaction as lost. */
+int index_db_open(struct index *index, struct fault *f) MUST_USE;
+void index_db_close(struct index *index);
+int index_db_load(struct index_folder *folder, struct fault *f) MUST_USE;
+/* Each may begin a transaction; index_db_flush() ends it. */
+int index_db_put_message(struct index_folder *folder, struct str base,
+    const struct record *r, struct fault *f) MUST_USE;
+int index_db_del_message(
+    struct index_folder *folder, struct str base, struct fault *f) MUST_USE;
+int index_db_put_delivered(struct index *index, struct str key, int64_t when,
+    uint64_t size, struct fault *f) MUST_USE;
+int index_db_del_delivered(
+    struct index *index, struct str key, struct fault *f) MUST_USE;
+/* The folder's record will be written with the transaction. */
+int index_db_change(struct index_folder *folder, struct fault *f) MUST_USE;
+int index_db_del_folder(struct index_folder *folder, struct fault *f) MUST_USE;
+int index_db_flush(struct index *index, struct fault *f) MUST_USE;
+/* Views into key. */
+bool index_db_parse_folder(struct str key, struct str value, struct str *path,
+    struct str *dir, struct index_known *known) MUST_USE;
+void index_db_message_prefix(const struct index_folder *folder, char prefix[8]);
+
+/* By path and dir; a hold. */
+struct index_folder *index_find_folder(
+    struct index *index, const char *path, const char *dir) MUST_USE;
+/* Has it settled, or reconciled where it is lost, when there is time. */
+void index_wait(struct index_folder *folder);
+
+/* Times of a folder's new/ and cur/ (0 where it has none); false where the
+ * folder is gone. */
+bool index_folder_times(
+    const struct index_folder *folder, int64_t *new_time, int64_t *cur_time);
+/* Whether a directory that has this time now can still change without its
+ * time changing. */
+bool index_is_too_new(int64_t directory_time);
+int index_reconcile_folder(struct index_folder *folder, bool mend,
+    struct index_difference *difference, struct fault *f) MUST_USE;
+/* Learns the delivery id in a file's name, if there is one that counts. */
+int index_learn_name(struct index_folder *folder,
+    const struct maildir_name *name, uint64_t size, struct fault *f) MUST_USE;
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the store does before it takes mail: a look at each folder.
+ *
+ * Only a folder whose directories have changed since their times were recorded
+ * is read, and then only for names: ids of deliveries, and messages that a
+ * crash cut short. Its records are mended later, while mail is taken.
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/index_private.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+struct sweep {
+	struct index *index;
+	int64_t before; /* when the last one began, us since 1970 */
+	uint64_t folders, changed, removed;
+};
+
+enum { OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
+
+/* NULL where there is no such directory. Domains and mailboxes may be symbolic
+ * links that the operator made; what is in a mailbox may not. */
+static DIR *
+open_dir(int at, const char *path, int flags)
+{
+	int fd = openat(at, path, OPEN_DIR | flags);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (d == NULL && fd >= 0)
+		close(fd);
+	return d;
+}
+
+/* Removes what we had begun; what others begin there is theirs. */
+static void
+sweep_tmp(struct sweep *s, int dir)
+{
+	struct maildir_name name;
+	struct dirent *e;
+	struct stat st;
+	DIR *d;
+
+	if (fstatat(dir, "tmp", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    (int64_t)st.st_mtim.tv_sec + 2 < s->before / 1000000)
+		return;
+	d = open_dir(dir, "tmp", O_NOFOLLOW);
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		if (maildir_name_parse(str(e->d_name), &name) && name.is_ours)
+			s->removed += unlinkat(dirfd(d), e->d_name, 0) == 0;
+	}
+	closedir(d);
+}
+
+/* A message of ours that is shorter than its name says, and that we never knew
+ * as delivered: the power failed before it was whole. */
+static bool
+is_cut_short(int new_dir, const char *file, const struct maildir_name *name)
+{
+	struct stat st;
+
+	return name->is_ours && name->has_size &&
+	       fstatat(new_dir, file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && (uint64_t)st.st_size < name->size;
+}
+
+static int
+has_record(struct index_folder *folder, const struct maildir_name *name,
+    struct fault *f)
+{
+	struct buf key, value;
+	char prefix[8];
+	int rc;
+
+	buf_init(&key, INDEX_KEY_MAX);
+	buf_init(&value, RECORD_SIZE_MAX);
+	index_db_message_prefix(folder, prefix);
+	buf_put(&key, prefix, sizeof prefix);
+	buf_put_str(&key, name->base);
+	rc = db_get(folder->index->messages, folder->index->txn, buf_str(&key),
+	    &value, f);
+	buf_clear(&key);
+	buf_clear(&value);
+	return rc;
+}
+
+static int
+sweep_file(struct sweep *s, struct index_folder *folder, int part,
+    const char *file, bool is_new, struct fault *f)
+{
+	struct maildir_name name;
+	int known;
+
+	if (!maildir_name_parse(str(file), &name) || !name.is_ours)
+		return 0;
+	if (!is_new || !is_cut_short(part, file, &name))
+		return index_learn_name(folder, &name, name.size, f);
+	known = has_record(folder, &name, f);
+	if (known == 0)
+		s->removed += unlinkat(part, file, 0) == 0;
+	return known < 0 ? -1 : 0;
+}
+
+static int
+sweep_part(struct sweep *s, struct index_folder *folder, int dir,
+    const char *part, struct fault *f)
+{
+	bool is_new = part[0] == 'n';
+	DIR *d = open_dir(dir, part, O_NOFOLLOW);
+	struct dirent *e;
+	int rc = 0;
+
+	if (d == NULL)
+		return 0;
+	while (rc == 0 && (e = readdir(d)) != NULL)
+		rc = sweep_file(s, folder, dirfd(d), e->d_name, is_new, f);
+	closedir(d);
+	return rc;
+}
+
+/* dir is the folder's directory; 1 where it is none. */
+static int
+sweep_folder(struct sweep *s, int dir, const char *path, const char *name,
+    struct fault *f)
+{
+	struct index_folder *folder = index_find_folder(s->index, path, name);
+	int64_t new_time, cur_time;
+	int rc = 0;
+
+	if (!index_folder_times(folder, &new_time, &cur_time))
+		goto out;
+	s->folders++;
+	sweep_tmp(s, dir);
+	rc = index_db_load(folder, f);
+	if (rc < 0 || (folder->known.new_time == new_time &&
+			  folder->known.cur_time == cur_time))
+		goto out;
+	s->changed++;
+	rc = sweep_part(s, folder, dir, "new", f);
+	if (rc == 0)
+		rc = sweep_part(s, folder, dir, "cur", f);
+	atomic_store(&folder->lost, true);
+	index_wait(folder);
+out:
+	index_folder_release(&folder);
+	return rc;
+}
+
+static int
+sweep_mailbox(struct sweep *s, int domain_dir, const char *path,
+    const char *user, struct fault *f)
+{
+	DIR *d = open_dir(domain_dir, user, 0);
+	struct dirent *e;
+	int rc;
+
+	if (d == NULL)
+		return 0;
+	rc = sweep_folder(s, dirfd(d), path, "", f);
+	while (rc == 0 && (e = readdir(d)) != NULL) {
+		int dir;
+
+		if (e->d_name[0] != '.' || str_is(str(e->d_name), str(".")) ||
+		    str_is(str(e->d_name), str("..")))
+			continue;
+		dir = openat(dirfd(d), e->d_name, OPEN_DIR | O_NOFOLLOW);
+		if (dir < 0)
+			continue;
+		rc = sweep_folder(s, dir, path, e->d_name, f);
+		close(dir);
+	}
+	closedir(d);
+	return rc;
+}
+
+static int
+sweep_domain(struct sweep *s, const char *domain, struct fault *f)
+{
+	DIR *d = open_dir(s->index->root, domain, 0);
+	struct dirent *e;
+	int rc = 0;
+
+	if (d == NULL)
+		return 0;
+	while (rc == 0 && (e = readdir(d)) != NULL) {
+		struct mailbox_name mailbox;
+		char text[MAILBOX_NAME_SIZE + 2];
+
+		snprintf(text, sizeof text, "%.255s@%.255s", e->d_name, domain);
+		if (mailbox_name_parse(str(text), &mailbox, f) == 0)
+			rc = sweep_mailbox(
+			    s, dirfd(d), mailbox.path, e->d_name, f);
+	}
+	closedir(d);
+	return rc;
+}
+
+/* Folders that were known and are no more. */
+static int
+wait_if_gone(void *ctx, struct str key, struct str value)
+{
+	struct sweep *s = ctx;
+	char path[MAILDIR_PATH_SIZE], dir[MAILDIR_PATH_SIZE];
+	struct index_folder *folder;
+	struct index_known known;
+	struct str path_view, dir_view;
+	int64_t new_time, cur_time;
+
+	if (!index_db_parse_folder(key, value, &path_view, &dir_view, &known) ||
+	    !str_copy(path_view, path, sizeof path) ||
+	    !str_copy(dir_view, dir, sizeof dir))
+		return 0;
+	folder = index_find_folder(s->index, path, dir);
+	if (!index_folder_times(folder, &new_time, &cur_time)) {
+		atomic_store(&folder->lost, true);
+		index_wait(folder);
+	}
+	index_folder_release(&folder);
+	return 0;
+}
+
+int
+index_sweep(struct index *index, struct fault *f)
+{
+	struct sweep s = {.index = index, .before = index->swept};
+	int64_t began = clock_unix_us();
+	DIR *d = open_dir(index->root, ".", 0);
+	struct dirent *e;
+	int rc = 0;
+
+	if (d == NULL)
+		return fault_errno(f, "cannot read the mail store's root");
+	while (rc == 0 && (e = readdir(d)) != NULL) {
+		if (e->d_name[0] != '.')
+			rc = sweep_domain(&s, e->d_name, f);
+	}
+	closedir(d);
+	if (rc < 0 || index_db_flush(index, f) < 0 ||
+	    db_scan(index->folders, str(""), str(""), wait_if_gone, &s, f) < 0)
+		return -1;
+	index->swept = began;
+	log_info(NULL, "mailboxes swept", "folders", LOG_NUM(s.folders),
+	    "changed", LOG_NUM(s.changed), "removed", LOG_NUM(s.removed), NULL);
+	return 0;
+}
