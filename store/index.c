@@ -392,13 +392,11 @@ settle_or_reconcile(struct index_folder *folder, bool at_end, struct fault *f)
 
 	if (at_end && atomic_load(&folder->lost))
 		return 0;
-	if (!atomic_exchange(&folder->lost, false))
+	if (!atomic_load(&folder->lost))
 		return atomic_load(&folder->unindexed) > 0 ? 0
 							   : settle(folder, f);
-	if (index_reconcile_folder(folder, true, &difference, f) < 0) {
-		atomic_store(&folder->lost, true);
+	if (index_reconcile_folder(folder, true, &difference, f) < 0)
 		return -1;
-	}
 	return atomic_load(&folder->unindexed) > 0 ? 0 : 1;
 }
 

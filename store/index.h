@@ -109,13 +109,18 @@ struct index_difference {
 	uint64_t changed;  /* moved, or with other flags */
 	uint64_t damaged;  /* files whose size is not what their name says */
 };
-/* Compares; with `mend` also writes the records so that they agree. Gone
- * folders are forgotten. */
-int index_reconcile(struct index *index, const struct mailbox_name *mailbox,
-    const struct mailbox_folder *folder, bool mend,
-    struct index_difference *difference, struct fault *f) MUST_USE;
-/* Forgets all records of the folder. */
-int index_forget(struct index *index, const struct mailbox_name *mailbox,
-    const struct mailbox_folder *folder, struct fault *f) MUST_USE;
+
+enum index_check_how {
+	INDEX_COMPARE, /* writes nothing */
+	INDEX_MEND,    /* the records then agree with the files */
+	INDEX_REMAKE,  /* all records are made anew */
+};
+/*
+ * Each folder of a mailbox ("domain/user"), or of all (""), that is on disk or
+ * in the index. Folders that are gone are forgotten unless only compared.
+ * `sum` gets what was found in all of them; folders their count.
+ */
+int index_check(struct index *index, struct str path, enum index_check_how how,
+    struct index_difference *sum, uint64_t *folders, struct fault *f) MUST_USE;
 
 #endif

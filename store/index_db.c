@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "proto/ident.h"
 
-enum { VERSION = 1, KNOWN_SIZE = 1 + 6 * 8, ABOUT_SIZE = 1 + 3 * 8 };
+enum { INDEX_VERSION = 1, KNOWN_SIZE = 1 + 6 * 8, ABOUT_SIZE = 1 + 3 * 8 };
 
 /* Sorts before all folders. */
 static const struct str about_key = {"\0", 1};
@@ -116,7 +116,7 @@ put_folder(struct index_folder *folder, struct fault *f)
 	struct buf key;
 	int rc;
 
-	value[0] = VERSION;
+	value[0] = INDEX_VERSION;
 	set_number(value + 1, k->id);
 	set_number(value + 9, (uint64_t)k->new_time);
 	set_number(value + 17, (uint64_t)k->cur_time);
@@ -136,7 +136,7 @@ put_about(struct index *index, struct fault *f)
 {
 	char value[ABOUT_SIZE];
 
-	value[0] = VERSION;
+	value[0] = INDEX_VERSION;
 	set_number(value + 1, index->next_id);
 	set_number(value + 9, (uint64_t)index->swept);
 	set_number(value + 17, (uint64_t)index->newest_ident);
@@ -173,7 +173,7 @@ bool
 index_db_parse_folder(struct str key, struct str value, struct str *path,
     struct str *dir, struct index_known *known)
 {
-	if (value.len != KNOWN_SIZE || value.at[0] != VERSION ||
+	if (value.len != KNOWN_SIZE || value.at[0] != INDEX_VERSION ||
 	    !str_has(key, '\0') || key.at[0] == '\0')
 		return false;
 	*dir = key;
@@ -377,7 +377,7 @@ load_about(struct index *index, struct fault *f)
 	index->swept = 0;
 	index->newest_ident = 0;
 	if (rc > 0 && buf_len(&value) == ABOUT_SIZE &&
-	    buf_text(&value)[0] == VERSION) {
+	    buf_text(&value)[0] == INDEX_VERSION) {
 		index->next_id = get_number(buf_text(&value) + 1);
 		index->swept = (int64_t)get_number(buf_text(&value) + 9);
 		index->newest_ident =

@@ -124,10 +124,23 @@ bool index_folder_times(
 /* Whether a directory that has this time now can still change without its
  * time changing. */
 bool index_is_too_new(int64_t directory_time);
+/* Compares, and with `mend` writes the records so that they agree. */
 int index_reconcile_folder(struct index_folder *folder, bool mend,
     struct index_difference *difference, struct fault *f) MUST_USE;
+/* Deletes all records of the folder, and its own. */
+int index_forget_folder(struct index_folder *folder, struct fault *f) MUST_USE;
 /* Learns the delivery id in a file's name, if there is one that counts. */
 int index_learn_name(struct index_folder *folder,
     const struct maildir_name *name, uint64_t size, struct fault *f) MUST_USE;
+
+/*
+ * Calls each folder on disk, of one mailbox ("domain/user") or of all (""),
+ * until each() returns something else than 0, which is then returned. dir is
+ * the open directory; name is "" or ".Folder".
+ */
+typedef int index_each_on_disk(
+    void *ctx, int dir, const char *path, const char *name, struct fault *f);
+int index_walk(struct index *index, struct str path, index_each_on_disk *each,
+    void *ctx, struct fault *f) MUST_USE;
 
 #endif

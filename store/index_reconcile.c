@@ -419,6 +419,8 @@ index_reconcile_folder(struct index_folder *folder, bool mend_it,
 	int rc = -1;
 
 	scan_init(&s, folder, difference);
+	if (mend_it)
+		atomic_store(&folder->lost, false);
 	snprintf(path, sizeof path, "%s/%s", folder->path, folder->dir);
 	s.dir = openat(
 	    folder->index->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -442,35 +444,22 @@ index_reconcile_folder(struct index_folder *folder, bool mend_it,
 	}
 out:
 	scan_clear(&s);
+	if (rc < 0 && mend_it) {
+		atomic_store(&folder->lost, true);
+		index_wait(folder);
+	}
 	return rc;
 }
 
 int
-index_reconcile(struct index *index, const struct mailbox_name *mailbox,
-    const struct mailbox_folder *folder, bool mend_it,
-    struct index_difference *difference, struct fault *f)
+index_forget_folder(struct index_folder *folder, struct fault *f)
 {
-	struct index_folder *known =
-	    index_find_folder(index, mailbox->path, folder->dir);
-	int rc = index_reconcile_folder(known, mend_it, difference, f);
-
-	index_folder_release(&known);
-	return rc;
-}
-
-int
-index_forget(struct index *index, const struct mailbox_name *mailbox,
-    const struct mailbox_folder *folder, struct fault *f)
-{
-	struct index_folder *known =
-	    index_find_folder(index, mailbox->path, folder->dir);
 	struct index_difference difference;
 	struct scan s;
 	int rc;
 
-	scan_init(&s, known, &difference);
+	scan_init(&s, folder, &difference);
 	rc = forget(&s, f);
 	scan_clear(&s);
-	index_folder_release(&known);
 	return rc;
 }

@@ -129,11 +129,11 @@ sweep_part(struct sweep *s, struct index_folder *folder, int dir,
 	return rc;
 }
 
-/* dir is the folder's directory; 1 where it is none. */
 static int
-sweep_folder(struct sweep *s, int dir, const char *path, const char *name,
-    struct fault *f)
+sweep_folder(
+    void *ctx, int dir, const char *path, const char *name, struct fault *f)
 {
+	struct sweep *s = ctx;
 	struct index_folder *folder = index_find_folder(s->index, path, name);
 	int64_t new_time, cur_time;
 	int rc = 0;
@@ -157,9 +157,18 @@ out:
 	return rc;
 }
 
+/*
+ * The walk over what is on disk.
+ */
+struct walk {
+	struct index *index;
+	index_each_on_disk *each;
+	void *ctx;
+	struct fault *f;
+};
+
 static int
-sweep_mailbox(struct sweep *s, int domain_dir, const char *path,
-    const char *user, struct fault *f)
+walk_mailbox(struct walk *w, int domain_dir, const char *path, const char *user)
 {
 	DIR *d = open_dir(domain_dir, user, 0);
 	struct dirent *e;
@@ -167,7 +176,7 @@ sweep_mailbox(struct sweep *s, int domain_dir, const char *path,
 
 	if (d == NULL)
 		return 0;
-	rc = sweep_folder(s, dirfd(d), path, "", f);
+	rc = w->each(w->ctx, dirfd(d), path, "", w->f);
 	while (rc == 0 && (e = readdir(d)) != NULL) {
 		int dir;
 
@@ -177,30 +186,61 @@ sweep_mailbox(struct sweep *s, int domain_dir, const char *path,
 		dir = openat(dirfd(d), e->d_name, OPEN_DIR | O_NOFOLLOW);
 		if (dir < 0)
 			continue;
-		rc = sweep_folder(s, dir, path, e->d_name, f);
+		rc = w->each(w->ctx, dir, path, e->d_name, w->f);
 		close(dir);
 	}
 	closedir(d);
 	return rc;
 }
 
+/* user: only that one; NULL: all. */
 static int
-sweep_domain(struct sweep *s, const char *domain, struct fault *f)
+walk_domain(struct walk *w, const char *domain, const char *user)
 {
-	DIR *d = open_dir(s->index->root, domain, 0);
+	DIR *d = open_dir(w->index->root, domain, 0);
+	struct mailbox_name mailbox;
+	char text[MAILBOX_NAME_SIZE + 2];
 	struct dirent *e;
+	struct fault f;
 	int rc = 0;
 
 	if (d == NULL)
 		return 0;
 	while (rc == 0 && (e = readdir(d)) != NULL) {
-		struct mailbox_name mailbox;
-		char text[MAILBOX_NAME_SIZE + 2];
-
+		if (user != NULL && !str_is(str(e->d_name), str(user)))
+			continue;
 		snprintf(text, sizeof text, "%.255s@%.255s", e->d_name, domain);
-		if (mailbox_name_parse(str(text), &mailbox, f) == 0)
-			rc = sweep_mailbox(
-			    s, dirfd(d), mailbox.path, e->d_name, f);
+		if (mailbox_name_parse(str(text), &mailbox, &f) == 0)
+			rc = walk_mailbox(w, dirfd(d), mailbox.path, e->d_name);
+	}
+	closedir(d);
+	return rc;
+}
+
+int
+index_walk(struct index *index, struct str path, index_each_on_disk *each,
+    void *ctx, struct fault *f)
+{
+	struct walk w = {.index = index, .each = each, .ctx = ctx, .f = f};
+	char domain[MAILBOX_NAME_SIZE], user[MAILBOX_NAME_SIZE];
+	struct dirent *e;
+	int rc = 0;
+	DIR *d;
+
+	if (path.len > 0) {
+		struct str rest = path;
+
+		if (!str_copy(str_cut(&rest, '/'), domain, sizeof domain) ||
+		    !str_copy(rest, user, sizeof user))
+			return 0;
+		return walk_domain(&w, domain, user);
+	}
+	d = open_dir(index->root, ".", 0);
+	if (d == NULL)
+		return fault_errno(f, "cannot read the mail store's root");
+	while (rc == 0 && (e = readdir(d)) != NULL) {
+		if (e->d_name[0] != '.')
+			rc = walk_domain(&w, e->d_name, NULL);
 	}
 	closedir(d);
 	return rc;
@@ -235,18 +275,9 @@ index_sweep(struct index *index, struct fault *f)
 {
 	struct sweep s = {.index = index, .before = index->swept};
 	int64_t began = clock_unix_us();
-	DIR *d = open_dir(index->root, ".", 0);
-	struct dirent *e;
-	int rc = 0;
 
-	if (d == NULL)
-		return fault_errno(f, "cannot read the mail store's root");
-	while (rc == 0 && (e = readdir(d)) != NULL) {
-		if (e->d_name[0] != '.')
-			rc = sweep_domain(&s, e->d_name, f);
-	}
-	closedir(d);
-	if (rc < 0 || index_db_flush(index, f) < 0 ||
+	if (index_walk(index, str(""), sweep_folder, &s, f) < 0 ||
+	    index_db_flush(index, f) < 0 ||
 	    db_scan(index->folders, str(""), str(""), wait_if_gone, &s, f) < 0)
 		return -1;
 	index->swept = began;

@@ -5,6 +5,7 @@ libstore_a_SOURCES = \
 	store/committer.c store/committer.h \
 	store/delivery.c store/delivery.h \
 	store/index.c store/index.h store/index_private.h \
+	store/index_check.c \
 	store/index_db.c \
 	store/index_reconcile.c \
 	store/index_sweep.c \
@@ -12,4 +13,5 @@ libstore_a_SOURCES = \
 	store/mailbox.c store/mailbox.h \
 	store/recent.c store/recent.h \
 	store/record.c store/record.h \
-	store/store.c store/store.h store/store_private.h
+	store/store.c store/store.h store/store_private.h \
+	store/store_methods.c

@@ -6,7 +6,7 @@
 
 #include "proto/header.h"
 
-enum { VERSION = 1 };
+enum { RECORD_VERSION = 1 };
 
 static void
 put_number(struct buf *b, uint64_t n)
@@ -30,7 +30,7 @@ put_text(struct buf *b, struct str s)
 void
 record_format(const struct record *r, struct buf *b)
 {
-	buf_putc(b, VERSION);
+	buf_putc(b, RECORD_VERSION);
 	buf_putc(b, (char)r->place);
 	put_number(b, (uint64_t)r->stored);
 	put_number(b, (uint64_t)r->date);
@@ -86,7 +86,7 @@ take_text(struct str *s, struct str *text)
 bool
 record_parse(struct str value, struct record *r)
 {
-	if (value.len < 2 || value.at[0] != VERSION ||
+	if (value.len < 2 || value.at[0] != RECORD_VERSION ||
 	    (value.at[1] != RECORD_NEW && value.at[1] != RECORD_CUR))
 		return false;
 	r->place = (enum record_place)value.at[1];

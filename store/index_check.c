@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Checks of one mailbox or of all, for the operator. What is on disk and what
+ * the index knows is listed first, since folders change while they are mended.
+ */
+#include "config.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "store/index_private.h"
+
+#include "base/mem.h"
+
+struct list {
+	struct index *index;
+	struct index_folder **folders; /* holds; some perhaps twice */
+	size_t n, room;
+};
+
+static void
+add(struct list *l, const char *path, const char *dir)
+{
+	if (l->n == l->room) {
+		l->room = l->room > 0 ? l->room * 2 : 64;
+		l->folders =
+		    mem_resize(l->folders, l->room, sizeof(*l->folders));
+	}
+	l->folders[l->n++] = index_find_folder(l->index, path, dir);
+}
+
+static int
+add_on_disk(
+    void *ctx, int dir, const char *path, const char *name, struct fault *f)
+{
+	struct stat st;
+
+	(void)f;
+	if (fstatat(dir, "new", &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    fstatat(dir, "cur", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		add(ctx, path, name);
+	return 0;
+}
+
+static int
+add_known(void *ctx, const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder, const struct index_stat *stat)
+{
+	(void)stat;
+	add(ctx, mailbox->path, folder->dir);
+	return 0;
+}
+
+static int
+compare_pointers(const void *a, const void *b)
+{
+	const struct index_folder *x = *(struct index_folder *const *)a;
+	const struct index_folder *y = *(struct index_folder *const *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int
+check(struct index_folder *folder, enum index_check_how how,
+    struct index_difference *sum, struct fault *f)
+{
+	struct index_difference one;
+
+	/* What the index knows to be behind is no difference yet. */
+	if (how == INDEX_COMPARE && atomic_load(&folder->lost) &&
+	    index_reconcile_folder(folder, true, &one, f) < 0)
+		return -1;
+	if (how == INDEX_REMAKE && index_forget_folder(folder, f) < 0)
+		return -1;
+	if (index_reconcile_folder(folder, how != INDEX_COMPARE, &one, f) < 0)
+		return -1;
+	sum->messages += one.messages;
+	sum->missing += one.missing;
+	sum->stale += one.stale;
+	sum->changed += one.changed;
+	sum->damaged += one.damaged;
+	return 0;
+}
+
+int
+index_check(struct index *index, struct str path, enum index_check_how how,
+    struct index_difference *sum, uint64_t *folders, struct fault *f)
+{
+	struct list l = {.index = index};
+	int rc = -1;
+
+	memset(sum, 0, sizeof *sum);
+	*folders = 0;
+	if (index_walk(index, path, add_on_disk, &l, f) < 0 ||
+	    index_each_folder(index, path, add_known, &l, f) < 0)
+		goto out;
+	/* The same folder is the same pointer as long as it is held. */
+	if (l.n > 0)
+		qsort(l.folders, l.n, sizeof(*l.folders), compare_pointers);
+	for (size_t i = 0; i < l.n; i++) {
+		if (i > 0 && l.folders[i] == l.folders[i - 1])
+			continue;
+		if (check(l.folders[i], how, sum, f) < 0)
+			goto out;
+		++*folders;
+	}
+	rc = 0;
+out:
+	for (size_t i = 0; i < l.n; i++)
+		index_folder_release(&l.folders[i]);
+	mem_free(l.folders);
+	return rc;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The operator's methods on mailboxes. Each is one job of the index' writer,
+ * so what it answers is not overtaken by what it reads.
+ */
+#include "config.h"
+
+#include "store/store.h"
+
+#include "proto/address.h"
+#include "store/index.h"
+#include "store/store_private.h"
+
+struct call {
+	struct store *store;
+	struct mailbox_name mailbox; /* text "": all */
+	struct str domain;           /* "": all */
+	enum index_check_how how;
+	json_t *result;
+	json_t *items; /* in the result */
+	/* mailbox.list: the item that grows */
+	struct mailbox_name current;
+	struct index_stat sum;
+	uint64_t folders;
+};
+
+/* The mailbox that params name, in the directory's form. */
+static int
+read_mailbox(const json_t *params, bool needed, struct mailbox_name *mailbox,
+    struct fault *f)
+{
+	const char *text = json_get_text(params, "mailbox");
+	char key[ADDRESS_TEXT_SIZE];
+	struct address a;
+
+	memset(mailbox, 0, sizeof *mailbox);
+	if (text == NULL && !needed)
+		return 0;
+	if (text == NULL)
+		return fault_perm(f, "5.5.4", "which mailbox?");
+	if (address_parse(str(text), &a, f) < 0)
+		return -1;
+	if (!address_key(&a, key))
+		return fault_perm(f, "5.1.3", "%s is no mailbox", text);
+	return mailbox_name_parse(str(key), mailbox, f);
+}
+
+static json_t *
+run(struct call *c, int (*job)(struct index *index, void *ctx, struct fault *f),
+    struct fault *f)
+{
+	c->result = json_new_object();
+	if (index_run(c->store->index, job, c, f) < 0)
+		json_free(&c->result);
+	return c->result;
+}
+
+static void
+put_stat(json_t *object, const struct index_stat *stat)
+{
+	json_put_int(object, "messages", (int64_t)stat->messages);
+	json_put_int(object, "unseen", (int64_t)stat->unseen);
+	json_put_int(object, "bytes", (int64_t)stat->bytes);
+}
+
+static void
+add_stat(struct index_stat *sum, const struct index_stat *stat)
+{
+	sum->messages += stat->messages;
+	sum->unseen += stat->unseen;
+	sum->bytes += stat->bytes;
+}
+
+/* mailbox.list */
+
+static void
+end_mailbox(struct call *c)
+{
+	json_t *item;
+
+	if (c->folders == 0)
+		return;
+	item = json_new_object();
+	json_put_text(item, "mailbox", c->current.text);
+	json_put_int(item, "folders", (int64_t)c->folders);
+	put_stat(item, &c->sum);
+	json_add(c->items, item);
+	memset(&c->sum, 0, sizeof c->sum);
+	c->folders = 0;
+}
+
+/* The folders of a mailbox come in a row. */
+static int
+list_folder(void *ctx, const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder, const struct index_stat *stat)
+{
+	struct call *c = ctx;
+	struct str user = str(mailbox->path), domain = str_cut(&user, '/');
+
+	(void)folder;
+	if (c->domain.len > 0 && !str_is(domain, c->domain))
+		return 0;
+	if (!str_is(str(mailbox->path), str(c->current.path)))
+		end_mailbox(c);
+	c->current = *mailbox;
+	c->folders++;
+	add_stat(&c->sum, stat);
+	return 0;
+}
+
+static int
+list(struct index *index, void *ctx, struct fault *f)
+{
+	struct call *c = ctx;
+
+	c->items = json_new_array();
+	json_put(c->result, "mailboxes", c->items);
+	if (index_each_folder(index, str(""), list_folder, c, f) < 0)
+		return -1;
+	end_mailbox(c);
+	return 0;
+}
+
+static json_t *
+on_list(void *ctx, const json_t *params, struct fault *f)
+{
+	struct call c = {.store = ctx};
+
+	c.domain = str(json_get_text(params, "domain"));
+	return run(&c, list, f);
+}
+
+/* mailbox.stat */
+
+static int
+stat_folder(void *ctx, const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder, const struct index_stat *stat)
+{
+	struct call *c = ctx;
+	json_t *item = json_new_object();
+
+	(void)mailbox;
+	json_put_text(item, "folder", folder->text);
+	put_stat(item, stat);
+	json_add(c->items, item);
+	add_stat(&c->sum, stat);
+	return 0;
+}
+
+static int
+stat_mailbox(struct index *index, void *ctx, struct fault *f)
+{
+	struct call *c = ctx;
+	struct str path = str(c->mailbox.path);
+	struct index_difference difference;
+	uint64_t folders;
+
+	if (index_check(index, path, INDEX_MEND, &difference, &folders, f) < 0)
+		return -1;
+	if (folders == 0)
+		return fault_perm(
+		    f, "5.1.1", "there is no mailbox %s", c->mailbox.text);
+	c->items = json_new_array();
+	if (index_each_folder(index, path, stat_folder, c, f) < 0) {
+		json_free(&c->items);
+		return -1;
+	}
+	json_put_text(c->result, "mailbox", c->mailbox.text);
+	put_stat(c->result, &c->sum);
+	json_put(c->result, "folders", c->items);
+	return 0;
+}
+
+static json_t *
+on_stat(void *ctx, const json_t *params, struct fault *f)
+{
+	struct call c = {.store = ctx};
+
+	if (read_mailbox(params, true, &c.mailbox, f) < 0)
+		return NULL;
+	return run(&c, stat_mailbox, f);
+}
+
+/* mailbox.verify and mailbox.rebuild */
+
+static int
+check(struct index *index, void *ctx, struct fault *f)
+{
+	struct call *c = ctx;
+	struct index_difference d;
+	uint64_t folders;
+
+	if (index_check(index, str(c->mailbox.path), c->how, &d, &folders, f) <
+	    0)
+		return -1;
+	if (folders == 0 && c->mailbox.text[0] != '\0')
+		return fault_perm(
+		    f, "5.1.1", "there is no mailbox %s", c->mailbox.text);
+	json_put_int(c->result, "folders", (int64_t)folders);
+	json_put_int(c->result, "messages", (int64_t)d.messages);
+	json_put_int(c->result, "damaged", (int64_t)d.damaged);
+	if (c->how != INDEX_COMPARE)
+		return 0;
+	json_put_int(c->result, "missing", (int64_t)d.missing);
+	json_put_int(c->result, "stale", (int64_t)d.stale);
+	json_put_int(c->result, "changed", (int64_t)d.changed);
+	json_put_bool(
+	    c->result, "ok", d.missing + d.stale + d.changed + d.damaged == 0);
+	return 0;
+}
+
+static json_t *
+on_verify(void *ctx, const json_t *params, struct fault *f)
+{
+	struct call c = {.store = ctx, .how = INDEX_COMPARE};
+
+	if (read_mailbox(params, false, &c.mailbox, f) < 0)
+		return NULL;
+	return run(&c, check, f);
+}
+
+static json_t *
+on_rebuild(void *ctx, const json_t *params, struct fault *f)
+{
+	struct call c = {.store = ctx, .how = INDEX_REMAKE};
+
+	if (read_mailbox(params, false, &c.mailbox, f) < 0)
+		return NULL;
+	return run(&c, check, f);
+}
+
+const struct control_method store_methods[] = {
+    {"mailbox.list", on_list},
+    {"mailbox.stat", on_stat},
+    {"mailbox.verify", on_verify},
+    {"mailbox.rebuild", on_rebuild},
+    {NULL, NULL},
+};
