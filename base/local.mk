@@ -4,9 +4,12 @@ libbase_a_SOURCES = \
 	base/arena.c base/arena.h \
 	base/attr.h \
 	base/buf.c base/buf.h \
+	base/clock.c base/clock.h \
 	base/db.c base/db.h \
 	base/fault.c base/fault.h \
+	base/loop.c base/loop.h \
 	base/mem.c base/mem.h \
+	base/net.c base/net.h \
 	base/str.c base/str.h
 
 # What a program that links libbase.a needs besides.

@@ -40,16 +40,18 @@ struct loop_task {
 	/* Private to the loop. */
 	struct loop *loop;
 	int64_t deadline;
-	size_t heap_at;
+	int64_t heap_key; /* may be earlier than deadline, never later */
+	size_t heap_at;	  /* 0: not in the heap */
+	uint32_t generation;
 	struct loop_task *prev, *next;
-	bool registered;
 	bool parked;
+	bool always;
 };
 
 struct loop_limits {
 	unsigned busy;	/* runnable threads to keep; 0: one a processor, 2 at
 			 * least */
-	unsigned max;	/* threads in all, blocked ones included */
+	unsigned max;	/* threads in all, blocked ones included; 0: 256 */
 };
 
 struct loop *loop_new(const struct loop_limits *limits, struct fault *f)
