@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
 static void
 fill(struct fault *f, enum fault_kind kind, const char *dsn, const char *fmt,
     va_list ap)
@@ -60,7 +62,23 @@ fault_errno(struct fault *f, const char *fmt, ...)
 	fill(f, FAULT_TEMP, dsn, fmt, ap);
 	va_end(ap);
 	used = strlen(f->text);
-	snprintf(f->text + used, sizeof f->text - used, ": %s",
-	    strerror(error));
+	snprintf(
+	    f->text + used, sizeof f->text - used, ": %s", strerror(error));
 	return -1;
+}
+
+void
+fault_take_code(struct fault *f)
+{
+	struct str text = str(f->text);
+	struct str code = str_head(text, str_find(text, ' ')), rest = code;
+	uint64_t n;
+
+	if (code.len == text.len ||
+	    !str_to_u64(str_cut(&rest, '.'), f->kind, f->kind, &n) ||
+	    !str_to_u64(str_cut(&rest, '.'), 0, 999, &n) ||
+	    !str_to_u64(rest, 0, 999, &n) ||
+	    !str_copy(code, f->dsn, sizeof f->dsn))
+		return;
+	memmove(f->text, f->text + code.len + 1, text.len - code.len);
 }

@@ -12,14 +12,14 @@
 #include "base/attr.h"
 
 enum fault_kind {
-	FAULT_TEMP = 4,	/* try again later */
-	FAULT_PERM = 5,	/* do not try again */
+	FAULT_TEMP = 4, /* try again later */
+	FAULT_PERM = 5, /* do not try again */
 };
 
 struct fault {
 	enum fault_kind kind;
-	char dsn[10];	/* "5.1.1" */
-	char text[240];	/* one line, no CR or LF, no full stop; may hold
+	char dsn[10];   /* "5.1.1" */
+	char text[240]; /* one line, no CR or LF, no full stop; may hold
 			 * bytes that came from outside */
 };
 
@@ -32,5 +32,9 @@ int fault_perm(struct fault *f, const char *dsn, const char *fmt, ...)
 /* The same for a failed system call: adds ": " and errno's text. Temporary,
  * 4.3.0, or 4.3.1 (system full) for ENOSPC and EDQUOT. */
 int fault_errno(struct fault *f, const char *fmt, ...) FORMAT(2, 3);
+
+/* Where the text begins with an enhanced code of the fault's kind, "5.2.1 this
+ * mailbox is closed", that becomes the fault's code. */
+void fault_take_code(struct fault *f);
 
 #endif

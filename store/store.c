@@ -53,7 +53,7 @@ open_parts(struct store *store, struct fault *f)
 }
 
 struct store *
-store_open(const struct store_conf *conf, struct fault *f)
+store_new(const struct store_conf *conf)
 {
 	struct store *store = mem_new(struct store);
 
@@ -63,7 +63,21 @@ store_open(const struct store_conf *conf, struct fault *f)
 	store->conf.hostname = mem_dup(conf->hostname);
 	store->root = -1;
 	maildir_host(conf->hostname, store->host);
-	if (open_root(store, f) < 0 || open_parts(store, f) < 0)
+	return store;
+}
+
+int
+store_start(struct store *store, struct fault *f)
+{
+	return open_root(store, f) < 0 || open_parts(store, f) < 0 ? -1 : 0;
+}
+
+struct store *
+store_open(const struct store_conf *conf, struct fault *f)
+{
+	struct store *store = store_new(conf);
+
+	if (store_start(store, f) < 0)
 		store_close(&store);
 	return store;
 }

@@ -112,28 +112,6 @@ undo:
 	return -1;
 }
 
-/* A text that begins "5.2.1 " brings its own enhanced code. */
-static void
-adopt_code(struct fault *f)
-{
-	struct str rest = str(f->text), class, code;
-	uint64_t n;
-
-	code = str_head(rest, str_find(rest, ' '));
-	if (code.len == rest.len || code.len >= sizeof f->dsn)
-		return;
-	rest = code;
-	class = str_cut(&rest, '.');
-	if (!str_to_u64(class, f->kind, f->kind, &n) ||
-	    !str_to_u64(str_cut(&rest, '.'), 0, 999, &n) ||
-	    !str_to_u64(rest, 0, 999, &n))
-		return;
-	memcpy(f->dsn, code.at, code.len);
-	f->dsn[code.len] = '\0';
-	memmove(f->text, f->text + code.len + 1,
-	    strlen(f->text + code.len + 1) + 1);
-}
-
 /* What the client may know; the log gets *why. */
 static int
 directory_fault(const struct fault *why, struct fault *f)
@@ -142,7 +120,7 @@ directory_fault(const struct fault *why, struct fault *f)
 		return fault_temp(
 		    f, "4.3.0", "the directory is not available, try later");
 	*f = *why;
-	adopt_code(f);
+	fault_take_code(f);
 	return -1;
 }
 

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * posthouse-lmtpd: takes mail by LMTP and keeps it in Maildirs.
+ *
+ * The only process that has the store open. It runs as the mailboxes' owner.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/service.h"
+#include "lmtp/session.h"
+#include "proto/domain.h"
+#include "proto/socketmap.h"
+#include "store/store.h"
+
+enum {
+	DRAIN_MS = 30000,
+	LOOKUPS_MAX = 10000, /* remembered at once */
+};
+
+static struct lmtpd lmtpd;
+
+static void
+put_status(void *ctx, json_t *object)
+{
+	struct lmtpd_counters *c = &lmtpd.counters;
+
+	(void)ctx;
+	json_put_int(
+	    object, "connections", (int64_t)atomic_load(&c->connections));
+	json_put_int(object, "messages", (int64_t)atomic_load(&c->messages));
+	json_put_int(object, "stored", (int64_t)atomic_load(&c->stored));
+	json_put_int(object, "repeated", (int64_t)atomic_load(&c->repeated));
+	json_put_int(object, "failed", (int64_t)atomic_load(&c->failed));
+}
+
+static struct smtp_server_conf
+engine_conf(bool trusted)
+{
+	const struct lmtpd_options *o = lmtpd.options;
+
+	return (struct smtp_server_conf){
+	    .dialect = DIALECT_LMTP,
+	    .hostname = lmtpd.hostname,
+	    .max_size = o->max_size,
+	    .max_rcpts = (unsigned)o->max_recipients,
+	    .max_errors = (unsigned)o->max_errors,
+	    .max_hops = 1000,
+	    .xforward = trusted,
+	};
+}
+
+/* Networks are trusted as such, all else are users. */
+static void
+set_up_trust(const struct conf_list *trusted)
+{
+	struct fault f;
+
+	lmtpd.trusted = mem_zeroed(trusted->n + 1, sizeof *lmtpd.trusted);
+	lmtpd.trusted_users =
+	    mem_zeroed(trusted->n + 1, sizeof *lmtpd.trusted_users);
+	for (size_t i = 0; i < trusted->n; i++) {
+		const char *item = trusted->items[i];
+		const struct passwd *user;
+
+		if (net_parse_network(
+			str(item), &lmtpd.trusted[lmtpd.n_trusted], &f) == 0) {
+			lmtpd.n_trusted++;
+			continue;
+		}
+		user = getpwnam(item);
+		if (user == NULL)
+			die(EX_CONFIG,
+			    "posthouse-lmtpd: trusted: \"%s\" is neither a "
+			    "network nor a user",
+			    item);
+		lmtpd.trusted_users[lmtpd.n_trusted_users++] = user->pw_uid;
+	}
+}
+
+static void
+set_up_directory(struct service *service)
+{
+	const struct lmtpd_options *o = lmtpd.options;
+	struct socketmap_client_conf conf = {
+	    .timeout_ms = (int64_t)o->lookup_timeout,
+	    .cache_ms = (int64_t)o->lookup_cache,
+	    .cache_entries = LOOKUPS_MAX,
+	};
+	const char *text = o->socketmap;
+	char path[512], domain[DOMAIN_SIZE];
+	struct fault f;
+
+	lmtpd.domains = mem_zeroed(o->domains.n + 1, sizeof *lmtpd.domains);
+	for (size_t i = 0; i < o->domains.n; i++) {
+		if (domain_to_ascii(str(o->domains.items[i]), domain))
+			lmtpd.domains[lmtpd.n_domains++] = mem_dup(domain);
+	}
+	if (text == NULL) {
+		snprintf(path, sizeof path, "unix:%s/socketmap.sock",
+		    service_common(service)->run_dir);
+		text = path;
+	}
+	if (net_parse(str(text), &conf.address, &f) < 0)
+		die(EX_CONFIG, "posthouse-lmtpd: socketmap: %s", f.text);
+	lmtpd.directory = socketmap_client_new(&conf);
+}
+
+static void
+set_limits(struct service *service)
+{
+	const struct server_limits sessions = {
+	    .sessions = (unsigned)lmtpd.options->max_sessions,
+	};
+	const struct loop_limits threads = {
+	    .max = (unsigned)lmtpd.options->threads,
+	};
+
+	service_set_limits(service, &sessions, &threads);
+}
+
+static void
+give_to_group(const char *address)
+{
+	const char *name = lmtpd.options->socket_group;
+	const struct group *group;
+
+	if (name == NULL || strncmp(address, "unix:", 5) != 0)
+		return;
+	group = getgrnam(name);
+	if (group == NULL)
+		die(EX_CONFIG,
+		    "posthouse-lmtpd: socket_group: there is no group \"%s\"",
+		    name);
+	if (lchown(address + 5, (uid_t)-1, group->gr_gid) < 0)
+		die(EX_CONFIG,
+		    "posthouse-lmtpd: cannot give %s to the group \"%s\": %s",
+		    address, name, strerror(errno));
+}
+
+static void
+listen_at(struct service *service, const char *address)
+{
+	mode_t mode;
+
+	if (!lmtpd_socket_mode(lmtpd.options->socket_mode, &mode))
+		die(EX_CONFIG, "posthouse-lmtpd: socket_mode is no mode");
+	service_listener(
+	    service, address, "lmtp", mode, &lmtp_session_ops, &lmtpd);
+	give_to_group(address);
+}
+
+static void
+set_up_listeners(struct service *service)
+{
+	const struct conf_list *listen = &lmtpd.options->listen;
+	char path[512];
+
+	for (size_t i = 0; i < listen->n; i++)
+		listen_at(service, listen->items[i]);
+	if (listen->n > 0)
+		return;
+	snprintf(path, sizeof path, "unix:%s/lmtp.sock",
+	    service_common(service)->run_dir);
+	listen_at(service, path);
+}
+
+static void
+set_up_store(struct service *service)
+{
+	const struct lmtpd_options *o = lmtpd.options;
+	const char *state_dir = service_common(service)->state_dir;
+	struct store_conf conf = {
+	    .root = o->root,
+	    .index_dir = o->index_dir,
+	    .hostname = lmtpd.hostname,
+	    .commit = (enum store_commit)o->commit,
+	    .index_cache = o->index_cache,
+	};
+	char root[512], index[512];
+
+	snprintf(root, sizeof root, "%s/mail", state_dir);
+	snprintf(index, sizeof index, "%s/index", state_dir);
+	if (conf.root == NULL)
+		conf.root = root;
+	if (conf.index_dir == NULL)
+		conf.index_dir = index;
+	lmtpd.store = store_new(&conf);
+}
+
+/* As the user that the mailboxes belong to. */
+static void
+start_store(void)
+{
+	struct fault f;
+
+	if (store_start(lmtpd.store, &f) < 0)
+		die(f.kind == FAULT_TEMP ? EX_TEMPFAIL : EX_CONFIG,
+		    "posthouse-lmtpd: %s", f.text);
+}
+
+static void
+clean_up(void)
+{
+	store_close(&lmtpd.store);
+	socketmap_client_free(&lmtpd.directory);
+	for (size_t i = 0; i < lmtpd.n_domains; i++)
+		mem_free((void *)(uintptr_t)lmtpd.domains[i]);
+	mem_free(lmtpd.domains);
+	mem_free(lmtpd.trusted);
+	mem_free(lmtpd.trusted_users);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct service_spec spec = {
+	    .program = "posthouse-lmtpd",
+	    .version = PACKAGE_VERSION,
+	    .table = &lmtpd_table,
+	    .drain_ms = DRAIN_MS,
+	};
+	struct service *service = service_start(&spec, argc, argv);
+	int status;
+
+	lmtpd.options = service_options(service);
+	lmtpd.hostname = service_common(service)->hostname;
+	lmtpd.engine = engine_conf(false);
+	lmtpd.engine_trusted = engine_conf(true);
+	set_limits(service);
+	set_up_trust(&lmtpd.options->trusted);
+	set_up_directory(service);
+	set_up_listeners(service);
+	set_up_store(service);
+	service_control(service, store_methods, lmtpd.store, put_status);
+	service_drop(service, lmtpd.options->user);
+	start_store();
+	status = service_run(service);
+	service_stop(&service);
+	clean_up();
+	return status;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* The section "lmtpd" of the configuration file: posthouse-lmtpd(8). */
+#ifndef LMTP_OPTIONS_H
+#define LMTP_OPTIONS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/conf.h"
+
+enum lmtpd_directory {
+	LMTPD_SOCKETMAP, /* mailboxes are looked up */
+	LMTPD_NONE,      /* any mailbox in `domains` is taken */
+};
+
+struct lmtpd_options {
+	const char *user;         /* NULL: stays who it is */
+	struct conf_list listen;  /* empty: lmtp.sock below run_dir */
+	const char *socket_mode;  /* octal, for unix sockets */
+	const char *socket_group; /* NULL: not changed */
+
+	const char *root;      /* NULL: mail below state_dir */
+	const char *index_dir; /* NULL: index below state_dir */
+	uint64_t index_cache;  /* bytes */
+	int commit;            /* enum store_commit */
+	const char *separator; /* of the sub-address; "": none */
+
+	int directory;         /* enum lmtpd_directory */
+	const char *socketmap; /* NULL: socketmap.sock in run_dir */
+	struct conf_list domains;
+	struct conf_list trusted; /* networks and users: XFORWARD */
+
+	uint64_t threads;
+	uint64_t max_sessions; /* 0: none */
+	uint64_t max_size;     /* bytes; 0: none */
+	uint64_t max_recipients;
+	uint64_t max_errors;
+
+	/* Milliseconds. */
+	uint64_t command_timeout;
+	uint64_t data_timeout;
+	uint64_t lookup_timeout;
+	uint64_t lookup_cache;
+};
+
+extern const struct conf_table lmtpd_table;
+
+/* The value of socket_mode; false where it is none. */
+bool lmtpd_socket_mode(const char *text, mode_t *mode) MUST_USE;
+
+#endif
