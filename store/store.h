@@ -42,6 +42,10 @@ struct store;
  */
 struct store *store_open(
     const struct store_conf *conf, struct fault *f) MUST_USE;
+/* The two halves of store_open(), for a daemon that gives up root in between:
+ * only the second touches the disk. */
+struct store *store_new(const struct store_conf *conf) MUST_USE;
+int store_start(struct store *store, struct fault *f) MUST_USE;
 /* Waits for what is under way; writes what the index still has to learn. */
 void store_close(struct store **store);
 const struct store_conf *store_conf(const struct store *store);
