@@ -284,7 +284,8 @@ min_bits(const struct net_network *network)
 			continue;
 		/* A network larger than the range is not within it, though
 		 * its base may be. */
-		if (network->bits >= range.bits &&
+		if (network->base.ss_family == range.base.ss_family &&
+		    network->bits >= range.bits &&
 		    net_network_has(&range, &network->base))
 			return ranges[i].min_bits;
 	}

@@ -3,6 +3,7 @@
 
 #include "mta/options.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
