@@ -322,7 +322,7 @@ trust_parse(struct str text, const struct trust_facts *facts,
 			continue;
 		format_sockaddr(&facts->points[i].sa, at);
 		return fault_perm(f, "5.7.1",
-		    "relay_from %.*s: it has %s in it, %s: clients from "
+		    "relay_from %.*s: it includes %s, %s: clients from "
 		    "outside may come with that address, and everyone could "
 		    "send mail through us",
 		    (int)(text.len > 60 ? 60 : text.len), text.at, at,
