@@ -7,10 +7,13 @@ libbase_a_SOURCES = \
 	base/clock.c base/clock.h \
 	base/db.c base/db.h \
 	base/fault.c base/fault.h \
+	base/io.c base/io.h \
 	base/loop.c base/loop.h \
 	base/mem.c base/mem.h \
 	base/net.c base/net.h \
-	base/str.c base/str.h
+	base/spool.c base/spool.h \
+	base/str.c base/str.h \
+	base/tls.c base/tls.h
 
 # What a program that links libbase.a needs besides.
 BASE_LIBS = $(OPENSSL_LIBS) $(CONFUSE_LIBS) $(JANSSON_LIBS) $(DB_LIBS)
