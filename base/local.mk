@@ -11,6 +11,7 @@ libbase_a_SOURCES = \
 	base/loop.c base/loop.h \
 	base/mem.c base/mem.h \
 	base/net.c base/net.h \
+	base/server.c base/server.h \
 	base/spool.c base/spool.h \
 	base/str.c base/str.h \
 	base/tls.c base/tls.h
