@@ -1,1 +1,22 @@
-# tests/system
+# System tests: the real programs on loopback, real clients, real peers. Each
+# file is a test program in Python, tests/system/lib is what they share.
+TEST_EXTENSIONS = .py
+PY_LOG_COMPILER = $(PYTHON3)
+AM_PY_LOG_FLAGS = -B
+AM_TESTS_ENVIRONMENT = \
+	abs_top_builddir='$(abs_top_builddir)'; export abs_top_builddir; \
+	abs_top_srcdir='$(abs_top_srcdir)'; export abs_top_srcdir;
+
+SYSTEM_TESTS += \
+	tests/system/smtp_delivery.py \
+	tests/system/smtp_idle.py \
+	tests/system/smtp_rules.py
+
+EXTRA_DIST += $(SYSTEM_TESTS) \
+	tests/system/lib/fakes.py \
+	tests/system/lib/harness.py \
+	tests/system/lib/instance.py \
+	tests/system/lib/maildir.py \
+	tests/system/lib/peers.py \
+	tests/system/lib/smtpd.py \
+	tests/system/lib/wire.py

@@ -10,6 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
+from harness import main  # noqa: E402
 from smtpd import Smtpd  # noqa: E402
 
 MESSAGE = "From: x@y.example\r\nSubject: x\r\n\r\nhello\r\n"
@@ -156,4 +157,4 @@ class Strangers(Case):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

@@ -11,18 +11,11 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
+from harness import main, resident  # noqa: E402
 from smtpd import Smtpd  # noqa: E402
 
 CLIENTS = 5000
 MEGABYTES = 60
-
-
-def resident(pid):
-    with open("/proc/%d/status" % pid) as f:
-        for line in f:
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-    raise AssertionError("no VmRSS")
 
 
 class Idle(unittest.TestCase):
@@ -77,4 +70,4 @@ class Idle(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

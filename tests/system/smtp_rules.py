@@ -9,6 +9,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
+from harness import main  # noqa: E402
 from smtpd import Smtpd  # noqa: E402
 
 MESSAGE = ("From: ann@example.org\r\nSubject: x\r\n"
@@ -76,7 +77,7 @@ class Delivery(Case):
                          r".*\[127\.0\.0\.1\].*by example\.org")
         self.assertIn("with ESMTP id " + ident, re.sub(r"\s+", " ", head))
         self.assertIn("for <ann@example.org>", re.sub(r"\s+", " ", head))
-        self.assertRegex(self.smtpd.log(), r"q=%s delivered" % ident)
+        self.smtpd.daemon.log.wait("q=%s delivered" % ident)
 
     def test_null_sender_and_many_recipients(self):
         c = self.hello()
@@ -274,8 +275,7 @@ class Login(Case):
                                                      "wrong")), "^535 5.7.8")
         self.assertRegex(c.reply(), "^421 4.7.0")
         self.assertTrue(c.is_closed())
-        self.assertRegex(self.smtpd.log(),
-                         r"authentication failed client=127\.0\.0\.1")
+        self.smtpd.daemon.log.wait(r"authentication failed client=127\.0\.0\.1")
 
     def test_password_check_that_is_down_means_later(self):
         c = self.hello("submissions")
@@ -361,4 +361,4 @@ class Limits(Case):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()
