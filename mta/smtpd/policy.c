@@ -20,7 +20,7 @@ enum {
 	/* While so many bodies are held at once, further ones go to their file
 	 * early: memory stays bounded however many clients send. */
 	BODIES_IN_MEMORY = 256,
-	IN_MEMORY_THEN = 16 * 1024,
+	IN_MEMORY_THEN = 64 * 1024,
 };
 
 static const char *

@@ -17,8 +17,9 @@
 #include "proto/reply.h"
 
 enum {
-	READ_SIZE = 16 * 1024,
-	BODY_READ_SIZE = 64 * 1024,
+	READ_SIZE = 4 * 1024,
+	BODY_READ_SIZE = 16 * 1024,
+	LARGE_READ_SIZE = 64 * 1024,
 	IN_MAX = 128 * 1024,
 	OUT_MAX = 1 << 20,
 	/* A client that reads no answers holds a thread for so long. */
@@ -144,19 +145,38 @@ work(struct smtpd_session *s)
 	return SESSION_PARK;
 }
 
+/* How much to read: a body that fills what it was given will go on. */
 static size_t
-read_size(const struct smtpd_session *s)
+read_size(const struct smtpd_session *s, size_t last)
 {
-	return smtp_server_awaits(s->engine) == AWAITS_BODY ? BODY_READ_SIZE
-							    : READ_SIZE;
+	if (smtp_server_awaits(s->engine) != AWAITS_BODY)
+		return READ_SIZE;
+	return last < BODY_READ_SIZE ? BODY_READ_SIZE : LARGE_READ_SIZE;
 }
 
-/* Whether there is surely more to read: asking the kernel for nothing costs
- * as much as a command. */
-static bool
-has_more(struct smtpd_session *s, size_t got, size_t room)
+/* Reads once and works. *more: there is surely more to read; to ask the kernel
+ * for nothing costs as much as a command. */
+static enum session_next
+read_and_work(struct smtpd_session *s, size_t *last, bool *more)
 {
-	return got >= room || io_has_pending(session_io(s->session));
+	struct io *io = session_io(s->session);
+	size_t room, had = buf_len(&s->in), want = read_size(s, *last);
+	bool again = false;
+	struct fault f;
+	int got;
+
+	*more = false;
+	/* The engine never leaves so much that nothing fits behind it. */
+	if (buf_space(&s->in, want, &room) == NULL)
+		return SESSION_CLOSE;
+	got = io_read_now(io, &s->in, want, &again, &f);
+	if (got == 0 && again)
+		return SESSION_PARK;
+	if (got <= 0)
+		return SESSION_CLOSE;
+	*last = buf_len(&s->in) - had;
+	*more = *last >= want;
+	return work(s);
 }
 
 static enum session_next
@@ -164,22 +184,18 @@ on_input(void *state)
 {
 	struct smtpd_session *s = state;
 	struct io *io = session_io(s->session);
+	size_t last = 0;
+	bool more = true;
 
 	if (s->engine == NULL && (start_tls(s) < 0 || greet(s, true) < 0))
 		return SESSION_CLOSE;
-	for (int i = 0; i < READS_IN_A_ROW || io_has_pending(io); i++) {
-		size_t room = read_size(s), had = buf_len(&s->in);
-		bool again = false;
-		struct fault f;
-		int got = io_read_now(io, &s->in, room, &again, &f);
-		size_t n = buf_len(&s->in) - had;
-
-		if (got == 0 && again)
-			break;
-		if (got <= 0 || work(s) == SESSION_CLOSE)
+	for (int i = 0; more && i < READS_IN_A_ROW; i++) {
+		if (read_and_work(s, &last, &more) == SESSION_CLOSE)
 			return SESSION_CLOSE;
-		if (!has_more(s, n, room))
-			break;
+		/* What TLS has decrypted wakes nobody. */
+		more = more || io_has_pending(io);
+		if (io_has_pending(io))
+			i = 0;
 	}
 	return park(s);
 }
