@@ -96,7 +96,7 @@ park(struct smtpd_session *s)
 	} else if (rest.len < s->in.room / 4) {
 		struct buf small;
 
-		buf_init(&small, IN_MAX);
+		buf_init_secret(&small, IN_MAX);
 		buf_put_str(&small, rest);
 		buf_clear(&s->in);
 		s->in = small;
@@ -208,7 +208,8 @@ open_session(void *service, struct session *session)
 	s->listener = service;
 	s->smtpd = s->listener->smtpd;
 	s->session = session;
-	buf_init(&s->in, IN_MAX);
+	/* Passwords pass through it. */
+	buf_init_secret(&s->in, IN_MAX);
 	buf_init(&s->out, OUT_MAX);
 	ident_make_session(s->id);
 	s->log.session = s->id;
