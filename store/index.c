@@ -128,6 +128,7 @@ wait_locked(struct index_folder *folder)
 	folder->holds++;
 	folder->next_waiting = index->waiting;
 	index->waiting = folder;
+	index->n_waiting++;
 }
 
 void
@@ -411,16 +412,23 @@ has_entries(struct index *index)
 	return has;
 }
 
-static struct index_folder *
+/* The folders that wait, ended by NULL: a list of its own, since the moment
+ * they no longer wait they may be made to wait again. */
+static struct index_folder **
 take_waiting(struct index *index)
 {
-	struct index_folder *list;
+	struct index_folder **list;
+	size_t n = 0;
 
 	pthread_mutex_lock(&index->mutex);
-	list = index->waiting;
-	index->waiting = NULL;
-	for (struct index_folder *i = list; i != NULL; i = i->next_waiting)
+	list = mem_zeroed(index->n_waiting + 1, sizeof(*list));
+	for (struct index_folder *i = index->waiting; i != NULL;
+	     i = i->next_waiting) {
+		list[n++] = i;
 		i->waits = false;
+	}
+	index->waiting = NULL;
+	index->n_waiting = 0;
 	pthread_mutex_unlock(&index->mutex);
 	return list;
 }
@@ -429,29 +437,29 @@ take_waiting(struct index *index)
 static void
 settle_waiting(struct index *index, bool at_end)
 {
-	struct index_folder *folder, *next;
+	struct index_folder **list;
 	struct fault f = {0};
 	bool failed = false;
 
-	if (clock_ms() < index->retry && !at_end)
+	if (clock_ms() < index->settle_at && !at_end)
 		return;
-	for (folder = take_waiting(index); folder != NULL; folder = next) {
+	list = take_waiting(index);
+	for (size_t i = 0; list[i] != NULL; i++) {
 		int rc = 0;
 
-		next = folder->next_waiting;
 		if (!failed && !has_entries(index))
-			rc = settle_or_reconcile(folder, at_end, &f);
+			rc = settle_or_reconcile(list[i], at_end, &f);
 		failed = failed || rc < 0;
 		if (rc <= 0)
-			index_wait(folder);
-		index_folder_release(&folder);
+			index_wait(list[i]);
+		index_folder_release(&list[i]);
 	}
+	mem_free(list);
 	if (!failed && index_db_flush(index, &f) < 0)
 		failed = true;
-	if (failed) {
-		index->retry = clock_ms() + RETRY_MS;
+	index->settle_at = clock_ms() + (failed ? RETRY_MS : SETTLE_MS);
+	if (failed)
 		log_warn(NULL, "index is behind", "why", f.text, NULL);
-	}
 }
 
 /* Forgetting deliveries that are too old to come again. */

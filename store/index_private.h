@@ -68,8 +68,8 @@ struct index {
 	uint64_t next_id;
 	int64_t swept; /* when the last sweep began, us since 1970 */
 	int64_t newest_ident;
-	int64_t purged; /* clock_ms() */
-	int64_t retry;  /* clock_ms(): what failed is tried again */
+	int64_t purged;    /* clock_ms() */
+	int64_t settle_at; /* clock_ms(): not before */
 	struct index_folder *changed;
 	struct db_txn *txn;
 	size_t in_txn;
@@ -85,6 +85,7 @@ struct index {
 	size_t n_entries, entry_bytes;
 	struct index_job *jobs, **last_job;
 	struct index_folder *waiting;
+	size_t n_waiting;
 	struct index_folder *buckets[INDEX_BUCKETS];
 };
 

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: ISC */
+/* store/index.h: the index follows the Maildirs, whatever happens to either. */
+#include "config.h"
+
+#include "store/index.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+static char dir[64];
+static char index_dir[80];
+static int root;
+static struct index *index_;
+static struct mailbox_name ann;
+static struct mailbox_folder inbox, lists;
+
+static void
+make(const char *path)
+{
+	ck_assert_int_eq(mkdirat(root, path, 0700), 0);
+}
+
+static void
+make_maildir(const char *path)
+{
+	char part[256];
+
+	make(path);
+	for (const char *const *p =
+		 (const char *const[]){"new", "cur", "tmp", NULL};
+	     *p != NULL; p++) {
+		snprintf(part, sizeof part, "%s/%s", path, *p);
+		make(part);
+	}
+}
+
+static void
+write_file(const char *path, const char *text)
+{
+	int fd = openat(root, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+static void
+open_index(void)
+{
+	struct fault f = {.text = ""};
+
+	index_ = index_open(index_dir, 1 << 20, root, &f);
+	ck_assert_msg(index_ != NULL, "%s", f.text);
+	ck_assert_msg(index_sweep(index_, &f) == 0, "%s", f.text);
+	ck_assert_int_eq(index_start(index_, &f), 0);
+}
+
+static void
+begin(void)
+{
+	char path[80];
+	struct fault f;
+
+	snprintf(dir, sizeof dir, "/tmp/check_index.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
+	snprintf(path, sizeof path, "%s/mail", dir);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(root, 0);
+	make("b");
+	make_maildir("b/ann");
+	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
+	ck_assert_int_eq(mailbox_folder_parse(str(""), &inbox, &f), 0);
+	ck_assert_int_eq(mailbox_folder_parse(str("Lists"), &lists, &f), 0);
+	open_index();
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static void
+end(void)
+{
+	index_close(&index_);
+	close(root);
+	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+/* What the operator's methods do, as jobs. */
+struct job {
+	enum index_check_how how;
+	struct index_difference sum;
+	uint64_t folders;
+	struct index_stat stat;
+	char seen[2000];
+};
+
+static int
+check(struct index *index, void *ctx, struct fault *f)
+{
+	struct job *j = ctx;
+
+	return index_check(index, str(""), j->how, &j->sum, &j->folders, f);
+}
+
+static struct job
+run_check(enum index_check_how how)
+{
+	struct job j = {.how = how};
+	struct fault f = {.text = ""};
+
+	ck_assert_msg(index_run(index_, check, &j, &f) == 0, "%s", f.text);
+	return j;
+}
+
+static void
+assert_agrees(uint64_t messages)
+{
+	struct job j = run_check(INDEX_COMPARE);
+
+	ck_assert_uint_eq(j.sum.messages, messages);
+	ck_assert_uint_eq(j.sum.missing, 0);
+	ck_assert_uint_eq(j.sum.stale, 0);
+	ck_assert_uint_eq(j.sum.changed, 0);
+}
+
+static int
+add_stat(void *ctx, const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder, const struct index_stat *stat)
+{
+	struct job *j = ctx;
+
+	(void)mailbox;
+	(void)folder;
+	j->folders++;
+	j->stat.messages += stat->messages;
+	j->stat.unseen += stat->unseen;
+	j->stat.bytes += stat->bytes;
+	return 0;
+}
+
+static int
+sum(struct index *index, void *ctx, struct fault *f)
+{
+	return index_each_folder(index, str(""), add_stat, ctx, f);
+}
+
+static void
+assert_sum(uint64_t folders, uint64_t messages, uint64_t unseen, uint64_t bytes)
+{
+	struct job j = {.folders = 0};
+	struct fault f;
+
+	ck_assert_int_eq(index_run(index_, sum, &j, &f), 0);
+	ck_assert_uint_eq(j.folders, folders);
+	ck_assert_uint_eq(j.stat.messages, messages);
+	ck_assert_uint_eq(j.stat.unseen, unseen);
+	ck_assert_uint_eq(j.stat.bytes, bytes);
+}
+
+static int
+see(void *ctx, struct str base, const struct record *r)
+{
+	struct job *j = ctx;
+	size_t used = strlen(j->seen);
+
+	snprintf(j->seen + used, sizeof j->seen - used,
+	    "%.*s%.*s %s %llu <%.*s> \"%.*s\" %.*s %.*s\n", STR_ARG(base),
+	    STR_ARG(r->info), r->place == RECORD_NEW ? "new" : "cur",
+	    (unsigned long long)r->size, STR_ARG(r->message_id),
+	    STR_ARG(r->subject), STR_ARG(r->sender), STR_ARG(r->ident));
+	return 0;
+}
+
+static int
+see_all(struct index *index, void *ctx, struct fault *f)
+{
+	return index_each_message(index, &ann, &inbox, see, ctx, f);
+}
+
+static void
+assert_messages(const char *want)
+{
+	struct job j = {.seen = ""};
+	struct fault f;
+
+	ck_assert_int_eq(index_run(index_, see_all, &j, &f), 0);
+	ck_assert_str_eq(j.seen, want);
+}
+
+static const char text[] = "From: Bob <bob@b>\nSubject: x\n y\n"
+			   "Message-ID: <1@b>\nDate: Mon, 23 Nov 2026 "
+			   "17:05:38 +0000\n\nbody\n";
+#define NAME "1700000000.M000001P1Q1I00112233445566zz.b,S=94,W=101"
+
+static void
+learn(const char *name, const char *ident)
+{
+	struct index_folder *folder = index_folder_hold(index_, &ann, &inbox);
+	char path[300];
+	const struct index_news news = {
+	    .name = str(name),
+	    .head = str(text),
+	    .size = sizeof text - 1,
+	    .ident = str(ident),
+	};
+
+	index_announce(folder);
+	snprintf(path, sizeof path, "b/ann/new/%s", name);
+	write_file(path, text);
+	index_learn(folder, &news);
+	index_folder_release(&folder);
+}
+
+START_TEST(what_is_delivered_is_known)
+{
+	begin();
+	learn(NAME, "00112233445566zz");
+	assert_messages(NAME " new 94 <1@b> \"x y\" bob@b 00112233445566zz\n");
+	assert_sum(1, 1, 1, sizeof text - 1);
+	assert_agrees(1);
+	end();
+}
+END_TEST
+
+static void
+move(const char *from, const char *to)
+{
+	ck_assert_int_eq(renameat(root, from, root, to), 0);
+}
+
+START_TEST(what_an_imap_server_does_is_found)
+{
+	struct job j;
+
+	begin();
+	learn("1.a", "");
+	learn("2.a", "");
+	learn("3.a", "");
+	run_check(INDEX_MEND);
+	assert_sum(1, 3, 3, 3 * (sizeof text - 1));
+	move("b/ann/new/1.a", "b/ann/cur/1.a:2,S");
+	ck_assert_int_eq(unlinkat(root, "b/ann/new/2.a", 0), 0);
+	write_file("b/ann/cur/4.a:2,F", "x\n");
+	j = run_check(INDEX_COMPARE);
+	ck_assert_uint_eq(j.sum.messages, 3);
+	ck_assert_uint_eq(j.sum.missing, 1);
+	ck_assert_uint_eq(j.sum.stale, 1);
+	ck_assert_uint_eq(j.sum.changed, 1);
+	/* Comparing mends nothing. */
+	ck_assert_uint_eq(run_check(INDEX_COMPARE).sum.changed, 1);
+	run_check(INDEX_MEND);
+	assert_agrees(3);
+	assert_sum(1, 3, 2, 2 * (sizeof text - 1) + 2);
+	assert_messages("1.a:2,S cur 94 <1@b> \"x y\" bob@b \n"
+			"3.a new 94 <1@b> \"x y\" bob@b \n"
+			"4.a:2,F cur 2 <> \"\"  \n");
+	move("b/ann/cur/1.a:2,S", "b/ann/cur/1.a:2,RS");
+	run_check(INDEX_MEND);
+	assert_agrees(3);
+	end();
+}
+END_TEST
+
+START_TEST(folders_come_and_go)
+{
+	begin();
+	make_maildir("b/ann/.Lists");
+	make_maildir("b/ann/.&odd");
+	write_file("b/ann/.Lists/cur/1.a:2,S", "x\n");
+	write_file("b/ann/.&odd/cur/1.a:2,S", "x\n");
+	run_check(INDEX_MEND);
+	assert_sum(3, 2, 0, 4);
+	assert_agrees(2);
+	index_close(&index_);
+	ck_assert_int_eq(unlinkat(root, "b/ann/.Lists/cur/1.a:2,S", 0), 0);
+	for (const char *const *p = (const char *const[]){"b/ann/.Lists/new",
+		 "b/ann/.Lists/cur", "b/ann/.Lists/tmp", "b/ann/.Lists", NULL};
+	     *p != NULL; p++)
+		ck_assert_int_eq(unlinkat(root, *p, AT_REMOVEDIR), 0);
+	open_index();
+	run_check(INDEX_MEND);
+	assert_sum(2, 1, 0, 2);
+	assert_agrees(1);
+	end();
+}
+END_TEST
+
+START_TEST(a_changed_folder_is_noticed_at_the_next_start)
+{
+	begin();
+	learn("1.a", "");
+	index_close(&index_);
+	move("b/ann/new/1.a", "b/ann/cur/1.a:2,S");
+	open_index();
+	assert_agrees(1);
+	assert_messages("1.a:2,S cur 94 <1@b> \"x y\" bob@b \n");
+	end();
+}
+END_TEST
+
+START_TEST(what_a_crash_kept_from_the_index_is_found_at_the_next_start)
+{
+	int status;
+	pid_t child;
+
+	begin();
+	learn("1.a", "");
+	index_close(&index_);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		open_index();
+		learn("2.a", "");
+		learn("3.a", "");
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	open_index();
+	assert_agrees(3);
+	assert_sum(1, 3, 3, 3 * (sizeof text - 1));
+	end();
+}
+END_TEST
+
+START_TEST(an_index_that_was_lost_is_made_anew)
+{
+	begin();
+	learn("1.a", "");
+	learn("2.a", "");
+	index_close(&index_);
+	ck_assert_int_eq(
+	    nftw(index_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	open_index();
+	assert_agrees(2);
+	assert_sum(1, 2, 2, 2 * (sizeof text - 1));
+	end();
+}
+END_TEST
+
+START_TEST(an_index_that_is_damaged_is_moved_aside)
+{
+	char path[128];
+	int fd;
+
+	begin();
+	learn("1.a", "");
+	index_close(&index_);
+	snprintf(path, sizeof path, "%s/log.0000000001", index_dir);
+	fd = open(path, O_WRONLY);
+	ck_assert_int_ge(fd, 0);
+	for (off_t at = 0; at < 400; at += 8)
+		ck_assert_int_eq(pwrite(fd, "nonsense", 8, at), 8);
+	close(fd);
+	open_index();
+	assert_agrees(1);
+	end();
+}
+END_TEST
+
+START_TEST(what_the_queue_can_not_hold_is_found_by_looking)
+{
+	struct index_folder *folder;
+	struct fault f;
+
+	begin();
+	learn("1.a", "");
+	index_close(&index_);
+	/* Nobody writes yet, and none of these files is there. */
+	index_ = index_open(index_dir, 1 << 20, root, &f);
+	ck_assert_ptr_nonnull(index_);
+	folder = index_folder_hold(index_, &ann, &inbox);
+	for (unsigned i = 0; i < 40000; i++) {
+		char name[32];
+		const struct index_news news = {.name = str(name), .size = 5};
+
+		snprintf(name, sizeof name, "%u.x", i + 10);
+		index_announce(folder);
+		index_learn(folder, &news);
+	}
+	index_folder_release(&folder);
+	ck_assert_int_eq(index_start(index_, &f), 0);
+	assert_agrees(1);
+	assert_sum(1, 1, 1, sizeof text - 1);
+	end();
+}
+END_TEST
+
+START_TEST(a_rebuild_gives_the_same_again)
+{
+	begin();
+	learn("1.a", "");
+	write_file("b/ann/cur/2.a,S=7:2,S", "x\n");
+	ck_assert_uint_eq(run_check(INDEX_REMAKE).sum.messages, 2);
+	ck_assert_uint_eq(run_check(INDEX_COMPARE).sum.damaged, 1);
+	ck_assert_uint_eq(run_check(INDEX_REMAKE).sum.damaged, 1);
+	assert_sum(1, 2, 1, sizeof text + 1);
+	assert_messages("1.a new 94 <1@b> \"x y\" bob@b \n"
+			"2.a,S=7:2,S cur 2 <> \"\"  \n");
+	end();
+}
+END_TEST
+
+static bool
+was_delivered(const char *ident, uint64_t size)
+{
+	struct buf key;
+	bool was;
+
+	buf_init(&key, 500);
+	index_delivery_key(&key, str(ident), &ann, &inbox);
+	was = index_was_delivered(index_, buf_str(&key), size);
+	buf_clear(&key);
+	return was;
+}
+
+START_TEST(a_delivery_is_remembered_with_its_size)
+{
+	char name[128];
+
+	begin();
+	snprintf(name, sizeof name,
+	    "%lld.M000001P1Q1I00112233445566zz.b,S=94,W=101",
+	    (long long)time(NULL));
+	ck_assert(!was_delivered("00112233445566zz", 94));
+	learn(name, "00112233445566zz");
+	assert_agrees(1);
+	ck_assert(was_delivered("00112233445566zz", 94));
+	ck_assert(!was_delivered("00112233445566zz", 95));
+	ck_assert(!was_delivered("00112233445566zy", 94));
+	ck_assert_int_gt(index_newest_ident(index_), 0);
+	end();
+}
+END_TEST
+
+START_TEST(ten_days_later_a_delivery_is_forgotten)
+{
+	begin();
+	learn(NAME, "00112233445566zz");
+	assert_agrees(1);
+	ck_assert(!was_delivered("00112233445566zz", 94));
+	end();
+}
+END_TEST
+
+UNIT_MAIN("index", what_is_delivered_is_known,
+    what_an_imap_server_does_is_found, folders_come_and_go,
+    a_changed_folder_is_noticed_at_the_next_start,
+    what_a_crash_kept_from_the_index_is_found_at_the_next_start,
+    an_index_that_was_lost_is_made_anew,
+    an_index_that_is_damaged_is_moved_aside,
+    what_the_queue_can_not_hold_is_found_by_looking,
+    a_rebuild_gives_the_same_again, a_delivery_is_remembered_with_its_size,
+    ten_days_later_a_delivery_is_forgotten)
