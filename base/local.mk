@@ -5,12 +5,15 @@ libbase_a_SOURCES = \
 	base/attr.h \
 	base/buf.c base/buf.h \
 	base/clock.c base/clock.h \
+	base/crypto.c base/crypto.h \
 	base/db.c base/db.h \
 	base/fault.c base/fault.h \
 	base/io.c base/io.h \
+	base/log.c base/log.h \
 	base/loop.c base/loop.h \
 	base/mem.c base/mem.h \
 	base/net.c base/net.h \
+	base/netstring.c base/netstring.h \
 	base/server.c base/server.h \
 	base/spool.c base/spool.h \
 	base/str.c base/str.h \

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: ISC */
+/* libcrypto behind base/crypto.h. */
+#include "config.h"
+
+#include "base/crypto.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <sys/random.h>
+#include <sysexits.h>
+
+#include "base/mem.h"
+
+void
+crypto_sha256(struct str bytes, uint8_t digest[CRYPTO_SHA256_LEN])
+{
+	if (EVP_Digest(bytes.at, bytes.len, digest, NULL, EVP_sha256(), NULL) !=
+	    1)
+		die_bug("libcrypto has no SHA-256");
+}
+
+void
+crypto_random(void *bytes, size_t len)
+{
+	char *at = bytes;
+
+	while (len > 0) {
+		ssize_t n = getrandom(at, len, 0);
+
+		if (n < 0 && errno != EINTR)
+			die(EX_OSERR, "getrandom: %s", strerror(errno));
+		if (n > 0) {
+			at += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+bool
+crypto_is_equal(struct str a, struct str b)
+{
+	return a.len == b.len &&
+	       (a.len == 0 || CRYPTO_memcmp(a.at, b.at, a.len) == 0);
+}
+
+void
+crypto_base64_put(struct buf *b, struct str bytes)
+{
+	/* Pieces that are multiples of three need no padding between. */
+	enum { PIECE = 48 };
+	unsigned char text[PIECE / 3 * 4 + 1];
+
+	while (bytes.len > 0) {
+		struct str piece = str_head(bytes, PIECE);
+		int n = EVP_EncodeBlock(
+		    text, (const unsigned char *)piece.at, (int)piece.len);
+
+		buf_put(b, text, (size_t)n);
+		bytes = str_from(bytes, piece.len);
+	}
+	mem_wipe(text, sizeof text);
+}
+
+/* -1 for what is no digit. */
+static int
+digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+')
+		return 62;
+	return c == '/' ? 63 : -1;
+}
+
+static bool
+take_four(struct buf *b, const char *at, int padding)
+{
+	unsigned long bits = 0;
+
+	for (int i = 0; i < 4; i++) {
+		int d = i < 4 - padding ? digit(at[i]) : 0;
+
+		if (d < 0)
+			return false;
+		bits = bits << 6 | (unsigned long)d;
+	}
+	/* Bits that stand for nothing must be zero: one form only. */
+	if ((padding == 1 && (bits & 0xff) != 0) ||
+	    (padding == 2 && (bits & 0xffff) != 0))
+		return false;
+	for (int i = 0; i < 3 - padding; i++)
+		buf_putc(b, (char)(bits >> (16 - 8 * i) & 0xff));
+	return true;
+}
+
+bool
+crypto_base64_take(struct buf *b, struct str text)
+{
+	if (text.len % 4 != 0)
+		return false;
+	for (size_t i = 0; i < text.len; i += 4) {
+		int padding = 0;
+
+		if (i + 4 == text.len && text.at[i + 3] == '=')
+			padding = text.at[i + 2] == '=' ? 2 : 1;
+		if (!take_four(b, text.at + i, padding))
+			return false;
+	}
+	return !buf_is_full(b);
+}
