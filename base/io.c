@@ -88,19 +88,18 @@ await(struct io *io, short events, struct fault *f)
 	return 0;
 }
 
+/* 1 when it is done, 0 when the peer must say more first, -1. */
 static int
-handshake(struct io *io, struct fault *f)
+handshake_now(struct io *io, struct fault *f)
 {
 	for (;;) {
 		switch (tls_handshake(io->tls, f)) {
 		case TLS_OK:
 			io->info = mem_new(struct tls_info);
 			tls_get_info(io->tls, io->info);
-			return 0;
+			return 1;
 		case TLS_WANT_READ:
-			if (await(io, POLLIN, f) < 0)
-				return -1;
-			break;
+			return 0;
 		case TLS_WANT_WRITE:
 			if (await(io, POLLOUT, f) < 0)
 				return -1;
@@ -112,6 +111,26 @@ handshake(struct io *io, struct fault *f)
 			return -1;
 		}
 	}
+}
+
+static int
+handshake(struct io *io, struct fault *f)
+{
+	int rc;
+
+	while ((rc = handshake_now(io, f)) == 0)
+		if (await(io, POLLIN, f) < 0)
+			return -1;
+	return rc < 0 ? -1 : 0;
+}
+
+int
+io_start_tls_server_now(
+    struct io *io, struct tls_server *server, struct fault *f)
+{
+	if (io->tls == NULL)
+		io->tls = tls_accept(server, io->fd);
+	return handshake_now(io, f);
 }
 
 int

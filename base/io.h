@@ -31,6 +31,13 @@ void io_set_deadline(struct io *io, int64_t deadline);
 
 int io_start_tls_server(struct io *io, struct tls_server *server,
     struct fault *f) MUST_USE;
+/*
+ * The server's side without waiting for the client, who may take its time: 1
+ * when TLS stands, 0 when the client must say more first (call again when the
+ * descriptor has input), -1 on a fault.
+ */
+int io_start_tls_server_now(struct io *io, struct tls_server *server,
+    struct fault *f) MUST_USE;
 int io_start_tls_client(struct io *io, struct tls_client *client,
     const char *name, struct fault *f) MUST_USE;
 /* NULL while the stream is plain. Lives as long as the io. */

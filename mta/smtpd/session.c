@@ -55,34 +55,41 @@ greet(struct smtpd_session *s, bool tls_already)
 	return flush(s);
 }
 
-static int
-start_tls(struct smtpd_session *s)
+/* One step of the handshake; the client may need several. */
+static enum session_next
+shake_hands(struct smtpd_session *s)
 {
 	struct io *io = session_io(s->session);
-	const struct tls_info *tls;
 	struct fault f;
+	int rc;
 
-	io_set_deadline(io, clock_ms() + HANDSHAKE_MS);
-	if (io_start_tls_server(io, s->smtpd->tls, &f) < 0) {
+	io_set_deadline(io, clock_ms() + WRITE_MS);
+	rc = io_start_tls_server_now(io, s->smtpd->tls, &f);
+	if (rc < 0)
 		log_info(&s->log, "TLS failed", "client",
 		    session_peer(s->session)->address, "reason", f.text, NULL);
-		return -1;
-	}
-	tls = io_tls(io);
-	log_debug(&s->log, "TLS", "version", tls->version, "cipher",
-	    tls->cipher, NULL);
-	return 0;
+	if (rc <= 0)
+		return rc < 0 ? SESSION_CLOSE : SESSION_PARK;
+	s->handshake_ends = 0;
+	log_debug(&s->log, "TLS", "version", io_tls(io)->version, "cipher",
+	    io_tls(io)->cipher, NULL);
+	if (s->engine == NULL)
+		return greet(s, true) < 0 ? SESSION_CLOSE : SESSION_PARK;
+	smtp_server_tls_done(s->engine);
+	return SESSION_PARK;
 }
 
 static void
 set_idle(struct smtpd_session *s)
 {
 	const struct smtpd_options *o = s->smtpd->options;
-	bool body =
-	    s->engine != NULL && smtp_server_awaits(s->engine) == AWAITS_BODY;
+	int64_t ms = (int64_t)o->command_timeout;
 
-	session_set_idle(
-	    s->session, (int64_t)(body ? o->data_timeout : o->command_timeout));
+	if (s->handshake_ends != 0)
+		ms = s->handshake_ends - clock_ms();
+	else if (smtp_server_awaits(s->engine) == AWAITS_BODY)
+		ms = (int64_t)o->data_timeout;
+	session_set_idle(s->session, ms > 0 ? ms : 1);
 }
 
 /* A session that waits keeps no memory but what it needs. */
@@ -136,10 +143,8 @@ work(struct smtpd_session *s)
 		if (flush(s) < 0 || next == SMTP_NEXT_CLOSE)
 			return SESSION_CLOSE;
 		if (next == SMTP_NEXT_STARTTLS) {
-			if (start_tls(s) < 0)
-				return SESSION_CLOSE;
-			smtp_server_tls_done(s->engine);
-			return SESSION_PARK;
+			s->handshake_ends = clock_ms() + HANDSHAKE_MS;
+			return shake_hands(s);
 		}
 	} while (buf_len(&s->in) > 0 && buf_len(&s->in) < before);
 	return SESSION_PARK;
@@ -176,7 +181,10 @@ read_and_work(struct smtpd_session *s, size_t *last, bool *more)
 		return SESSION_CLOSE;
 	*last = buf_len(&s->in) - had;
 	*more = *last >= want;
-	return work(s);
+	if (work(s) == SESSION_CLOSE)
+		return SESSION_CLOSE;
+	*more = *more && s->handshake_ends == 0;
+	return SESSION_PARK;
 }
 
 static enum session_next
@@ -185,17 +193,19 @@ on_input(void *state)
 	struct smtpd_session *s = state;
 	struct io *io = session_io(s->session);
 	size_t last = 0;
-	bool more = true;
+	bool more;
 
-	if (s->engine == NULL && (start_tls(s) < 0 || greet(s, true) < 0))
+	if (s->handshake_ends != 0 && shake_hands(s) == SESSION_CLOSE)
 		return SESSION_CLOSE;
+	more = s->handshake_ends == 0;
 	for (int i = 0; more && i < READS_IN_A_ROW; i++) {
 		if (read_and_work(s, &last, &more) == SESSION_CLOSE)
 			return SESSION_CLOSE;
 		/* What TLS has decrypted wakes nobody. */
-		more = more || io_has_pending(io);
-		if (io_has_pending(io))
+		if (s->handshake_ends == 0 && io_has_pending(io)) {
+			more = true;
 			i = 0;
+		}
 	}
 	return park(s);
 }
@@ -217,6 +227,15 @@ open_session(void *service, struct session *session)
 	    s->smtpd->trusted, s->smtpd->n_trusted, session_peer(session));
 	s->since = clock_ms();
 	atomic_fetch_add(&s->smtpd->counters.connections, 1);
+	return s;
+}
+
+static void *
+on_open_tls(void *service, struct session *session)
+{
+	struct smtpd_session *s = open_session(service, session);
+
+	s->handshake_ends = clock_ms() + HANDSHAKE_MS;
 	set_idle(s);
 	return s;
 }
@@ -228,7 +247,7 @@ on_open(void *service, struct session *session)
 
 	/* Where this fails, reading will fail too and end the session. */
 	(void)!greet(s, false);
-	buf_clear(&s->out);
+	(void)!park(s);
 	return s;
 }
 
@@ -237,7 +256,8 @@ on_deadline(void *state)
 {
 	struct smtpd_session *s = state;
 
-	if (s->engine == NULL)
+	/* In the middle of a handshake there is no way to say anything. */
+	if (s->handshake_ends != 0)
 		return;
 	smtp_server_timeout(s->engine, &s->out);
 	(void)!flush(s);
@@ -248,7 +268,7 @@ on_drain(void *state)
 {
 	struct smtpd_session *s = state;
 
-	if (s->engine == NULL)
+	if (s->handshake_ends != 0)
 		return;
 	smtp_server_shutdown(s->engine, &s->out);
 	(void)!flush(s);
@@ -284,7 +304,7 @@ const struct session_ops smtpd_session_ops = {
 
 /* The client speaks first; a line in the clear would only confuse it. */
 const struct session_ops smtpd_session_tls_ops = {
-    .open = open_session,
+    .open = on_open_tls,
     .on_input = on_input,
     .on_deadline = on_deadline,
     .on_drain = on_drain,

@@ -76,6 +76,7 @@ struct smtpd_session {
 	struct message *message;        /* NULL outside a transaction */
 	unsigned messages;              /* delivered */
 	int64_t since;
+	int64_t handshake_ends; /* clock_ms(); 0: none is under way */
 };
 
 /* For ports where TLS comes by STARTTLS, or with the connection. */
