@@ -9,11 +9,13 @@ libbase_a_SOURCES = \
 	base/db.c base/db.h \
 	base/fault.c base/fault.h \
 	base/io.c base/io.h \
+	base/json.c base/json.h \
 	base/log.c base/log.h \
 	base/loop.c base/loop.h \
 	base/mem.c base/mem.h \
 	base/net.c base/net.h \
 	base/netstring.c base/netstring.h \
+	base/options.c base/options.h \
 	base/server.c base/server.h \
 	base/spool.c base/spool.h \
 	base/str.c base/str.h \
