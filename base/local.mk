@@ -5,6 +5,8 @@ libbase_a_SOURCES = \
 	base/attr.h \
 	base/buf.c base/buf.h \
 	base/clock.c base/clock.h \
+	base/conf.c base/conf.h base/conf_show.c \
+	base/conf_value.c base/conf_value.h \
 	base/crypto.c base/crypto.h \
 	base/db.c base/db.h \
 	base/fault.c base/fault.h \

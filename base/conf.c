@@ -1,0 +1,646 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Reading the configuration file with libconfuse; no other file includes it.
+ *
+ * To libconfuse every option is a text, which a callback checks while the line
+ * is known; what is filled afterwards cannot fail. Our "@include" becomes
+ * libconfuse's include function, and sections that belong to other programs
+ * become blanks, before it sees the text: line numbers stay as they are.
+ */
+#include "config.h"
+
+#include "base/conf.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/conf_value.h"
+#include "base/mem.h"
+
+enum {
+	FILE_MAX_SIZE = 1 << 20,
+	TABLES_MAX = 32, /* sub-tables included */
+	INCLUDES_MAX = 50,
+};
+
+struct conf {
+	const char *path;
+	const char *dir;
+	const struct conf_table *const *tables;
+	void **filled; /* one struct a table */
+	size_t n;
+	struct arena arena;
+};
+
+/* One reading; libconfuse's callbacks have no argument for it. */
+struct reading {
+	struct conf *conf;
+	bool strict;
+	unsigned includes;
+	bool failed;
+	struct fault *f;
+};
+static _Thread_local struct reading *reading;
+
+/* Only the first complaint counts: the rest follow from it. */
+static void
+on_complaint(cfg_t *cfg, const char *fmt, va_list ap)
+{
+	char text[200];
+
+	if (reading->failed)
+		return;
+	reading->failed = true;
+	vsnprintf(text, sizeof text, fmt, ap);
+	fault_perm(reading->f, "5.3.5", "%s:%d: %s",
+	    cfg->filename != NULL ? cfg->filename : reading->conf->path,
+	    cfg->line, text);
+}
+
+/* The text before libconfuse sees it. */
+
+static bool
+is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '@';
+}
+
+/* The length of the comment or quoted text at the front of s, 0 if none. */
+static size_t
+skip_opaque(struct str s)
+{
+	char quote = s.at[0];
+	size_t i;
+
+	if (quote == '#' || str_starts(s, STR_LIT("//")))
+		return str_find(s, '\n');
+	if (str_starts(s, STR_LIT("/*"))) {
+		for (i = 2; i < s.len; i++)
+			if (s.at[i] == '/' && i > 2 && s.at[i - 1] == '*')
+				return i + 1;
+		return s.len;
+	}
+	if (quote != '"' && quote != '\'')
+		return 0;
+	for (i = 1; i < s.len && s.at[i] != quote; i++)
+		if (s.at[i] == '\\')
+			i++;
+	return i < s.len ? i + 1 : s.len;
+}
+
+static bool
+is_known_section(const struct conf *conf, struct str word)
+{
+	for (size_t i = 0; i < conf->n; i++) {
+		const struct conf_table *t = conf->tables[i];
+		const struct conf_option *o = t->options;
+
+		if (t->section != NULL && str_is(word, str(t->section)))
+			return true;
+		for (; t->section == NULL && o->name != NULL; o++)
+			if (str_is(word, str(o->name)))
+				return true;
+	}
+	return false;
+}
+
+static void
+blank(char *at, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (at[i] != '\n')
+			at[i] = ' ';
+}
+
+/* Replaces each "word {…}" at the top level whose word we do not know. */
+static void
+blank_foreign(const struct conf *conf, char *text, size_t len)
+{
+	size_t i = 0, word_at = 0, word_len = 0, foreign_at = 0;
+	unsigned depth = 0;
+	bool foreign = false;
+
+	while (i < len) {
+		struct str rest = str_n(text + i, len - i);
+		size_t skip = skip_opaque(rest);
+
+		if (skip == 0 && depth == 0 && is_word(text[i])) {
+			word_at = i;
+			while (i < len && is_word(text[i]))
+				i++;
+			word_len = i - word_at;
+			continue;
+		}
+		if (text[i] == '=' && depth == 0)
+			word_len = 0; /* a list's brace follows, or a value */
+		if (text[i] == '{' && depth++ == 0 && word_len > 0) {
+			foreign = !is_known_section(
+			    conf, str_n(text + word_at, word_len));
+			foreign_at = word_at;
+		}
+		if (text[i] == '}' && depth > 0 && --depth == 0) {
+			if (foreign)
+				blank(text + foreign_at, i + 1 - foreign_at);
+			foreign = false;
+			word_len = 0;
+		}
+		i += skip > 0 ? skip : 1;
+	}
+}
+
+/* '@include "x"' → 'include("x")'. */
+static void
+put_line(struct buf *b, struct str line)
+{
+	struct str rest = str_trim(line);
+
+	if (!str_starts(rest, STR_LIT("@include")) ||
+	    (rest.len > 8 && is_word(rest.at[8]))) {
+		buf_put_str(b, line);
+		return;
+	}
+	rest = str_trim(str_from(rest, 8));
+	if (rest.len > 0 && (rest.at[0] == '"' || rest.at[0] == '\'')) {
+		size_t len = skip_opaque(rest);
+
+		buf_puts(b, "include(");
+		buf_put_str(b, str_head(rest, len));
+		buf_puts(b, ")");
+		buf_put_str(b, str_from(rest, len));
+	} else {
+		buf_puts(b, "include(");
+		buf_put_str(b, rest);
+		buf_puts(b, ")");
+	}
+}
+
+static int
+read_all(const char *path, struct buf *b, struct fault *f)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return fault_perm(f, "5.3.5", "%s: %s", path, strerror(errno));
+	while (n > 0) {
+		size_t room;
+		char *at = buf_space(b, 4096, &room);
+
+		if (at == NULL)
+			break;
+		n = read(fd, at, room);
+		if (n > 0)
+			buf_added(b, (size_t)n);
+	}
+	close(fd);
+	if (n < 0)
+		return fault_perm(f, "5.3.5", "%s: %s", path, strerror(errno));
+	if (buf_is_full(b))
+		return fault_perm(f, "5.3.5", "%s is longer than %d bytes",
+		    path, FILE_MAX_SIZE);
+	if (str_has(buf_str(b), '\0'))
+		return fault_perm(f, "5.3.5", "%s has a NUL byte", path);
+	return 0;
+}
+
+/* Reads the file as libconfuse is to see it. */
+static int
+read_text(const char *path, bool top_level, struct buf *out, struct fault *f)
+{
+	struct buf raw;
+	struct str rest;
+	int rc;
+
+	buf_init(&raw, FILE_MAX_SIZE);
+	rc = read_all(path, &raw, f);
+	rest = buf_str(&raw);
+	while (rc == 0 && rest.len > 0) {
+		put_line(out, str_cut(&rest, '\n'));
+		buf_putc(out, '\n');
+	}
+	if (rc == 0 && top_level && !reading->strict && buf_len(out) > 0)
+		blank_foreign(
+		    reading->conf, out->bytes + out->start, buf_len(out));
+	buf_clear(&raw);
+	return rc;
+}
+
+/* Hands text over as a file, which is all that libconfuse includes. */
+static int
+include_text(cfg_t *cfg, cfg_opt_t *opt, const char *path, struct str text)
+{
+	char proc[64];
+	const char *argv[] = {proc};
+	int rc = 1, fd = memfd_create("conf", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, text.at, text.len) != (ssize_t)text.len) {
+		cfg_error(cfg, "cannot include \"%s\"", path);
+	} else {
+		snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
+		lseek(fd, 0, SEEK_SET);
+		rc = cfg_include(cfg, opt, 1, argv);
+	}
+	if (rc == 0) {
+		/* What errors in there are to name. */
+		free(cfg->filename);
+		cfg->filename = strdup(path);
+	}
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int
+on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
+{
+	struct fault f;
+	struct buf text;
+	char *path;
+	int rc = 1;
+
+	if (argc != 1 || argv[0][0] == '\0') {
+		cfg_error(cfg, "@include needs one file name in quotes");
+		return 1;
+	}
+	if (++reading->includes > INCLUDES_MAX) {
+		cfg_error(cfg, "more than %d files are included (a circle?)",
+		    INCLUDES_MAX);
+		return 1;
+	}
+	path = argv[0][0] == '/'
+		   ? arena_text(&reading->conf->arena, str(argv[0]))
+		   : arena_putf(&reading->conf->arena, "%s/%s",
+			 reading->conf->dir, argv[0]);
+	buf_init(&text, FILE_MAX_SIZE * 2);
+	if (read_text(path, strcmp(cfg->name, "root") == 0, &text, &f) < 0)
+		cfg_error(cfg, "%s", f.text);
+	else
+		rc = include_text(cfg, opt, path, buf_str(&text));
+	buf_clear(&text);
+	return rc;
+}
+
+/* Tables, as libconfuse wants them. */
+
+static const struct conf_table *
+find_sub(const struct conf_option *o, const char *section)
+{
+	for (; o->name != NULL; o++) {
+		const struct conf_table *t;
+
+		if (o->type != CONF_SECTION)
+			continue;
+		if (strcmp(o->name, section) == 0)
+			return o->sub;
+		t = find_sub(o->sub->options, section);
+		if (t != NULL)
+			return t;
+	}
+	return NULL;
+}
+
+static const struct conf_option *
+find_option(cfg_t *cfg, const char *name)
+{
+	const struct conf *conf = reading->conf;
+	const struct conf_option *o;
+
+	for (size_t i = 0; i < conf->n; i++) {
+		const struct conf_table *t = conf->tables[i];
+		const char *own = t->section != NULL ? t->section : "root";
+
+		if (strcmp(own, cfg->name) != 0)
+			t = find_sub(t->options, cfg->name);
+		for (o = t != NULL ? t->options : NULL;
+		     o != NULL && o->name != NULL; o++)
+			if (strcmp(o->name, name) == 0)
+				return o;
+	}
+	return NULL;
+}
+
+static int
+on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+{
+	const struct conf_option *o = find_option(cfg, opt->name);
+	struct fault f;
+
+	if (o == NULL)
+		die_bug("configuration: option %s is in no table", opt->name);
+	if (o->type != CONF_LIST && conf_value_check(o, value, &f) < 0) {
+		cfg_error(cfg, "%s", f.text);
+		return -1;
+	}
+	*(const char **)result = value;
+	return 0;
+}
+
+static cfg_opt_t *
+take_opts(size_t n)
+{
+	return arena_take(&reading->conf->arena, (n + 1) * sizeof(cfg_opt_t));
+}
+
+static cfg_opt_t *build(const struct conf_option *options);
+
+static cfg_opt_t
+as_opt(const struct conf_option *o)
+{
+	/* libconfuse only reads through these. */
+	char *name = (char *)(uintptr_t)o->name;
+	cfg_opt_t section = CFG_SEC(name, build(o->sub->options),
+	    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+
+	return section;
+}
+
+static cfg_opt_t
+as_value(const struct conf_option *o)
+{
+	char *name = (char *)(uintptr_t)o->name;
+	cfg_opt_t one = CFG_STR_CB(name, NULL, CFGF_NODEFAULT, on_value);
+	cfg_opt_t list = CFG_STR_LIST_CB(name, NULL, CFGF_NODEFAULT, on_value);
+
+	return o->type == CONF_LIST ? list : one;
+}
+
+/* Options, and the include function, which every section has. */
+static size_t
+put_opts(const struct conf_option *o, cfg_opt_t *opts)
+{
+	size_t n = 0;
+
+	for (; o->name != NULL; o++, n++)
+		opts[n] = o->type == CONF_SECTION ? as_opt(o) : as_value(o);
+	return n;
+}
+
+static size_t
+count_options(const struct conf_option *o)
+{
+	size_t n = 0;
+
+	while (o[n].name != NULL)
+		n++;
+	return n;
+}
+
+static void
+put_end(cfg_opt_t *opts)
+{
+	cfg_opt_t include = CFG_FUNC("include", on_include);
+	cfg_opt_t end = CFG_END();
+
+	opts[0] = include;
+	opts[1] = end;
+}
+
+static cfg_opt_t *
+build(const struct conf_option *options)
+{
+	cfg_opt_t *opts = take_opts(count_options(options) + 1);
+
+	put_end(opts + put_opts(options, opts));
+	return opts;
+}
+
+static cfg_opt_t *
+build_root(void)
+{
+	const struct conf *conf = reading->conf;
+	size_t n = 1 + conf->n;
+	cfg_opt_t *opts;
+
+	for (size_t i = 0; i < conf->n; i++)
+		n += count_options(conf->tables[i]->options);
+	opts = take_opts(n);
+	n = 0;
+	for (size_t i = 0; i < conf->n; i++) {
+		const struct conf_table *t = conf->tables[i];
+
+		if (t->section == NULL) {
+			n += put_opts(t->options, opts + n);
+		} else {
+			cfg_opt_t section =
+			    CFG_SEC((char *)(uintptr_t)t->section,
+				build(t->options), CFGF_NONE);
+
+			opts[n++] = section;
+		}
+	}
+	put_end(opts + n);
+	return opts;
+}
+
+/* Filling. */
+
+static int fill(
+    cfg_t *sec, const struct conf_table *t, const char *title, void *base);
+
+/* The fallback's items, split by blanks. */
+static void
+put_fallback_list(const struct conf_option *o, struct conf_list *list)
+{
+	struct arena *arena = &reading->conf->arena;
+	struct str rest = str(o->fallback);
+
+	list->items =
+	    arena_take(arena, (rest.len / 2 + 1) * sizeof *list->items);
+	while (rest.len > 0) {
+		struct str item = str_cut(&rest, ' ');
+
+		if (item.len > 0)
+			list->items[list->n++] = arena_text(arena, item);
+	}
+}
+
+static void
+fill_list(const struct conf_option *o, cfg_opt_t *opt, void *base)
+{
+	struct conf_list *list = (void *)((char *)base + o->offset);
+	struct arena *arena = &reading->conf->arena;
+	unsigned n = cfg_opt_size(opt);
+
+	if ((opt->flags & CFGF_MODIFIED) == 0 && n == 0) {
+		put_fallback_list(o, list);
+		return;
+	}
+	list->items = arena_take(arena, (n + 1) * sizeof *list->items);
+	for (; list->n < n; list->n++)
+		list->items[list->n] = arena_text(
+		    arena, str(cfg_opt_getnstr(opt, (unsigned)list->n)));
+}
+
+static int
+fill_sections(const struct conf_option *o, cfg_opt_t *opt, void *base)
+{
+	struct conf_sections *sections = (void *)((char *)base + o->offset);
+	unsigned n = cfg_opt_size(opt);
+
+	sections->bytes =
+	    arena_take(&reading->conf->arena, (n + 1) * o->sub->size);
+	for (; sections->n < n; sections->n++) {
+		cfg_t *sec = cfg_opt_getnsec(opt, (unsigned)sections->n);
+		void *at = (char *)sections->bytes + sections->n * o->sub->size;
+
+		if (fill(sec, o->sub, cfg_title(sec), at) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+fill(cfg_t *sec, const struct conf_table *t, const char *title, void *base)
+{
+	struct conf *conf = reading->conf;
+	const struct conf_option *o;
+	struct fault f;
+
+	if (title != NULL)
+		*(const char **)base = arena_text(&conf->arena, str(title));
+	for (o = t->options; o->name != NULL; o++) {
+		cfg_opt_t *opt = cfg_getopt(sec, o->name);
+		const char *text = o->fallback;
+
+		if (o->type == CONF_LIST) {
+			fill_list(o, opt, base);
+		} else if (o->type == CONF_SECTION) {
+			if (fill_sections(o, opt, base) < 0)
+				return -1;
+		} else {
+			if (cfg_opt_size(opt) > 0 &&
+			    cfg_opt_getnstr(opt, 0) != NULL)
+				text = cfg_opt_getnstr(opt, 0);
+			conf_value_put(o, text, base, conf->dir, &conf->arena);
+		}
+	}
+	if (t->check == NULL || t->check(base, &f) == 0)
+		return 0;
+	cfg_error(sec, "%s", f.text);
+	return -1;
+}
+
+static int
+fill_all(cfg_t *cfg)
+{
+	struct conf *conf = reading->conf;
+
+	for (size_t i = 0; i < conf->n; i++) {
+		const struct conf_table *t = conf->tables[i];
+		cfg_t *sec =
+		    t->section != NULL ? cfg_getsec(cfg, t->section) : cfg;
+
+		if (fill(sec, t, NULL, conf->filled[i]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+parse(struct str text)
+{
+	cfg_t *cfg = cfg_init(build_root(), CFGF_NONE);
+	FILE *file;
+	int rc = -1;
+
+	if (cfg == NULL)
+		die_bug("libconfuse: no memory");
+	cfg_set_error_function(cfg, on_complaint);
+	cfg->filename = strdup(reading->conf->path);
+	/* An empty stream is an error to fmemopen(). */
+	file = fmemopen((char *)(uintptr_t)(text.len > 0 ? text.at : "\n"),
+	    text.len > 0 ? text.len : 1, "r");
+	if (file == NULL)
+		die_bug("fmemopen: %s", strerror(errno));
+	if (cfg_parse_fp(cfg, file) == CFG_SUCCESS && !reading->failed)
+		rc = fill_all(cfg);
+	fclose(file);
+	cfg_free(cfg);
+	return rc;
+}
+
+static struct conf *
+conf_new(const char *path, const struct conf_table *const *known, size_t n)
+{
+	struct conf *conf = mem_new(struct conf);
+	struct str dir = str_head(str(path), str_find_last(str(path), '/'));
+	const struct conf_table **tables;
+
+	if (!str_has(str(path), '/'))
+		dir = STR_LIT(".");
+	conf->path = arena_text(&conf->arena, str(path));
+	conf->dir = arena_text(&conf->arena, dir);
+	conf->n = n;
+	tables = arena_take(&conf->arena, n * sizeof(struct conf_table *));
+	conf->filled = arena_take(&conf->arena, n * sizeof(void *));
+	for (size_t i = 0; i < n; i++) {
+		tables[i] = known[i];
+		conf->filled[i] = arena_take(&conf->arena, known[i]->size);
+	}
+	conf->tables = tables;
+	return conf;
+}
+
+struct conf *
+conf_read(const char *path, const struct conf_table *const *known, size_t n,
+    bool strict, struct fault *f)
+{
+	struct conf *conf = conf_new(path, known, n);
+	struct reading now = {.conf = conf, .strict = strict, .f = f};
+	struct buf text;
+	int rc;
+
+	f->text[0] = '\0';
+	reading = &now;
+	buf_init(&text, FILE_MAX_SIZE * 2);
+	rc = read_text(path, true, &text, f);
+	if (rc == 0)
+		rc = parse(buf_str(&text));
+	if (rc < 0 && !now.failed && f->text[0] == '\0')
+		fault_perm(f, "5.3.5", "%s: cannot be read", path);
+	buf_clear(&text);
+	reading = NULL;
+	if (rc < 0)
+		conf_free(&conf);
+	return conf;
+}
+
+void
+conf_free(struct conf **conf)
+{
+	if (*conf == NULL)
+		return;
+	arena_clear(&(*conf)->arena);
+	mem_free(*conf);
+	*conf = NULL;
+}
+
+const void *
+conf_get(const struct conf *conf, const struct conf_table *table)
+{
+	for (size_t i = 0; i < conf->n; i++)
+		if (conf->tables[i] == table)
+			return conf->filled[i];
+	die_bug("conf_get: a table that was not read");
+}
+
+const char *
+conf_path(const struct conf *conf)
+{
+	return conf->path;
+}
+
+size_t
+conf_tables(const struct conf *conf, const struct conf_table *const **tables)
+{
+	*tables = conf->tables;
+	return conf->n;
+}
