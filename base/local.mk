@@ -7,6 +7,7 @@ libbase_a_SOURCES = \
 	base/clock.c base/clock.h \
 	base/conf.c base/conf.h base/conf_show.c \
 	base/conf_value.c base/conf_value.h \
+	base/control.c base/control.h \
 	base/crypto.c base/crypto.h \
 	base/db.c base/db.h \
 	base/fault.c base/fault.h \
