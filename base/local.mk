@@ -22,7 +22,8 @@ libbase_a_SOURCES = \
 	base/server.c base/server.h \
 	base/spool.c base/spool.h \
 	base/str.c base/str.h \
-	base/tls.c base/tls.h
+	base/tls.c base/tls.h \
+	base/utf8.c base/utf8.h
 
 # What a program that links libbase.a needs besides.
 BASE_LIBS = $(OPENSSL_LIBS) $(CONFUSE_LIBS) $(JANSSON_LIBS) $(DB_LIBS)

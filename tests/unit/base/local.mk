@@ -5,3 +5,5 @@ UNIT_TESTS += tests/unit/base/check_buf
 tests_unit_base_check_buf_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/base/check_str
 tests_unit_base_check_str_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/base/check_utf8
+tests_unit_base_check_utf8_LDADD = $(UNIT_LIBS)
