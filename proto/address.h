@@ -3,7 +3,8 @@
  * Mail addresses as SMTP has them (RFC 5321 4.1.2, 4.1.3; RFC 6531 3.3),
  * parsed once at the edge and never again.
  *
- * Limits (RFC 5321 4.5.3.1): local part 64 bytes, domain 255, path 254.
+ * Limits (RFC 5321 4.5.3.1): local part 64 bytes as on the wire, quotes
+ * included; domain 255, path 254.
  */
 #ifndef PROTO_ADDRESS_H
 #define PROTO_ADDRESS_H
@@ -27,14 +28,14 @@ enum address_host {
 	ADDRESS_IPV4,		/* "[192.0.2.1]" */
 	ADDRESS_IPV6,		/* "[IPv6:2001:db8::1]" */
 	ADDRESS_GENERAL,	/* "[tag:text]" */
-	ADDRESS_NO_HOST,	/* <> and <postmaster> */
+	ADDRESS_NO_HOST,	/* <> and <postmaster>, in lower case */
 };
 
 /*
  * A value; no owner. local has its quotes and backslashes removed (so it may
  * hold blanks, "@", "/" and "..": it is text, never a file name); domain is
- * as written, without a trailing dot, ASCII letters in lower case, address
- * literals with their brackets.
+ * as written (a trailing dot is refused), ASCII letters in lower case, address
+ * literals with their brackets. After a fault, all zeroes.
  */
 struct address {
 	char local[ADDRESS_LOCAL_MAX + 1];
@@ -45,10 +46,11 @@ struct address {
 
 /*
  * The path of MAIL ("<a@b>", "<>") or RCPT ("<a@b>", "<postmaster>") at the
- * front of text; *rest gets what stands behind ">". A source route is parsed
- * and ignored (RFC 5321 4.1.1.3, appendix C). Without `utf8`, bytes over 127
- * are refused (5.6.7); with it they must be well-formed UTF-8. Faults are
- * permanent: 5.1.7 for a reverse-path, 5.1.3 for a forward-path.
+ * front of text; *rest gets what stands behind ">", which is nothing or begins
+ * with a blank. A source route is parsed and ignored (RFC 5321 4.1.1.3,
+ * appendix C). Without `utf8`, bytes over 127 are refused (5.6.7); with it they
+ * must be well-formed UTF-8, and a domain must have an A-label form. Faults
+ * are permanent: 5.1.7 for a reverse-path, 5.1.3 for a forward-path.
  */
 int address_parse_reverse(struct str text, bool utf8, struct address *a,
     struct str *rest, struct fault *f) MUST_USE;
@@ -59,7 +61,8 @@ int address_parse_forward(struct str text, bool utf8, struct address *a,
  * allowed. */
 int address_parse(struct str text, struct address *a, struct fault *f)
     MUST_USE;
-/* A domain as it may stand in an address, or in EHLO (address literals too). */
+/* A domain as it may stand in an address, or in EHLO (address literals too).
+ * Faults are permanent, 5.5.4. */
 int address_parse_domain(struct str text, bool utf8, char *domain,
     size_t size, struct fault *f) MUST_USE;
 
@@ -84,7 +87,8 @@ bool address_key(const struct address *a, char key[ADDRESS_TEXT_SIZE])
     MUST_USE;
 
 /* "user+detail" with separator '+': *user and *detail are views into
- * local; false, and *user the whole, where there is no detail. */
+ * local, cut at the first '+'; false, and *user the whole, where there is no
+ * detail or nothing before it. A separator of 0 is never there. */
 bool address_split_detail(struct str local, char separator, struct str *user,
     struct str *detail);
 

@@ -1,1 +1,11 @@
-# proto
+# proto: mail on the wire, without files and without policy.
+noinst_LIBRARIES += libproto.a
+libproto_a_SOURCES = \
+	proto/address.c proto/address.h \
+	proto/domain.c proto/domain.h \
+	proto/envelope.h \
+	proto/ident.c proto/ident.h \
+	proto/reply.c proto/reply.h
+
+# What a program that links libproto.a needs besides.
+PROTO_LIBS = $(IDN2_LIBS)

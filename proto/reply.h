@@ -11,7 +11,12 @@
 #include "base/fault.h"
 #include "base/str.h"
 
-enum { REPLY_TEXT_MAX = 2000, REPLY_LINES_MAX = 100 };
+enum {
+	REPLY_TEXT_MAX = 2000,
+	REPLY_LINES_MAX = 100,
+	REPLY_WIRE_MAX = 4096,	/* of one that is read, with codes and line
+				 * ends: buffers for input must hold as much */
+};
 
 struct smtp_reply {
 	int code;		/* 200 to 599 */
@@ -25,7 +30,8 @@ void reply_init(struct smtp_reply *r);
 void reply_clear(struct smtp_reply *r);
 
 /* Replaces what is in r. dsn may be NULL. Bytes outside of printable ASCII
- * (and UTF-8 where well-formed) become "?"; an LF begins a new line. */
+ * (and UTF-8 where well-formed) become "?"; an LF begins a new line. What
+ * passes REPLY_TEXT_MAX is cut off. */
 void reply_set(struct smtp_reply *r, int code, const char *dsn,
     const char *fmt, ...) FORMAT(4, 5);
 /*
@@ -44,8 +50,9 @@ enum reply_result {
 	REPLY_MORE,
 	REPLY_BAD,	/* not a reply, or too long: give the connection up */
 };
-/* Takes one whole reply off the front of in. Accepts bare LF line ends and
- * differing dsn on the lines (the first counts). */
+/* Takes one whole reply off the front of in; nothing before it is whole.
+ * Accepts bare LF line ends and differing dsn on the lines (the first counts).
+ * Odd bytes become "?", and text past REPLY_TEXT_MAX is cut off. */
 enum reply_result reply_take(struct buf *in, struct smtp_reply *r);
 
 bool reply_is_ok(const struct smtp_reply *r);		/* 2xx */

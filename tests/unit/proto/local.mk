@@ -1,1 +1,11 @@
-# tests/unit/proto
+# Unit tests of proto.
+PROTO_UNIT_LIBS = libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
+
+UNIT_TESTS += tests/unit/proto/check_address
+tests_unit_proto_check_address_LDADD = $(PROTO_UNIT_LIBS)
+UNIT_TESTS += tests/unit/proto/check_domain
+tests_unit_proto_check_domain_LDADD = $(PROTO_UNIT_LIBS)
+UNIT_TESTS += tests/unit/proto/check_reply
+tests_unit_proto_check_reply_LDADD = $(PROTO_UNIT_LIBS)
+UNIT_TESTS += tests/unit/proto/check_ident
+tests_unit_proto_check_ident_LDADD = $(PROTO_UNIT_LIBS)
