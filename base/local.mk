@@ -18,8 +18,10 @@ libbase_a_SOURCES = \
 	base/mem.c base/mem.h \
 	base/net.c base/net.h \
 	base/netstring.c base/netstring.h \
+	base/notify.c base/notify.h \
 	base/options.c base/options.h \
 	base/server.c base/server.h \
+	base/service.c base/service.h \
 	base/spool.c base/spool.h \
 	base/str.c base/str.h \
 	base/tls.c base/tls.h \

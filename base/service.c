@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: ISC */
+/* The life of a daemon. There is one in a process: the status method, which
+ * has no argument of its own, finds it in `self`. */
+#include "config.h"
+
+#include "base/service.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/notify.h"
+
+enum {
+	OPEN_FILES = 65536, /* what root asks for */
+	HOSTNAME_SIZE = 256,
+};
+
+struct listening {
+	const char *protocol;
+	struct net_address address; /* as bound */
+	bool is_ours;               /* not handed over: ours to remove */
+	struct listening *next;
+};
+
+struct service {
+	struct service_spec spec;
+	struct arena arena;
+	struct conf *conf;
+	struct common_options common;
+	char hostname[HOSTNAME_SIZE];
+	int64_t started;
+
+	struct loop *loop;
+	struct server *server;
+	struct server
+	    *controls; /* the operator gets in when all else is full */
+	struct control *control;
+	struct control_method *methods;
+	char *control_path;
+	void (*status)(void *ctx, json_t *object);
+	void *status_ctx;
+	struct listening *listening, **last;
+
+	struct loop_task signals;
+	bool draining;
+};
+
+static struct service *self;
+
+/* Start. */
+
+static void
+print_usage(FILE *to, const char *program)
+{
+	fprintf(to,
+	    "usage: %s [-c FILE]\n"
+	    "  -c FILE  configuration (default: %s/posthouse/posthouse.conf)\n"
+	    "  -V       version\n"
+	    "  -h       this\n"
+	    "See %s(8).\n",
+	    program, SYSCONFDIR, program);
+}
+
+static const char *
+read_arguments(const struct service_spec *spec, int argc, char **argv)
+{
+	const char *file = SYSCONFDIR "/posthouse/posthouse.conf";
+	int c;
+
+	while ((c = getopt(argc, argv, "c:hV")) != -1) {
+		switch (c) {
+		case 'c':
+			file = optarg;
+			break;
+		case 'h':
+			print_usage(stdout, spec->program);
+			exit(EX_OK);
+		case 'V':
+			printf("%s %s\n", spec->program, spec->version);
+			exit(EX_OK);
+		default:
+			print_usage(stderr, spec->program);
+			exit(EX_USAGE);
+		}
+	}
+	if (optind < argc) {
+		print_usage(stderr, spec->program);
+		exit(EX_USAGE);
+	}
+	return file;
+}
+
+static void
+read_configuration(struct service *s, const char *file)
+{
+	const struct conf_table *tables[3] = {&common_table, s->spec.table};
+	size_t n = 2;
+	struct fault f;
+
+	if (s->spec.wants_tls)
+		tables[n++] = &tls_table;
+	s->conf = conf_read(file, tables, n, false, &f);
+	if (s->conf == NULL)
+		die(EX_CONFIG, "%s: %s", s->spec.program, f.text);
+	s->common =
+	    *(const struct common_options *)conf_get(s->conf, &common_table);
+	if (s->common.hostname == NULL) {
+		if (gethostname(s->hostname, sizeof s->hostname - 1) < 0)
+			die(EX_OSERR, "gethostname: %s", strerror(errno));
+		s->common.hostname = s->hostname;
+	}
+}
+
+static void
+raise_open_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	if (geteuid() == 0 && limit.rlim_max < OPEN_FILES)
+		limit.rlim_max = OPEN_FILES;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void
+make_dir(const struct service *s, const char *path)
+{
+	/* The umask takes the others' right to pass through. */
+	if (mkdir(path, 0755) == 0)
+		(void)chmod(path, 0755);
+	else if (errno != EEXIST)
+		die(EX_CANTCREAT, "%s: cannot make %s: %s", s->spec.program,
+		    path, strerror(errno));
+}
+
+static void
+block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+struct service *
+service_start(const struct service_spec *spec, int argc, char **argv)
+{
+	struct service *s = mem_new(struct service);
+	sigset_t set;
+
+	self = s;
+	s->spec = *spec;
+	s->last = &s->listening;
+	s->started = clock_ms();
+	signal(SIGPIPE, SIG_IGN);
+	block_signals(&set);
+	umask(077);
+	raise_open_files();
+	read_configuration(s, read_arguments(spec, argc, argv));
+	log_open(spec->program, (enum log_target)s->common.log_target,
+	    (enum log_level)s->common.log_level);
+	make_dir(s, s->common.run_dir);
+	make_dir(s, s->common.state_dir);
+	return s;
+}
+
+void
+service_set_limits(struct service *service, const struct server_limits *limits,
+    const struct loop_limits *loop)
+{
+	if (service->loop != NULL)
+		die_bug("service_set_limits after a listener");
+	service->spec.limits = *limits;
+	service->spec.loop = *loop;
+}
+
+static void
+set_up_loop(struct service *s)
+{
+	static const struct server_limits none;
+	struct fault f;
+
+	if (s->loop != NULL)
+		return;
+	s->loop = loop_new(&s->spec.loop, &f);
+	if (s->loop == NULL)
+		die(EX_OSERR, "%s: %s", s->spec.program, f.text);
+	s->server = server_new(s->loop, &s->spec.limits);
+	s->controls = server_new(s->loop, &none);
+}
+
+const struct common_options *
+service_common(const struct service *service)
+{
+	return &service->common;
+}
+
+const struct tls_options *
+service_tls(const struct service *service)
+{
+	return conf_get(service->conf, &tls_table);
+}
+
+const void *
+service_options(const struct service *service)
+{
+	return conf_get(service->conf, service->spec.table);
+}
+
+struct server *
+service_server(struct service *service)
+{
+	set_up_loop(service);
+	return service->server;
+}
+
+struct loop *
+service_loop(struct service *service)
+{
+	set_up_loop(service);
+	return service->loop;
+}
+
+/* Listeners. */
+
+void
+service_listener(struct service *service, const char *address,
+    const char *protocol, mode_t mode, const struct session_ops *ops,
+    void *state)
+{
+	struct listening *l = arena_new(&service->arena, struct listening);
+	struct net_address wanted;
+	struct fault f;
+	int fd;
+
+	set_up_loop(service);
+	if (net_parse(str(address), &wanted, &f) < 0)
+		die(EX_CONFIG, "%s: %s", service->spec.program, f.text);
+	fd = notify_take_socket(&wanted);
+	if (fd < 0) {
+		l->is_ours = true;
+		fd = net_listen(&wanted, mode, &f);
+	}
+	if (fd < 0 || net_local(fd, &l->address, &f) < 0)
+		die(EX_UNAVAILABLE, "%s: %s", service->spec.program, f.text);
+	l->protocol = arena_text(&service->arena, str(protocol));
+	*service->last = l;
+	service->last = &l->next;
+	server_listen(service->server, fd, ops, state);
+}
+
+static json_t *
+listener_to_json(const struct listening *l)
+{
+	json_t *object = json_new_object();
+	char text[140];
+
+	net_format(&l->address, text, sizeof text);
+	json_put_text(object, "protocol", l->protocol);
+	if (net_is_unix(&l->address)) {
+		json_put_text(object, "address", text);
+		return object;
+	}
+	json_put_str(object, "address",
+	    str_head(str(text), str_find_last(str(text), ':')));
+	json_put_int(object, "port", net_port(&l->address));
+	return object;
+}
+
+static json_t *
+get_status(void *ctx, const json_t *params, struct fault *f)
+{
+	json_t *object = json_new_object(), *listeners = json_new_array();
+
+	(void)ctx;
+	(void)params;
+	(void)f;
+	json_put_text(object, "program", self->spec.program);
+	json_put_text(object, "version", self->spec.version);
+	json_put_int(object, "pid", getpid());
+	json_put_int(object, "uptime", (clock_ms() - self->started) / 1000);
+	json_put_int(object, "sessions", server_sessions(self->server));
+	for (const struct listening *l = self->listening; l != NULL;
+	     l = l->next)
+		json_add(listeners, listener_to_json(l));
+	json_put(object, "listeners", listeners);
+	if (self->status != NULL)
+		self->status(self->status_ctx, object);
+	return object;
+}
+
+static struct control_method *
+with_status(const struct control_method *methods)
+{
+	struct control_method *all;
+	size_t n = 0;
+
+	while (methods != NULL && methods[n].name != NULL)
+		n++;
+	all = mem_zeroed(n + 2, sizeof *all);
+	if (n > 0)
+		memcpy(all, methods, n * sizeof *all);
+	all[n] = (struct control_method){"status", get_status};
+	return all;
+}
+
+static void
+give_to_group(const struct service *s)
+{
+	const char *name = s->common.admin_group;
+	const struct group *group;
+
+	if (name == NULL)
+		return;
+	group = getgrnam(name);
+	if (group == NULL)
+		die(EX_CONFIG, "%s: %s: admin_group: no such group \"%s\"",
+		    s->spec.program, conf_path(s->conf), name);
+	if (chown(s->control_path, (uid_t)-1, group->gr_gid) < 0)
+		die(EX_NOPERM, "%s: cannot give %s to the group %s: %s",
+		    s->spec.program, s->control_path, name, strerror(errno));
+}
+
+void
+service_control(struct service *service, const struct control_method *methods,
+    void *ctx, void (*status)(void *ctx, json_t *object))
+{
+	struct fault f;
+
+	set_up_loop(service);
+	service->status = status;
+	service->status_ctx = ctx;
+	service->methods = with_status(methods);
+	service->control_path = arena_putf(&service->arena, "%s/%s.ctl",
+	    service->common.run_dir, service->spec.program);
+	service->control = control_new(service->controls, service->control_path,
+	    service->methods, ctx, &f);
+	if (service->control == NULL)
+		die(EX_UNAVAILABLE, "%s: %s", service->spec.program, f.text);
+	give_to_group(service);
+}
+
+/* Giving up root. */
+
+void
+service_drop(struct service *service, const char *user)
+{
+	const char *program = service->spec.program;
+	const struct passwd *pw;
+
+	if (user == NULL) {
+		if (geteuid() == 0)
+			log_warn(
+			    NULL, "runs as root: no user is configured", NULL);
+		return;
+	}
+	pw = getpwnam(user);
+	if (pw == NULL)
+		die(EX_NOUSER, "%s: there is no user \"%s\"", program, user);
+	if (geteuid() != 0) {
+		if (pw->pw_uid != geteuid())
+			die(EX_NOPERM, "%s: only root can become the user %s",
+			    program, user);
+		return;
+	}
+	if (service->control_path != NULL &&
+	    chown(service->control_path, pw->pw_uid, (gid_t)-1) < 0)
+		log_warn(NULL, "cannot give the control socket away", "why",
+		    strerror(errno), NULL);
+	if (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 ||
+	    setuid(pw->pw_uid) < 0)
+		die(EX_OSERR, "%s: cannot become the user %s: %s", program,
+		    user, strerror(errno));
+	if (pw->pw_uid != 0 && setuid(0) == 0)
+		die_bug("root could be had back");
+}
+
+/* Running. */
+
+static void
+on_term(struct service *s)
+{
+	if (s->draining) {
+		loop_stop(s->loop);
+		return;
+	}
+	s->draining = true;
+	notify_send("STOPPING=1");
+	log_info(NULL, "stopping", "sessions",
+	    LOG_NUM(server_sessions(s->server)), NULL);
+	server_drain(s->server, clock_ms() + s->spec.drain_ms);
+}
+
+static void
+on_signal(struct loop_task *task, enum loop_why why)
+{
+	struct signalfd_siginfo info;
+	struct service *s = self;
+
+	(void)why;
+	while (read(task->fd, &info, sizeof info) == sizeof info) {
+		if (info.ssi_signo != SIGHUP)
+			on_term(s);
+		else if (s->spec.reload != NULL)
+			s->spec.reload(s->spec.ctx);
+	}
+	loop_park_always(s->loop, task, 0);
+}
+
+int
+service_run(struct service *service)
+{
+	sigset_t set;
+
+	set_up_loop(service);
+	block_signals(&set);
+	service->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (service->signals.fd < 0)
+		die(EX_OSERR, "signalfd: %s", strerror(errno));
+	service->signals.run = on_signal;
+	loop_park_always(service->loop, &service->signals, 0);
+	log_info(NULL, "started", "version", service->spec.version, NULL);
+	notify_send("READY=1");
+	loop_run(service->loop);
+	loop_forget(service->loop, &service->signals);
+	close(service->signals.fd);
+	log_info(NULL, "stopped", NULL);
+	return EX_OK;
+}
+
+static void
+remove_socket(const struct net_address *address)
+{
+	char text[140];
+
+	net_format(address, text, sizeof text);
+	if (net_is_unix(address))
+		(void)unlink(text + strlen("unix:"));
+}
+
+void
+service_stop(struct service **service)
+{
+	struct service *s = *service;
+
+	if (s == NULL)
+		return;
+	server_free(&s->server);
+	server_free(&s->controls);
+	control_free(&s->control);
+	loop_free(&s->loop);
+	for (struct listening *l = s->listening; l != NULL; l = l->next)
+		if (l->is_ours)
+			remove_socket(&l->address);
+	if (s->control_path != NULL)
+		(void)unlink(s->control_path);
+	mem_free(s->methods);
+	conf_free(&s->conf);
+	arena_clear(&s->arena);
+	mem_free(s);
+	*service = NULL;
+	self = NULL;
+}
