@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Lines of the Dovecot authentication protocol, client side, version 1: fields
- * split by TAB, ended by LF, with NUL, 0x01, TAB, CR and LF escaped by 0x01.
+ * Lines of the Dovecot authentication protocol, version 1: fields split by TAB,
+ * ended by LF, with NUL, 0x01, TAB, CR and LF escaped by 0x01.
  */
 #ifndef PROTO_AUTH_LINE_H
 #define PROTO_AUTH_LINE_H
@@ -15,11 +15,16 @@
 
 enum { AUTH_LINE_MAX = 16384 };
 
-/* Takes the next field off *rest and puts it, unescaped, into field (which is
- * reset). False where there are no more, or the escape is bad. */
+/*
+ * Takes the next field off *rest (a line without its LF) and puts it, unescaped,
+ * into field (which is reset). False where there are no more: then rest->at is
+ * NULL; or where the field does not fit or its escape is bad: then *rest is as
+ * it was.
+ */
 bool auth_line_next(struct str *rest, struct buf *field) MUST_USE;
 
-/* Appends TAB (unless the line is new) and the field, escaped. */
+/* Appends TAB (unless the line is new) and the field, escaped. The line is a
+ * whole one only where buf_is_full() is false at the end. */
 void auth_line_put(struct buf *line, struct str field);
 void auth_line_putf(struct buf *line, const char *fmt, ...) FORMAT(2, 3);
 /* Appends the LF. */
