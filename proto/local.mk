@@ -6,7 +6,8 @@ libproto_a_SOURCES = \
 	proto/domain.c proto/domain.h \
 	proto/envelope.h \
 	proto/ident.c proto/ident.h \
-	proto/reply.c proto/reply.h
+	proto/reply.c proto/reply.h \
+	proto/socketmap.c proto/socketmap.h
 
 # What a program that links libproto.a needs besides.
 PROTO_LIBS = $(IDN2_LIBS)

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/spool.h"
-#include "tests/unit/mta/peer.h"
+#include "tests/unit/peer.h"
 #include "tests/unit/unit.h"
 
 /* What the LMTP server of the tests is told to do, and what it has seen. */

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/netstring.h"
 #include "proto/socketmap.h"
-#include "tests/unit/mta/peer.h"
+#include "tests/unit/peer.h"
 #include "tests/unit/unit.h"
 
 /* The directory of the tests: a socketmap server with these entries. */

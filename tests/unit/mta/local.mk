@@ -1,1 +1,0 @@
-EXTRA_DIST += tests/unit/mta/peer.h

@@ -11,3 +11,5 @@ UNIT_TESTS += tests/unit/proto/check_reply
 tests_unit_proto_check_reply_LDADD = $(PROTO_UNIT_LIBS)
 UNIT_TESTS += tests/unit/proto/check_ident
 tests_unit_proto_check_ident_LDADD = $(PROTO_UNIT_LIBS)
+UNIT_TESTS += tests/unit/proto/check_socketmap
+tests_unit_proto_check_socketmap_LDADD = $(PROTO_UNIT_LIBS)

@@ -4,11 +4,12 @@
  * directory: one thread a connection. It can be stopped, which cuts its
  * connections, and started again.
  */
-#ifndef TESTS_UNIT_MTA_PEER_H
-#define TESTS_UNIT_MTA_PEER_H
+#ifndef TESTS_UNIT_PEER_H
+#define TESTS_UNIT_PEER_H
 
 #include <check.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +121,8 @@ peer_start(struct peer *peer,
 	peer->serve = serve;
 	peer->ctx = ctx;
 	peer->connections = 0;
+	/* The client may leave in the middle of an answer. */
+	signal(SIGPIPE, SIG_IGN);
 	pthread_mutex_init(&peer->mutex, NULL);
 	peer_listen(peer);
 }
