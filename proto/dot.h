@@ -20,6 +20,7 @@
 struct dot {
 	int state;
 	bool bare;	/* sticky: a bare CR or LF was seen */
+	bool doubtful;	/* at DOT_END: the final dot stands behind CR CR LF */
 };
 
 enum dot_result {
@@ -32,14 +33,20 @@ enum dot_result {
  * to the message to out (the CRLF before the final dot included, stuffed dots
  * removed). Goes on to the end even when `bare` is set, so that the session
  * stays in step; then the message must be refused (5.5.2). A body of only the
- * final dot is an empty message.
+ * final dot is an empty message. out gets at most one byte more than *in has.
+ *
+ * <CR><CR><LF>.<CR><LF> does hold the end of data, and a client that makes
+ * every line end so waits for the reply; but one that takes <CR><CR><LF> for
+ * text may mean to go on with the message. So what follows such an end must not
+ * be taken for commands: where `doubtful` is set, refuse and close.
  */
 void dot_init(struct dot *d);
 enum dot_result dot_decode(struct dot *d, struct str *in, struct buf *out);
 
-/* Encoding: stuffs dots in bytes with CRLF line ends. */
+/* Encoding: stuffs dots in bytes with CRLF line ends, on any split of them. */
 void dot_encode(struct dot *d, struct str bytes, struct buf *out);
-/* The final ".CRLF", with a CRLF before it where the last line has none. */
+/* The final ".CRLF", with a CRLF before it where the last line has none (or an
+ * LF, where only that is missing). */
 void dot_finish(struct dot *d, struct buf *out);
 
 /* For BDAT without BINARYMIME: the same strictness about line ends, nothing

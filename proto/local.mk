@@ -4,6 +4,7 @@ libproto_a_SOURCES = \
 	proto/address.c proto/address.h \
 	proto/auth_line.c proto/auth_line.h \
 	proto/domain.c proto/domain.h \
+	proto/dot.c proto/dot.h \
 	proto/envelope.h \
 	proto/ident.c proto/ident.h \
 	proto/reply.c proto/reply.h \
