@@ -8,7 +8,8 @@ libproto_a_SOURCES = \
 	proto/envelope.h \
 	proto/ident.c proto/ident.h \
 	proto/reply.c proto/reply.h \
-	proto/socketmap.c proto/socketmap.h
+	proto/socketmap.c proto/socketmap.h \
+	proto/trace.c proto/trace.h
 
 # What a program that links libproto.a needs besides.
 PROTO_LIBS = $(IDN2_LIBS)
