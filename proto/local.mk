@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libproto.a
 libproto_a_SOURCES = \
 	proto/address.c proto/address.h \
+	proto/auth_client.c proto/auth_client.h \
 	proto/auth_line.c proto/auth_line.h \
 	proto/domain.c proto/domain.h \
 	proto/dot.c proto/dot.h \

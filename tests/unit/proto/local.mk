@@ -3,6 +3,8 @@ PROTO_UNIT_LIBS = libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
 
 UNIT_TESTS += tests/unit/proto/check_address
 tests_unit_proto_check_address_LDADD = $(PROTO_UNIT_LIBS)
+UNIT_TESTS += tests/unit/proto/check_auth_client
+tests_unit_proto_check_auth_client_LDADD = $(PROTO_UNIT_LIBS)
 UNIT_TESTS += tests/unit/proto/check_auth_line
 tests_unit_proto_check_auth_line_LDADD = $(PROTO_UNIT_LIBS)
 UNIT_TESTS += tests/unit/proto/check_domain

@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The client of the Dovecot authentication protocol.
+ *
+ * Our VERSION and CPID go out before anything is read: since 2.4 the server
+ * waits for them, and an earlier one does not mind. An exchange has its
+ * connection for itself, so that answers need no sorting; one that ends in OK
+ * or FAIL gives it back for the next, all others close it.
+ *
+ * Secrets pass only through buffers that are wiped, and never into a fault.
+ */
+#include "config.h"
+
+#include "proto/auth_client.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "proto/auth_line.h"
+
+enum {
+	IDLE_MAX = 16, /* connections */
+	LISTS_MAX = 16,
+	LINES_MAX = 100, /* of a handshake, or before an answer */
+	NAMES_MAX = 500, /* bytes of a list of mechanisms */
+	NAME_MAX_LEN = 20,
+	READ_SIZE = 4096,
+};
+
+struct connection {
+	struct io *io;
+	struct buf in, out, field;
+	const char *mechanisms;
+	uint32_t id; /* of the last request */
+	bool broken; /* not to be used again */
+};
+
+struct auth_client {
+	struct net_address address;
+	char *service;
+	int64_t timeout_ms;
+	char where[140];
+	pthread_mutex_t mutex;  /* guards what follows */
+	const char *mechanisms; /* as last heard; NULL: never */
+	/* All that were ever heard: callers may still hold them. */
+	char *lists[LISTS_MAX];
+	size_t n_lists;
+	struct connection *idle[IDLE_MAX];
+	size_t n;
+};
+
+struct auth_exchange {
+	struct auth_client *client;
+	struct connection *connection; /* between the first step and the end */
+	char remote[64], local[64], session[64];
+	uint16_t remote_port, local_port;
+	bool secured;
+};
+
+struct auth_client *
+auth_client_new(
+    const struct net_address *address, const char *service, int64_t timeout_ms)
+{
+	struct auth_client *c = mem_new(struct auth_client);
+
+	c->address = *address;
+	c->service = mem_dup(service);
+	c->timeout_ms = timeout_ms;
+	net_format(address, c->where, sizeof c->where);
+	pthread_mutex_init(&c->mutex, NULL);
+	return c;
+}
+
+static void
+connection_free(struct connection **connection)
+{
+	struct connection *c = *connection;
+
+	if (c == NULL)
+		return;
+	io_free(&c->io);
+	buf_clear(&c->in);
+	buf_clear(&c->out);
+	buf_clear(&c->field);
+	mem_free(c);
+	*connection = NULL;
+}
+
+void
+auth_client_free(struct auth_client **client)
+{
+	struct auth_client *c = *client;
+
+	if (c == NULL)
+		return;
+	while (c->n > 0)
+		connection_free(&c->idle[--c->n]);
+	while (c->n_lists > 0)
+		mem_free(c->lists[--c->n_lists]);
+	pthread_mutex_destroy(&c->mutex);
+	mem_free(c->service);
+	mem_free(c);
+	*client = NULL;
+}
+
+/* With the mutex held. The list that says the same, kept for good. A server
+ * that changes its mind again and again is not followed for ever. */
+static const char *
+intern_list(struct auth_client *client, const char *names)
+{
+	for (size_t i = 0; i < client->n_lists; i++)
+		if (strcmp(client->lists[i], names) == 0)
+			return client->lists[i];
+	if (client->n_lists == LISTS_MAX)
+		return client->lists[LISTS_MAX - 1];
+	client->lists[client->n_lists] = mem_dup(names);
+	return client->lists[client->n_lists++];
+}
+
+/* Waits for one line; the view lives until the next read. */
+static int
+read_line(struct connection *c, struct str *line, struct fault *f)
+{
+	while (!buf_take_line(&c->in, line)) {
+		int got = io_read(c->io, &c->in, READ_SIZE, f);
+
+		if (got == 0)
+			fault_temp(f, "4.4.2", "the connection was closed");
+		if (got <= 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The next field of the line, as text; false where there is none. */
+static bool
+next_field(struct connection *c, struct str *rest, struct str *field)
+{
+	if (!auth_line_next(rest, &c->field))
+		return false;
+	*field = buf_str(&c->field);
+	return true;
+}
+
+static bool
+is_mechanism_name(struct str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.at[i];
+
+		if (!(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+		    c != '-' && c != '_')
+			return false;
+	}
+	return name.len > 0 && name.len <= NAME_MAX_LEN;
+}
+
+/* What a client of ours could never use, or must not. */
+static bool
+is_barred(struct str flag)
+{
+	return str_is(flag, STR_LIT("anonymous")) ||
+	       str_is(flag, STR_LIT("private")) ||
+	       str_is(flag, STR_LIT("channel-binding"));
+}
+
+/* "MECH<TAB>name<TAB>flags": rest is behind the first TAB. */
+static void
+take_mechanism(struct connection *c, struct str rest, struct buf *names)
+{
+	size_t before = buf_len(names);
+	struct str field;
+
+	if (!next_field(c, &rest, &field) || !is_mechanism_name(field))
+		return;
+	if (before > 0)
+		buf_putc(names, ' ');
+	buf_put_str(names, field);
+	while (next_field(c, &rest, &field))
+		if (is_barred(field))
+			buf_truncate(names, before);
+}
+
+static int
+check_version(struct connection *c, struct str rest, struct fault *f)
+{
+	struct str major;
+
+	if (!next_field(c, &rest, &major) || !str_is(major, STR_LIT("1")))
+		return fault_temp(
+		    f, "4.7.0", "the protocol's version is another");
+	return 0;
+}
+
+/* Reads up to DONE; names gets the mechanisms. */
+static int
+read_handshake(struct connection *c, struct buf *names, struct fault *f)
+{
+	bool versioned = false;
+	struct str line, word;
+
+	for (int i = 0; i < LINES_MAX; i++) {
+		if (read_line(c, &line, f) < 0)
+			return -1;
+		if (!next_field(c, &line, &word))
+			break;
+		if (str_is(word, STR_LIT("VERSION"))) {
+			if (check_version(c, line, f) < 0)
+				return -1;
+			versioned = true;
+		} else if (str_is(word, STR_LIT("MECH"))) {
+			take_mechanism(c, line, names);
+		} else if (str_is(word, STR_LIT("DONE"))) {
+			if (versioned)
+				return 0;
+			break;
+		}
+	}
+	return fault_temp(f, "4.7.0", "this is no authentication service");
+}
+
+static int
+shake_hands(struct auth_client *client, struct connection *c, struct fault *f)
+{
+	struct buf names;
+	int rc = -1;
+
+	buf_init(&names, NAMES_MAX);
+	buf_putf(
+	    &c->out, "VERSION\t1\t2\nCPID\t%lu\n", (unsigned long)getpid());
+	if (io_flush(c->io, &c->out, f) < 0 || read_handshake(c, &names, f) < 0)
+		goto out;
+	if (buf_len(&names) == 0) {
+		fault_temp(f, "4.7.0",
+		    "it lists no mechanisms: is this another socket of "
+		    "Dovecot's?");
+		goto out;
+	}
+	pthread_mutex_lock(&client->mutex);
+	c->mechanisms = intern_list(client, buf_text(&names));
+	client->mechanisms = c->mechanisms;
+	pthread_mutex_unlock(&client->mutex);
+	rc = 0;
+out:
+	buf_clear(&names);
+	return rc;
+}
+
+static struct connection *
+connect_now(struct auth_client *client, int64_t deadline, struct fault *f)
+{
+	struct connection *c;
+	int fd = net_connect(&client->address, deadline, f);
+
+	if (fd < 0)
+		return NULL;
+	c = mem_new(struct connection);
+	c->io = io_new(fd);
+	io_set_deadline(c->io, deadline);
+	buf_init_secret(&c->in, AUTH_LINE_MAX);
+	buf_init_secret(&c->out, AUTH_LINE_MAX);
+	buf_init_secret(&c->field, AUTH_LINE_MAX);
+	if (shake_hands(client, c, f) < 0)
+		connection_free(&c);
+	return c;
+}
+
+/* An idle connection that is open and silent, or NULL. */
+static struct connection *
+take_idle(struct auth_client *client)
+{
+	for (;;) {
+		struct connection *c = NULL;
+		struct fault ignored;
+		bool again = false;
+
+		pthread_mutex_lock(&client->mutex);
+		if (client->n > 0)
+			c = client->idle[--client->n];
+		pthread_mutex_unlock(&client->mutex);
+		if (c == NULL || (io_read_now(c->io, &c->in, READ_SIZE, &again,
+				      &ignored) == 0 &&
+				     again))
+			return c;
+		connection_free(&c);
+	}
+}
+
+static void
+put_idle(struct auth_client *client, struct connection **connection)
+{
+	struct connection *c = *connection;
+
+	/* What it carried was secret, and may have been much. */
+	buf_clear(&c->out);
+	buf_clear(&c->field);
+	pthread_mutex_lock(&client->mutex);
+	if (!c->broken && buf_len(&c->in) == 0 && client->n < IDLE_MAX) {
+		buf_clear(&c->in);
+		client->idle[client->n++] = c;
+		*connection = NULL;
+	}
+	pthread_mutex_unlock(&client->mutex);
+	connection_free(connection);
+}
+
+const char *
+auth_client_mechanisms(struct auth_client *client, struct fault *f)
+{
+	const char *mechanisms;
+	struct connection *c;
+	struct fault why;
+
+	pthread_mutex_lock(&client->mutex);
+	mechanisms = client->mechanisms;
+	pthread_mutex_unlock(&client->mutex);
+	if (mechanisms != NULL)
+		return mechanisms;
+	c = connect_now(client, clock_ms() + client->timeout_ms, &why);
+	if (c == NULL) {
+		fault_temp(f, "4.7.0", "authentication at %s: %s",
+		    client->where, why.text);
+		return NULL;
+	}
+	mechanisms = c->mechanisms;
+	put_idle(client, &c);
+	return mechanisms;
+}
+
+/* As much as fits: it is for the logs only. */
+static void
+copy_head(struct str text, char *to, size_t size)
+{
+	if (!str_copy(str_head(text, size - 1), to, size))
+		to[0] = '\0';
+}
+
+struct auth_exchange *
+auth_exchange_new(struct auth_client *client, const struct auth_facts *facts)
+{
+	struct auth_exchange *x = mem_new(struct auth_exchange);
+
+	x->client = client;
+	copy_head(str(facts->remote), x->remote, sizeof x->remote);
+	copy_head(str(facts->local), x->local, sizeof x->local);
+	copy_head(str(facts->session), x->session, sizeof x->session);
+	x->remote_port = facts->remote_port;
+	x->local_port = facts->local_port;
+	x->secured = facts->secured;
+	return x;
+}
+
+void
+auth_exchange_free(struct auth_exchange **exchange)
+{
+	if (*exchange == NULL)
+		return;
+	connection_free(&(*exchange)->connection);
+	mem_free(*exchange);
+	*exchange = NULL;
+}
+
+static void
+put_end(struct buf *out, const char *ip, const char *ip_key, uint16_t port,
+    const char *port_key)
+{
+	if (ip[0] == '\0')
+		return;
+	auth_line_putf(out, "%s=%s", ip_key, ip);
+	if (port != 0)
+		auth_line_putf(out, "%s=%u", port_key, port);
+}
+
+static void
+put_request(const struct auth_exchange *x, struct connection *c,
+    const char *mechanism, struct str response, bool has_response)
+{
+	struct buf *out = &c->out;
+
+	buf_reset(out);
+	auth_line_put(out, STR_LIT("AUTH"));
+	auth_line_putf(out, "%u", (unsigned)++c->id);
+	auth_line_put(out, str(mechanism));
+	auth_line_putf(out, "service=%s", x->client->service);
+	auth_line_put(out, STR_LIT("nologin"));
+	put_end(out, x->local, "lip", x->local_port, "lport");
+	put_end(out, x->remote, "rip", x->remote_port, "rport");
+	if (x->session[0] != '\0')
+		auth_line_putf(out, "session=%s", x->session);
+	if (x->secured)
+		auth_line_put(out, STR_LIT("secured"));
+	if (has_response) {
+		/* Must be the last one: the server reads no further. */
+		auth_line_put(out, STR_LIT("resp="));
+		crypto_base64_put(out, response);
+	}
+	auth_line_end(out);
+}
+
+static void
+put_continuation(struct connection *c, struct str response)
+{
+	buf_reset(&c->out);
+	auth_line_put(&c->out, STR_LIT("CONT"));
+	auth_line_putf(&c->out, "%u", (unsigned)c->id);
+	auth_line_put(&c->out, STR_LIT(""));
+	crypto_base64_put(&c->out, response);
+	auth_line_end(&c->out);
+}
+
+/* Whether the next field is the number of our request. */
+static bool
+is_ours(struct connection *c, struct str *rest)
+{
+	struct str field;
+	uint64_t id;
+
+	return next_field(c, rest, &field) &&
+	       str_to_u64(field, 1, UINT32_MAX, &id) && id == c->id;
+}
+
+/* After this the connection is of no more use. */
+static enum auth_result
+broken(struct connection *c, struct fault *f)
+{
+	c->broken = true;
+	fault_temp(
+	    f, "4.7.0", "the authentication service gave no proper answer");
+	return AUTH_TEMP;
+}
+
+static enum auth_result
+take_ok(
+    struct connection *c, struct str rest, struct buf *user, struct fault *f)
+{
+	struct str field;
+
+	buf_reset(user);
+	while (next_field(c, &rest, &field)) {
+		struct str name = field, key = str_cut(&name, '=');
+
+		if (!str_is(key, STR_LIT("user")) || name.len == 0)
+			continue;
+		buf_put_str(user, name);
+		if (!buf_is_full(user))
+			return AUTH_OK;
+	}
+	buf_reset(user);
+	return broken(c, f);
+}
+
+/* "code=" came with 2.3; before, there was a bare "temp". The reason is the
+ * server's own and for the log. */
+static enum auth_result
+take_fail(struct connection *c, struct str rest, struct fault *f)
+{
+	char reason[120] = "", code[40] = "";
+	struct str field;
+	bool temp = false;
+
+	while (next_field(c, &rest, &field)) {
+		struct str value = field, key = str_cut(&value, '=');
+
+		if (str_is(key, STR_LIT("temp")))
+			temp = true;
+		else if (str_is(key, STR_LIT("reason")))
+			copy_head(value, reason, sizeof reason);
+		else if (str_is(key, STR_LIT("code")))
+			copy_head(value, code, sizeof code);
+	}
+	if (temp || strcmp(code, "temp_fail") == 0) {
+		fault_temp(f, "4.7.0", "temporary failure%s%s",
+		    reason[0] != '\0' ? ": " : "", reason);
+		return AUTH_TEMP;
+	}
+	fault_perm(f, "5.7.8", "%s%s%s",
+	    code[0] != '\0' ? code : "bad credentials",
+	    reason[0] != '\0' ? ": " : "", reason);
+	return AUTH_FAILED;
+}
+
+static enum auth_result
+take_challenge(struct connection *c, struct str rest, struct buf *challenge,
+    struct fault *f)
+{
+	struct str field;
+
+	buf_reset(challenge);
+	if (!next_field(c, &rest, &field) ||
+	    !crypto_base64_take(challenge, field))
+		return broken(c, f);
+	return AUTH_CONTINUE;
+}
+
+/* Where the answers of a step go. */
+struct answer {
+	enum auth_result result;
+	struct buf *challenge, *user;
+};
+
+/* One line: true where it is the answer. The protocol wants words that are
+ * not known to be passed over. */
+static bool
+take_answer(
+    struct connection *c, struct str line, struct answer *a, struct fault *f)
+{
+	struct str field, rest = line;
+	bool ok, fail;
+
+	if (!next_field(c, &rest, &field))
+		field = (struct str){0};
+	ok = str_is(field, STR_LIT("OK"));
+	fail = str_is(field, STR_LIT("FAIL"));
+	if (!ok && !fail && !str_is(field, STR_LIT("CONT")))
+		return false;
+	if (!is_ours(c, &rest))
+		a->result = broken(c, f);
+	else if (ok)
+		a->result = take_ok(c, rest, a->user, f);
+	else if (fail)
+		a->result = take_fail(c, rest, f);
+	else
+		a->result = take_challenge(c, rest, a->challenge, f);
+	return true;
+}
+
+/* Sends what is in out and reads the answer. -1 where the connection failed
+ * before there was one. */
+static int
+converse(struct connection *c, struct answer *a, struct fault *f)
+{
+	struct str line;
+
+	if (io_flush(c->io, &c->out, f) < 0)
+		return -1;
+	for (int i = 0; i < LINES_MAX; i++) {
+		if (read_line(c, &line, f) < 0)
+			return -1;
+		if (take_answer(c, line, a, f))
+			return 0;
+	}
+	a->result = broken(c, f);
+	return 0;
+}
+
+static bool
+is_listed(const char *list, const char *name)
+{
+	struct str names = str(list);
+
+	while (names.len > 0)
+		if (str_is(str_cut(&names, ' '), str(name)))
+			return true;
+	return false;
+}
+
+static enum auth_result
+refuse(const char *why, struct fault *f)
+{
+	fault_perm(f, "5.7.8", "%s", why);
+	return AUTH_FAILED;
+}
+
+/* What a first step has to say. */
+struct opening {
+	const char *mechanism;
+	struct str response;
+	bool has_response;
+};
+
+/* With a connection. -1 where that failed. */
+static int
+open_exchange(struct auth_exchange *x, const struct opening *o,
+    struct answer *a, struct fault *f)
+{
+	struct connection *c = x->connection;
+
+	if (!is_listed(c->mechanisms, o->mechanism)) {
+		a->result = refuse("unknown mechanism", f);
+		return 0;
+	}
+	put_request(x, c, o->mechanism, o->response, o->has_response);
+	if (buf_is_full(&c->out)) {
+		a->result = refuse("too long", f);
+		return 0;
+	}
+	return converse(c, a, f);
+}
+
+/* A kept connection may have died since: then a new one is tried, once. */
+static int
+begin(struct auth_exchange *x, const struct opening *o, struct answer *a,
+    struct fault *f)
+{
+	int64_t deadline = clock_ms() + x->client->timeout_ms;
+
+	connection_free(&x->connection);
+	x->connection = take_idle(x->client);
+	if (x->connection != NULL) {
+		io_set_deadline(x->connection->io, deadline);
+		if (open_exchange(x, o, a, f) == 0)
+			return 0;
+		connection_free(&x->connection);
+	}
+	x->connection = connect_now(x->client, deadline, f);
+	return x->connection == NULL ? -1 : open_exchange(x, o, a, f);
+}
+
+static int
+go_on(struct auth_exchange *x, struct str response, struct answer *a,
+    struct fault *f)
+{
+	struct connection *c = x->connection;
+
+	if (c == NULL)
+		return fault_temp(f, "4.7.0", "there is no exchange");
+	put_continuation(c, response);
+	if (buf_is_full(&c->out)) {
+		c->broken = true;
+		a->result = refuse("too long", f);
+		return 0;
+	}
+	io_set_deadline(c->io, clock_ms() + x->client->timeout_ms);
+	return converse(c, a, f);
+}
+
+enum auth_result
+auth_exchange_step(struct auth_exchange *x, const char *mechanism,
+    struct str response, bool has_response, struct buf *challenge,
+    struct buf *user, struct fault *f)
+{
+	const struct opening o = {mechanism, response, has_response};
+	struct answer a = {AUTH_TEMP, challenge, user};
+	struct fault why;
+	int rc = mechanism != NULL ? begin(x, &o, &a, &why)
+				   : go_on(x, response, &a, &why);
+
+	if (rc < 0)
+		a.result = AUTH_TEMP;
+	if (a.result == AUTH_FAILED)
+		*f = why;
+	else if (a.result == AUTH_TEMP)
+		fault_temp(f, "4.7.0", "authentication at %s: %s",
+		    x->client->where, why.text);
+	if (rc < 0)
+		connection_free(&x->connection);
+	else if (a.result != AUTH_CONTINUE)
+		put_idle(x->client, &x->connection);
+	return a.result;
+}
