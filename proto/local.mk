@@ -7,6 +7,9 @@ libproto_a_SOURCES = \
 	proto/domain.c proto/domain.h \
 	proto/dot.c proto/dot.h \
 	proto/envelope.h \
+	proto/header.c proto/header.h \
+	proto/header_decode.c \
+	proto/header_value.c \
 	proto/ident.c proto/ident.h \
 	proto/reply.c proto/reply.h \
 	proto/socketmap.c proto/socketmap.h \
