@@ -19,88 +19,125 @@
 #include "base/str.h"
 
 enum {
-	DIRECTORY_TARGETS_MAX = 1000,	/* of one alias */
-	DIRECTORY_EXPANSION_MAX = 1000,	/* mailboxes of one recipient */
-	DIRECTORY_DEPTH_MAX = 10,	/* aliases of aliases */
+	DIRECTORY_TARGETS_MAX = 1000,   /* of one alias */
+	DIRECTORY_EXPANSION_MAX = 1000, /* mailboxes of one recipient */
+	DIRECTORY_NAMES_MAX = 4000,     /* looked at for one recipient */
+	DIRECTORY_DEPTH_MAX = 10,       /* aliases of aliases */
 };
 
 struct directory;
 
 struct directory_user {
-	char name[256];		/* "user@domain" */
-	char hash[256];		/* crypt(5); empty: no password, no login */
-	bool disabled;		/* no login; mail is refused with 5.2.1 */
-	int64_t created;	/* seconds since 1970 */
+	char name[256];  /* "user@domain" */
+	char hash[256];  /* crypt(5); empty: no password, no login */
+	bool disabled;   /* no login; mail is refused with 5.2.1 */
+	int64_t created; /* seconds since 1970 */
 	int64_t changed;
 };
 
+/* Records, for statistics. */
+struct directory_counts {
+	uint64_t domains, users, aliases;
+};
+
+/* dir is made where it is missing; one process owns it (base/db.h). */
 struct directory *directory_open(const char *dir, struct fault *f) MUST_USE;
 void directory_close(struct directory **directory);
+/* The two halves of opening, for a daemon that hands the directory around
+ * before it has become the user whose files these are. */
+struct directory *directory_new(void) MUST_USE;
+int directory_start(
+    struct directory *d, const char *dir, struct fault *f) MUST_USE;
 
 /*
- * Changes are durable when they return 0. Faults are permanent and say what is
- * wrong in the operator's words: a name that is no address or could not be a
- * mailbox (5.1.3), one that exists (5.1.0), one that does not (5.1.1), a
- * domain that still has users (5.1.0), an alias target in a domain that is not
- * ours (5.1.2).
+ * Names may come in any spelling, and are brought into key form. Changes are
+ * durable when they return 0. Faults are permanent and say what is wrong in
+ * the operator's words: a name that is no address or could not be a mailbox
+ * (5.1.3), one that exists (5.1.0), one that does not (5.1.1), a domain that
+ * still has users or aliases (5.1.0) or is not ours (5.1.2).
+ *
+ * Users and aliases share their names: what is one cannot be the other.
  */
-int directory_domain_add(struct directory *d, struct str domain,
-    struct fault *f) MUST_USE;
-int directory_domain_del(struct directory *d, struct str domain,
-    struct fault *f) MUST_USE;
+int directory_domain_add(
+    struct directory *d, struct str domain, struct fault *f) MUST_USE;
+int directory_domain_del(
+    struct directory *d, struct str domain, struct fault *f) MUST_USE;
+/* hash is a crypt(5) one or NULL. */
 int directory_user_add(struct directory *d, struct str name, const char *hash,
     struct fault *f) MUST_USE;
-int directory_user_del(struct directory *d, struct str name,
-    struct fault *f) MUST_USE;
+/* Aliases that lead to the user stay: a target that is no more is skipped. */
+int directory_user_del(
+    struct directory *d, struct str name, struct fault *f) MUST_USE;
 int directory_user_set_hash(struct directory *d, struct str name,
     const char *hash, struct fault *f) MUST_USE;
 int directory_user_set_disabled(struct directory *d, struct str name,
     bool disabled, struct fault *f) MUST_USE;
-/* name may be "@domain", the catch-all. */
+/*
+ * name may be "@domain", the catch-all, and may have a sub-address
+ * ("ann+lists@…"), which then goes before ann's. Targets are in our domains,
+ * need not exist yet, and are kept each once.
+ */
 int directory_alias_add(struct directory *d, struct str name,
     const struct str *targets, size_t n, struct fault *f) MUST_USE;
-int directory_alias_del(struct directory *d, struct str name,
-    struct fault *f) MUST_USE;
+int directory_alias_del(
+    struct directory *d, struct str name, struct fault *f) MUST_USE;
 
 /* Look-ups: 1 found, 0 not found, -1 fault (temporary). */
-int directory_domain_get(struct directory *d, struct str domain,
-    struct fault *f) MUST_USE;
+int directory_domain_get(
+    struct directory *d, struct str domain, struct fault *f) MUST_USE;
+/* user may be NULL. */
 int directory_user_get(struct directory *d, struct str name,
     struct directory_user *user, struct fault *f) MUST_USE;
-/* targets: replaced by "a@x, b@y". One level. */
+/* targets: replaced by "a@x, b@y". One level. Permanent 5.4.6 where they do
+ * not fit into the buffer. */
 int directory_alias_get(struct directory *d, struct str name,
     struct buf *targets, struct fault *f) MUST_USE;
 
 /*
- * The final mailboxes of a recipient address: its user (or that of the part
- * before '+', the sub-address then kept: "user+detail@domain"), else its alias,
- * expanded to the end, else the catch-all. mailboxes is replaced by them,
- * split by blanks, each once. 1 found, 0 no such recipient, -1 fault: a
- * disabled user is permanent 5.2.1; loops and too many are cut: permanent
- * 5.4.6 where nothing is left.
+ * The final mailboxes of a recipient address: its user, else its alias; where
+ * there is neither, those of the part before '+' (a user's mailbox then keeps
+ * the sub-address: "user+detail@domain"); else the catch-all. Aliases are
+ * expanded to the end. mailboxes is replaced by names split by blanks, each
+ * once, disabled users left out. 1 found, 0 no such recipient, -1 fault.
+ * Permanent: 5.2.1 where only disabled users are left; 5.4.6 where a loop has
+ * left nothing, or there are too many (or more than the buffer takes) or too
+ * many levels: then none at all are given, so that nobody is forgotten.
  */
 int directory_resolve(struct directory *d, struct str recipient,
     struct buf *mailboxes, struct fault *f) MUST_USE;
-/* The logins that may send as address: its user, and each user that it
- * resolves to. logins is replaced, split by blanks. 1, 0 or -1. */
+/* The logins that may send as address: the users that it resolves to. logins
+ * is replaced, split by blanks, each once. 1, 0 or -1. */
 int directory_senders(struct directory *d, struct str address,
     struct buf *logins, struct fault *f) MUST_USE;
 
-/* In key order, until each() returns not 0. prefix may be empty. */
-int directory_each_domain(struct directory *d,
-    int (*each)(void *ctx, struct str domain), void *ctx, struct fault *f)
-    MUST_USE;
+/*
+ * In order of domain, then of local part, from the first behind `after` (a
+ * name, or empty) until each() returns not 0, which is then returned; -1 is a
+ * fault too. An empty domain: all. each() may not change the directory.
+ */
+typedef int directory_each_domain_call(void *ctx, struct str domain);
+typedef int directory_each_user_call(
+    void *ctx, const struct directory_user *user);
+/* targets are split by blanks. */
+typedef int directory_each_alias_call(
+    void *ctx, struct str name, struct str targets);
+int directory_each_domain(struct directory *d, struct str after,
+    directory_each_domain_call *each, void *ctx, struct fault *f) MUST_USE;
 int directory_each_user(struct directory *d, struct str domain,
-    int (*each)(void *ctx, const struct directory_user *user), void *ctx,
+    struct str after, directory_each_user_call *each, void *ctx,
     struct fault *f) MUST_USE;
 int directory_each_alias(struct directory *d, struct str domain,
-    int (*each)(void *ctx, struct str name, struct str targets), void *ctx,
+    struct str after, directory_each_alias_call *each, void *ctx,
+    struct fault *f) MUST_USE;
+
+int directory_count(struct directory *d, struct directory_counts *counts,
     struct fault *f) MUST_USE;
 
 /*
  * The operator's methods "domain.add|del|list", "user.add|del|list|passwd|
  * disable|enable", "alias.add|del|list", by the same code on a running authd
  * and on a directory that posthouse opened itself. ctx is the directory.
+ * Parameters and results: directory_methods.c and posthouse-authd(8).
  */
 extern const struct control_method directory_methods[];
 

@@ -1,1 +1,12 @@
-# tests/unit/auth
+# Unit tests of auth.
+EXTRA_DIST += tests/unit/auth/place.h
+AUTH_UNIT_LIBS = libauth.a libproto.a $(UNIT_LIBS) $(AUTH_LIBS)
+
+UNIT_TESTS += tests/unit/auth/check_directory
+tests_unit_auth_check_directory_LDADD = $(AUTH_UNIT_LIBS)
+UNIT_TESTS += tests/unit/auth/check_directory_methods
+tests_unit_auth_check_directory_methods_LDADD = $(AUTH_UNIT_LIBS)
+UNIT_TESTS += tests/unit/auth/check_name
+tests_unit_auth_check_name_LDADD = $(AUTH_UNIT_LIBS)
+UNIT_TESTS += tests/unit/auth/check_password
+tests_unit_auth_check_password_LDADD = $(AUTH_UNIT_LIBS)

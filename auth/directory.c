@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The rules of the directory, whatever driver keeps it: which names are good,
+ * and what must exist before what. How a recipient becomes mailboxes is in
+ * directory_resolve.c.
+ *
+ * Changes hold a mutex from the first check to the commit, so a check is still
+ * true when its record is written. Look-ups take no lock of ours.
+ */
+#include "config.h"
+
+#include "auth/directory.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "auth/directory_driver.h"
+#include "auth/name.h"
+#include "base/loop.h"
+#include "base/mem.h"
+
+enum { SHOWN_MAX = 100 }; /* of a name that came, in a fault */
+
+struct directory *
+directory_new(void)
+{
+	struct directory *d = mem_new(struct directory);
+
+	d->driver = &directory_bdb;
+	pthread_mutex_init(&d->changes, NULL);
+	return d;
+}
+
+int
+directory_start(struct directory *d, const char *dir, struct fault *f)
+{
+	d->store = d->driver->open(dir, f);
+	return d->store == NULL ? -1 : 0;
+}
+
+struct directory *
+directory_open(const char *dir, struct fault *f)
+{
+	struct directory *d = directory_new();
+
+	if (directory_start(d, dir, f) < 0)
+		directory_close(&d);
+	return d;
+}
+
+void
+directory_close(struct directory **directory)
+{
+	struct directory *d = *directory;
+
+	if (d == NULL)
+		return;
+	if (d->store != NULL)
+		d->driver->close(&d->store);
+	pthread_mutex_destroy(&d->changes);
+	mem_free(d);
+	*directory = NULL;
+}
+
+/* The disk, and others who wait for it, may take their time. */
+static void
+begin_change(struct directory *d)
+{
+	loop_blocking_begin();
+	pthread_mutex_lock(&d->changes);
+}
+
+static void
+end_change(struct directory *d)
+{
+	pthread_mutex_unlock(&d->changes);
+	loop_blocking_end();
+}
+
+/* Faults in the operator's words. */
+
+static int
+exists(struct fault *f, const char *name, const char *what)
+{
+	return fault_perm(
+	    f, "5.1.0", "%s: there is %s of this name already", name, what);
+}
+
+static int
+missing(struct fault *f, struct str name, const char *what)
+{
+	return fault_perm(f, "5.1.1", "%.*s: there is no such %s",
+	    STR_ARG(str_head(name, SHOWN_MAX)), what);
+}
+
+static int
+not_ours(struct fault *f, const char *name)
+{
+	return fault_perm(f, "5.1.2",
+	    "%s: this domain is not one of ours; add it first", name);
+}
+
+/* Checks; all within a change. 0 or -1. */
+
+static int
+need_domain(struct directory *d, const char *key, struct fault *f)
+{
+	int rc = d->driver->get_domain(d->store, name_domain(str(key)), f);
+
+	return rc == 0 ? not_ours(f, key) : rc < 0 ? -1 : 0;
+}
+
+static int
+need_free_name(struct directory *d, const char *key, struct fault *f)
+{
+	struct buf targets;
+	int rc = d->driver->get_user(d->store, str(key), NULL, f);
+
+	if (rc != 0)
+		return rc > 0 ? exists(f, key, "a user") : -1;
+	buf_init(&targets, DIRECTORY_TARGETS_SIZE);
+	rc = d->driver->get_alias(d->store, str(key), &targets, f);
+	buf_clear(&targets);
+	return rc > 0 ? exists(f, key, "an alias") : rc;
+}
+
+static int
+found_user(void *ctx, const struct directory_user *user)
+{
+	(void)ctx;
+	(void)user;
+	return 1;
+}
+
+static int
+found_alias(void *ctx, struct str name, struct str targets)
+{
+	(void)ctx;
+	(void)name;
+	(void)targets;
+	return 1;
+}
+
+static int
+need_empty_domain(struct directory *d, struct str key, struct fault *f)
+{
+	const struct str first = {0};
+	const char *what = "users";
+	int rc = d->driver->each_user(d->store, key, first, found_user, d, f);
+
+	if (rc == 0) {
+		what = "aliases";
+		rc = d->driver->each_alias(
+		    d->store, key, first, found_alias, d, f);
+	}
+	if (rc > 0)
+		return fault_perm(f, "5.1.0",
+		    "%.*s: the domain still has %s; remove them first",
+		    STR_ARG(key), what);
+	return rc;
+}
+
+/* Domains. */
+
+int
+directory_domain_add(struct directory *d, struct str domain, struct fault *f)
+{
+	char key[NAME_SIZE];
+	int rc;
+
+	if (name_check_domain(domain, key, f) < 0)
+		return -1;
+	begin_change(d);
+	rc = d->driver->get_domain(d->store, str(key), f);
+	if (rc > 0)
+		rc = exists(f, key, "a domain");
+	if (rc == 0)
+		rc = d->driver->put_domain(d->store, str(key), f);
+	end_change(d);
+	return rc;
+}
+
+int
+directory_domain_del(struct directory *d, struct str domain, struct fault *f)
+{
+	char key[NAME_SIZE];
+	int rc;
+
+	if (!name_domain_key(domain, key))
+		return missing(f, domain, "domain");
+	begin_change(d);
+	rc = need_empty_domain(d, str(key), f);
+	if (rc == 0) {
+		rc = d->driver->del_domain(d->store, str(key), f);
+		rc = rc == 0 ? missing(f, domain, "domain") : rc < 0 ? -1 : 0;
+	}
+	end_change(d);
+	return rc;
+}
+
+int
+directory_domain_get(struct directory *d, struct str domain, struct fault *f)
+{
+	char key[NAME_SIZE];
+
+	if (!name_domain_key(domain, key))
+		return 0;
+	return d->driver->get_domain(d->store, str(key), f);
+}
+
+/* Users. */
+
+static int
+set_hash(struct directory_user *user, const char *hash, struct fault *f)
+{
+	user->changed = (int64_t)time(NULL);
+	if (!str_copy(str(hash), user->hash, sizeof user->hash))
+		return fault_perm(f, "5.3.4", "the password hash is too long");
+	return 0;
+}
+
+int
+directory_user_add(
+    struct directory *d, struct str name, const char *hash, struct fault *f)
+{
+	struct directory_user user = {0};
+	int rc;
+
+	if (name_check(name, user.name, f) < 0 || set_hash(&user, hash, f) < 0)
+		return -1;
+	user.created = user.changed;
+	begin_change(d);
+	rc = need_domain(d, user.name, f);
+	if (rc == 0)
+		rc = need_free_name(d, user.name, f);
+	if (rc == 0)
+		rc = d->driver->put_user(d->store, &user, f);
+	end_change(d);
+	return rc;
+}
+
+int
+directory_user_del(struct directory *d, struct str name, struct fault *f)
+{
+	char key[NAME_SIZE];
+	int rc = 0;
+
+	if (!name_key(name, key))
+		return missing(f, name, "user");
+	begin_change(d);
+	rc = d->driver->del_user(d->store, str(key), f);
+	end_change(d);
+	return rc == 0 ? missing(f, name, "user") : rc < 0 ? -1 : 0;
+}
+
+int
+directory_user_get(struct directory *d, struct str name,
+    struct directory_user *user, struct fault *f)
+{
+	char key[NAME_SIZE];
+
+	if (!name_key(name, key))
+		return 0;
+	return d->driver->get_user(d->store, str(key), user, f);
+}
+
+/* Within a change: 0 with the user, or -1. */
+static int
+need_user(struct directory *d, struct str name, struct directory_user *user,
+    struct fault *f)
+{
+	int rc = directory_user_get(d, name, user, f);
+
+	return rc == 0 ? missing(f, name, "user") : rc < 0 ? -1 : 0;
+}
+
+int
+directory_user_set_hash(
+    struct directory *d, struct str name, const char *hash, struct fault *f)
+{
+	struct directory_user user;
+	int rc;
+
+	begin_change(d);
+	rc = need_user(d, name, &user, f);
+	if (rc == 0)
+		rc = set_hash(&user, hash, f);
+	if (rc == 0)
+		rc = d->driver->put_user(d->store, &user, f);
+	end_change(d);
+	return rc;
+}
+
+int
+directory_user_set_disabled(
+    struct directory *d, struct str name, bool disabled, struct fault *f)
+{
+	struct directory_user user;
+	int rc;
+
+	begin_change(d);
+	rc = need_user(d, name, &user, f);
+	if (rc == 0 && user.disabled != disabled) {
+		user.disabled = disabled;
+		user.changed = (int64_t)time(NULL);
+		rc = d->driver->put_user(d->store, &user, f);
+	}
+	end_change(d);
+	return rc;
+}
+
+/* Aliases. */
+
+static bool
+has_name(struct str list, struct str name)
+{
+	while (list.len > 0) {
+		if (str_is(str_cut(&list, ' '), name))
+			return true;
+	}
+	return false;
+}
+
+/* The targets as a record has them; their domains are still to be checked. */
+static int
+check_targets(const char *alias, const struct str *targets, size_t n,
+    struct buf *list, struct fault *f)
+{
+	char key[NAME_SIZE];
+
+	if (n == 0 || n > DIRECTORY_TARGETS_MAX)
+		return fault_perm(f, "5.1.3",
+		    "%s: an alias has from 1 to %d targets", alias,
+		    DIRECTORY_TARGETS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		if (name_check(targets[i], key, f) < 0)
+			return -1;
+		if (str_is(str(key), str(alias)))
+			return fault_perm(f, "5.4.6",
+			    "%s: an alias cannot lead to itself", alias);
+		if (has_name(buf_str(list), str(key)))
+			continue;
+		if (buf_len(list) > 0)
+			buf_putc(list, ' ');
+		buf_puts(list, key);
+	}
+	return 0;
+}
+
+static int
+need_domains(struct directory *d, struct str list, struct fault *f)
+{
+	char key[NAME_SIZE];
+
+	while (list.len > 0) {
+		if (!str_copy(str_cut(&list, ' '), key, sizeof key))
+			die_bug(
+			    "an alias target of more than %d bytes", NAME_SIZE);
+		if (need_domain(d, key, f) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+directory_alias_add(struct directory *d, struct str name,
+    const struct str *targets, size_t n, struct fault *f)
+{
+	char key[NAME_SIZE];
+	struct buf list;
+	int rc;
+
+	if (name_check_alias(name, key, f) < 0)
+		return -1;
+	buf_init(&list, DIRECTORY_TARGETS_SIZE);
+	rc = check_targets(key, targets, n, &list, f);
+	if (rc == 0) {
+		begin_change(d);
+		rc = need_domain(d, key, f);
+		if (rc == 0)
+			rc = need_free_name(d, key, f);
+		if (rc == 0)
+			rc = need_domains(d, buf_str(&list), f);
+		if (rc == 0)
+			rc = d->driver->put_alias(
+			    d->store, str(key), buf_str(&list), f);
+		end_change(d);
+	}
+	buf_clear(&list);
+	return rc;
+}
+
+int
+directory_alias_del(struct directory *d, struct str name, struct fault *f)
+{
+	char key[NAME_SIZE];
+	int rc;
+
+	if (!name_key(name, key))
+		return missing(f, name, "alias");
+	begin_change(d);
+	rc = d->driver->del_alias(d->store, str(key), f);
+	end_change(d);
+	return rc == 0 ? missing(f, name, "alias") : rc < 0 ? -1 : 0;
+}
+
+static int
+does_not_fit(struct buf *b, struct fault *f)
+{
+	buf_reset(b);
+	return fault_perm(f, "5.4.6", "too many addresses for one answer");
+}
+
+int
+directory_alias_get(
+    struct directory *d, struct str name, struct buf *targets, struct fault *f)
+{
+	char key[NAME_SIZE];
+	struct str rest;
+	struct buf list;
+	int rc;
+
+	buf_reset(targets);
+	if (!name_key(name, key))
+		return 0;
+	buf_init(&list, DIRECTORY_TARGETS_SIZE);
+	rc = d->driver->get_alias(d->store, str(key), &list, f);
+	rest = buf_str(&list);
+	while (rc > 0 && rest.len > 0) {
+		buf_put_str(targets, str_cut(&rest, ' '));
+		if (rest.len > 0)
+			buf_puts(targets, ", ");
+	}
+	buf_clear(&list);
+	return buf_is_full(targets) ? does_not_fit(targets, f) : rc;
+}
+
+/* Lists. */
+
+/* `after` may be any text that an earlier list has given. */
+static int
+place(struct str after, char key[NAME_SIZE], struct fault *f)
+{
+	key[0] = '\0';
+	if (after.len > 0 && !name_key(after, key))
+		return fault_perm(f, "5.5.4", "after: \"%.*s\" is no name",
+		    STR_ARG(str_head(after, SHOWN_MAX)));
+	return 0;
+}
+
+static int
+place_domain(
+    const char *what, struct str domain, char key[NAME_SIZE], struct fault *f)
+{
+	key[0] = '\0';
+	if (domain.len > 0 && !name_domain_key(domain, key))
+		return fault_perm(f, "5.5.4", "%s: \"%.*s\" is no domain", what,
+		    STR_ARG(str_head(domain, SHOWN_MAX)));
+	return 0;
+}
+
+int
+directory_each_domain(struct directory *d, struct str after,
+    directory_each_domain_call *each, void *ctx, struct fault *f)
+{
+	char from[NAME_SIZE];
+
+	if (place_domain("after", after, from, f) < 0)
+		return -1;
+	return d->driver->each_domain(d->store, str(from), each, ctx, f);
+}
+
+int
+directory_each_user(struct directory *d, struct str domain, struct str after,
+    directory_each_user_call *each, void *ctx, struct fault *f)
+{
+	char key[NAME_SIZE], from[NAME_SIZE];
+
+	if (place_domain("domain", domain, key, f) < 0 ||
+	    place(after, from, f) < 0)
+		return -1;
+	return d->driver->each_user(
+	    d->store, str(key), str(from), each, ctx, f);
+}
+
+int
+directory_each_alias(struct directory *d, struct str domain, struct str after,
+    directory_each_alias_call *each, void *ctx, struct fault *f)
+{
+	char key[NAME_SIZE], from[NAME_SIZE];
+
+	if (place_domain("domain", domain, key, f) < 0 ||
+	    place(after, from, f) < 0)
+		return -1;
+	return d->driver->each_alias(
+	    d->store, str(key), str(from), each, ctx, f);
+}
+
+int
+directory_count(
+    struct directory *d, struct directory_counts *counts, struct fault *f)
+{
+	return d->driver->count(d->store, counts, f);
+}

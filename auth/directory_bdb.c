@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The directory in Berkeley DB, an environment of three tables:
+ *
+ *   domain  DOMAIN             "1"
+ *   user    DOMAIN NUL LOCAL   "1 DISABLED CREATED CHANGED HASH"
+ *   alias   DOMAIN NUL LOCAL   "1 TARGET TARGET…"; no LOCAL: the catch-all
+ *
+ * The domain stands first so that one domain is one stretch of the tree. The
+ * leading 1 is the version of the record.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "auth/directory_driver.h"
+#include "auth/name.h"
+#include "base/db.h"
+#include "base/mem.h"
+
+enum {
+	CACHE = 32 << 20, /* bytes */
+	USER_MAX = 512,   /* of a record */
+	ALIAS_MAX = 2 + DIRECTORY_TARGETS_MAX * NAME_SIZE,
+	KEY_SIZE = NAME_SIZE + 1,
+};
+
+struct directory_store {
+	struct db_env *env;
+	struct db *domain, *user, *alias;
+};
+
+struct record_key {
+	char bytes[KEY_SIZE];
+	size_t len;
+};
+
+/* name is a key, so it fits. */
+static struct record_key
+record_key(struct str name)
+{
+	struct str local = name_local(name), domain = name_domain(name);
+	struct record_key k;
+
+	if (name.len >= NAME_SIZE)
+		die_bug("a directory key of %zu bytes", name.len);
+	memcpy(k.bytes, domain.at, domain.len);
+	k.bytes[domain.len] = '\0';
+	if (local.len > 0)
+		memcpy(k.bytes + domain.len + 1, local.at, local.len);
+	k.len = domain.len + 1 + local.len;
+	return k;
+}
+
+static struct str
+key_str(const struct record_key *k)
+{
+	return str_n(k->bytes, k->len);
+}
+
+static bool
+name_of(struct str key, char name[NAME_SIZE])
+{
+	struct str local = key, domain = str_cut(&local, '\0');
+	int n = snprintf(
+	    name, NAME_SIZE, "%.*s@%.*s", STR_ARG(local), STR_ARG(domain));
+
+	return n > 0 && n < NAME_SIZE;
+}
+
+static int
+bad_record(struct str key, struct fault *f)
+{
+	char name[NAME_SIZE];
+
+	if (!name_of(key, name))
+		name[0] = '\0';
+	return fault_perm(
+	    f, "5.3.5", "the directory's record of \"%s\" is damaged", name);
+}
+
+/* Users. */
+
+static void
+format_user(const struct directory_user *user, char text[USER_MAX])
+{
+	snprintf(text, USER_MAX, "1 %d %" PRId64 " %" PRId64 " %s",
+	    user->disabled, user->created, user->changed, user->hash);
+}
+
+static bool
+take_time(struct str *rest, int64_t *time)
+{
+	uint64_t n;
+
+	if (!str_to_u64(str_cut(rest, ' '), 0, INT64_MAX, &n))
+		return false;
+	*time = (int64_t)n;
+	return true;
+}
+
+static bool
+parse_user(struct str key, struct str value, struct directory_user *user)
+{
+	struct str version = str_cut(&value, ' ');
+	struct str disabled = str_cut(&value, ' ');
+
+	memset(user, 0, sizeof *user);
+	user->disabled = str_is(disabled, STR_LIT("1"));
+	return str_is(version, STR_LIT("1")) &&
+	       take_time(&value, &user->created) &&
+	       take_time(&value, &user->changed) &&
+	       str_copy(value, user->hash, sizeof user->hash) &&
+	       name_of(key, user->name);
+}
+
+static bool
+parse_alias(struct str value, struct str *targets)
+{
+	*targets = value;
+	return str_is(str_cut(targets, ' '), STR_LIT("1"));
+}
+
+static void
+store_close(struct directory_store **store)
+{
+	struct directory_store *s = *store;
+
+	if (s == NULL)
+		return;
+	db_close(&s->domain);
+	db_close(&s->user);
+	db_close(&s->alias);
+	db_env_close(&s->env);
+	mem_free(s);
+	*store = NULL;
+}
+
+static struct directory_store *
+store_open(const char *where, struct fault *f)
+{
+	const struct db_env_options o = {
+	    .cache = CACHE, .durability = DB_DURABLE};
+	struct directory_store *s = mem_new(struct directory_store);
+
+	s->env = db_env_open(where, &o, f);
+	if (s->env == NULL ||
+	    (s->domain = db_open(s->env, "domain", f)) == NULL ||
+	    (s->user = db_open(s->env, "user", f)) == NULL ||
+	    (s->alias = db_open(s->env, "alias", f)) == NULL)
+		store_close(&s);
+	return s;
+}
+
+/* Reads. */
+
+static int
+get_domain(struct directory_store *s, struct str domain, struct fault *f)
+{
+	struct buf value;
+	int rc;
+
+	buf_init(&value, 16);
+	rc = db_get(s->domain, NULL, domain, &value, f);
+	buf_clear(&value);
+	return rc;
+}
+
+static int
+get_user(struct directory_store *s, struct str name,
+    struct directory_user *user, struct fault *f)
+{
+	struct record_key k = record_key(name);
+	struct directory_user unwanted;
+	struct buf value;
+	int rc;
+
+	buf_init(&value, USER_MAX);
+	rc = db_get(s->user, NULL, key_str(&k), &value, f);
+	if (rc > 0 && !parse_user(key_str(&k), buf_str(&value),
+			  user != NULL ? user : &unwanted))
+		rc = bad_record(key_str(&k), f);
+	buf_clear(&value);
+	return rc;
+}
+
+static int
+get_alias(struct directory_store *s, struct str name, struct buf *targets,
+    struct fault *f)
+{
+	struct record_key k = record_key(name);
+	struct str list;
+	struct buf value;
+	int rc;
+
+	buf_reset(targets);
+	buf_init(&value, ALIAS_MAX);
+	rc = db_get(s->alias, NULL, key_str(&k), &value, f);
+	if (rc > 0) {
+		if (parse_alias(buf_str(&value), &list))
+			buf_put_str(targets, list);
+		else
+			rc = bad_record(key_str(&k), f);
+	}
+	buf_clear(&value);
+	return rc;
+}
+
+/* Changes. */
+
+enum { TRIES = 5 };
+
+/* Writes, or deletes where value is NULL. 1 where a record was deleted. */
+static int
+change_once(struct directory_store *s, struct db *db, struct str key,
+    const struct str *value, struct fault *f)
+{
+	struct db_txn *txn = db_begin(s->env, f);
+	int rc;
+
+	if (txn == NULL)
+		return -1;
+	rc = value != NULL ? db_put(db, txn, key, *value, f)
+			   : db_del(db, txn, key, f);
+	if (rc >= 0 && db_commit(&txn, f) < 0)
+		rc = -1;
+	db_abort(&txn);
+	return rc;
+}
+
+/* A reader may have been in the way. */
+static int
+change(struct directory_store *s, struct db *db, struct str key,
+    const struct str *value, struct fault *f)
+{
+	int rc, tries = 0;
+
+	do
+		rc = change_once(s, db, key, value, f);
+	while (rc < 0 && f->kind == FAULT_TEMP &&
+	       str_is(str(f->dsn), STR_LIT("4.3.0")) && ++tries < TRIES);
+	return rc;
+}
+
+static int
+put(struct directory_store *s, struct db *db, struct str key, struct str value,
+    struct fault *f)
+{
+	return change(s, db, key, &value, f);
+}
+
+static int
+del(struct directory_store *s, struct db *db, struct str key, struct fault *f)
+{
+	return change(s, db, key, NULL, f);
+}
+
+static int
+put_domain(struct directory_store *s, struct str domain, struct fault *f)
+{
+	return put(s, s->domain, domain, STR_LIT("1"), f);
+}
+
+static int
+put_user(struct directory_store *s, const struct directory_user *user,
+    struct fault *f)
+{
+	struct record_key k = record_key(str(user->name));
+	char text[USER_MAX];
+
+	format_user(user, text);
+	return put(s, s->user, key_str(&k), str(text), f);
+}
+
+static int
+put_alias(struct directory_store *s, struct str name, struct str targets,
+    struct fault *f)
+{
+	struct record_key k = record_key(name);
+	struct buf value;
+	int rc;
+
+	buf_init(&value, ALIAS_MAX);
+	buf_puts(&value, "1 ");
+	buf_put_str(&value, targets);
+	rc = put(s, s->alias, key_str(&k), buf_str(&value), f);
+	buf_clear(&value);
+	return rc;
+}
+
+static int
+del_domain(struct directory_store *s, struct str domain, struct fault *f)
+{
+	return del(s, s->domain, domain, f);
+}
+
+static int
+del_user(struct directory_store *s, struct str name, struct fault *f)
+{
+	struct record_key k = record_key(name);
+
+	return del(s, s->user, key_str(&k), f);
+}
+
+static int
+del_alias(struct directory_store *s, struct str name, struct fault *f)
+{
+	struct record_key k = record_key(name);
+
+	return del(s, s->alias, key_str(&k), f);
+}
+
+/* Lists. */
+
+struct scan {
+	directory_each_domain_call *each_domain;
+	directory_each_user_call *each_user;
+	directory_each_alias_call *each_alias;
+	void *ctx;
+	struct fault *f;
+};
+
+static int
+give_domain(void *ctx, struct str key, struct str value)
+{
+	const struct scan *scan = ctx;
+
+	(void)value;
+	return scan->each_domain(scan->ctx, key);
+}
+
+static int
+give_user(void *ctx, struct str key, struct str value)
+{
+	const struct scan *scan = ctx;
+	struct directory_user user;
+
+	if (!parse_user(key, value, &user))
+		return bad_record(key, scan->f);
+	return scan->each_user(scan->ctx, &user);
+}
+
+static int
+give_alias(void *ctx, struct str key, struct str value)
+{
+	const struct scan *scan = ctx;
+	char name[NAME_SIZE];
+	struct str targets;
+
+	if (!name_of(key, name) || !parse_alias(value, &targets))
+		return bad_record(key, scan->f);
+	return scan->each_alias(scan->ctx, str(name), targets);
+}
+
+/* One domain's records, or all, from the first behind the name `after`. */
+static int
+scan_names(struct db *db, struct str domain, struct str after,
+    int (*give)(void *ctx, struct str key, struct str value), struct scan *scan)
+{
+	char prefix[KEY_SIZE], from[KEY_SIZE + 1];
+	size_t prefix_len = 0, from_len = 0;
+
+	if (domain.len > 0) {
+		memcpy(prefix, domain.at, domain.len);
+		prefix[domain.len] = '\0';
+		prefix_len = domain.len + 1;
+	}
+	if (after.len > 0) {
+		struct record_key k = record_key(after);
+
+		/* The least key that is greater. */
+		memcpy(from, k.bytes, k.len);
+		from[k.len] = '\0';
+		from_len = k.len + 1;
+	}
+	return db_scan(db, str_n(prefix, prefix_len), str_n(from, from_len),
+	    give, scan, scan->f);
+}
+
+static int
+each_domain(struct directory_store *s, struct str after,
+    directory_each_domain_call *each, void *ctx, struct fault *f)
+{
+	struct scan scan = {.each_domain = each, .ctx = ctx, .f = f};
+	char from[KEY_SIZE];
+
+	if (after.len == 0)
+		return db_scan(s->domain, after, after, give_domain, &scan, f);
+	memcpy(from, after.at, after.len);
+	from[after.len] = '\0';
+	return db_scan(s->domain, STR_LIT(""), str_n(from, after.len + 1),
+	    give_domain, &scan, f);
+}
+
+static int
+each_user(struct directory_store *s, struct str domain, struct str after,
+    directory_each_user_call *each, void *ctx, struct fault *f)
+{
+	struct scan scan = {.each_user = each, .ctx = ctx, .f = f};
+
+	return scan_names(s->user, domain, after, give_user, &scan);
+}
+
+static int
+each_alias(struct directory_store *s, struct str domain, struct str after,
+    directory_each_alias_call *each, void *ctx, struct fault *f)
+{
+	struct scan scan = {.each_alias = each, .ctx = ctx, .f = f};
+
+	return scan_names(s->alias, domain, after, give_alias, &scan);
+}
+
+static int
+count(struct directory_store *s, struct directory_counts *c, struct fault *f)
+{
+	if (db_count(s->domain, &c->domains, f) < 0 ||
+	    db_count(s->user, &c->users, f) < 0)
+		return -1;
+	return db_count(s->alias, &c->aliases, f);
+}
+
+const struct directory_driver directory_bdb = {
+    .open = store_open,
+    .close = store_close,
+    .get_domain = get_domain,
+    .get_user = get_user,
+    .get_alias = get_alias,
+    .put_domain = put_domain,
+    .put_user = put_user,
+    .put_alias = put_alias,
+    .del_domain = del_domain,
+    .del_user = del_user,
+    .del_alias = del_alias,
+    .each_domain = each_domain,
+    .each_user = each_user,
+    .each_alias = each_alias,
+    .count = count,
+};

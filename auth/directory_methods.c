@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The operator's methods. Parameters, "?" where they may be missing:
+ *
+ *   domain.add      domain
+ *   domain.del      domain
+ *   domain.list     after? limit?
+ *   user.add        user, password? or hash?
+ *   user.del        user
+ *   user.list       domain? after? limit?
+ *   user.passwd     user, password or hash
+ *   user.disable    user
+ *   user.enable     user
+ *   alias.add       alias, targets: [address…]
+ *   alias.del       alias
+ *   alias.list      domain? after? limit?
+ *
+ * What changes something returns {domain|user|alias: its name in key form}.
+ * Lists return {domains|users|aliases: [object…]}, and where there may be more
+ * also next: what to give as `after` in the following call. Objects:
+ *
+ *   {domain}
+ *   {user, password: bool, disabled: bool, created, changed}   (unix times)
+ *   {alias, targets: [address…]}
+ *
+ * A user without a password cannot log in. hash is a crypt(5) one.
+ */
+#include "config.h"
+
+#include "auth/directory.h"
+#include "auth/name.h"
+#include "auth/password.h"
+#include "base/mem.h"
+
+enum {
+	LIMIT = 1000, /* of a list */
+	LIMIT_MAX = 10000,
+	PAGE_BYTES = 1 << 20, /* of names in a list; then the page ends */
+};
+
+static const char *
+need_text(const json_t *params, const char *key, struct fault *f)
+{
+	const char *text = json_get_text(params, key);
+
+	if (text == NULL)
+		fault_perm(f, "5.5.4", "parameter missing: %s", key);
+	return text;
+}
+
+/* A parameter that may be missing, but not be of another type. */
+static int
+may_text(
+    const json_t *params, const char *key, struct str *text, struct fault *f)
+{
+	const char *value = json_get_text(params, key);
+
+	*text = str(value);
+	if (value == NULL && json_get(params, key) != NULL)
+		return fault_perm(f, "5.5.4", "parameter is no text: %s", key);
+	return 0;
+}
+
+/* {what: the key of name}, after a change has taken it. */
+static json_t *
+changed(const char *what, const char *name)
+{
+	json_t *result = json_new_object();
+	char key[NAME_SIZE];
+
+	if (name_key(str(name), key) || name_domain_key(str(name), key))
+		json_put_text(result, what, key);
+	return result;
+}
+
+/* Pages of lists. */
+
+struct page {
+	json_t *items;
+	size_t limit, bytes;
+	char next[NAME_SIZE]; /* the last that was listed */
+	bool more;
+};
+
+static int
+begin_page(struct page *page, const json_t *params, struct fault *f)
+{
+	int64_t limit = json_get_int(params, "limit", LIMIT);
+
+	if (limit < 1 || limit > LIMIT_MAX)
+		return fault_perm(f, "5.5.4", "limit: from 1 to %d", LIMIT_MAX);
+	*page = (struct page){.limit = (size_t)limit};
+	page->items = json_new_array();
+	return 0;
+}
+
+/* False where the page was full before this item. */
+static bool
+has_room(struct page *page, const char *name, size_t bytes)
+{
+	if (json_len(page->items) == page->limit ||
+	    (page->bytes > 0 && page->bytes + bytes > PAGE_BYTES)) {
+		page->more = true;
+		return false;
+	}
+	page->bytes += bytes;
+	/* A key always fits. */
+	(void)!str_copy(str(name), page->next, sizeof page->next);
+	return true;
+}
+
+/* rc is what the listing has returned. */
+static json_t *
+end_page(struct page *page, const char *what, int rc)
+{
+	json_t *result;
+
+	if (rc < 0) {
+		json_free(&page->items);
+		return NULL;
+	}
+	result = json_new_object();
+	json_put(result, what, page->items);
+	if (page->more)
+		json_put_text(result, "next", page->next);
+	return result;
+}
+
+/* Domains. */
+
+static json_t *
+domain_add(void *ctx, const json_t *params, struct fault *f)
+{
+	const char *domain = need_text(params, "domain", f);
+
+	if (domain == NULL || directory_domain_add(ctx, str(domain), f) < 0)
+		return NULL;
+	return changed("domain", domain);
+}
+
+static json_t *
+domain_del(void *ctx, const json_t *params, struct fault *f)
+{
+	const char *domain = need_text(params, "domain", f);
+
+	if (domain == NULL || directory_domain_del(ctx, str(domain), f) < 0)
+		return NULL;
+	return changed("domain", domain);
+}
+
+static int
+list_domain(void *ctx, struct str domain)
+{
+	struct page *page = ctx;
+	char name[NAME_SIZE];
+	json_t *item;
+
+	if (!str_copy(domain, name, sizeof name))
+		return 0;
+	if (!has_room(page, name, domain.len))
+		return 1;
+	item = json_new_object();
+	json_put_text(item, "domain", name);
+	json_add(page->items, item);
+	return 0;
+}
+
+static json_t *
+domain_list(void *ctx, const json_t *params, struct fault *f)
+{
+	struct page page;
+	struct str after;
+
+	if (may_text(params, "after", &after, f) < 0 ||
+	    begin_page(&page, params, f) < 0)
+		return NULL;
+	return end_page(&page, "domains",
+	    directory_each_domain(ctx, after, list_domain, &page, f));
+}
+
+/* Users. */
+
+/* Nobody needs the clear password any more, though params goes on. */
+static void
+wipe_password(struct str password)
+{
+	if (password.len > 0)
+		mem_wipe((void *)(uintptr_t)password.at, password.len);
+}
+
+/* The hash of the new password: 1; 0 where none was given. */
+static int
+take_password(
+    const json_t *params, char hash[PASSWORD_HASH_SIZE], struct fault *f)
+{
+	struct str password, given;
+	int rc;
+
+	hash[0] = '\0';
+	if (may_text(params, "password", &password, f) < 0 ||
+	    may_text(params, "hash", &given, f) < 0)
+		return -1;
+	if (password.at != NULL && given.at != NULL)
+		return fault_perm(
+		    f, "5.5.4", "either password or hash, not both");
+	if (password.at != NULL) {
+		rc = password_hash(password, hash, f) < 0 ? -1 : 1;
+		wipe_password(password);
+		return rc;
+	}
+	if (given.at == NULL)
+		return 0;
+	if (!str_copy(given, hash, PASSWORD_HASH_SIZE) ||
+	    !password_is_hash(hash))
+		return fault_perm(f, "5.7.0",
+		    "hash: this is none that crypt(3) knows, or a weak one");
+	return 1;
+}
+
+/* Names are checked before work is done for them. */
+static json_t *
+user_add(void *ctx, const json_t *params, struct fault *f)
+{
+	const char *user = need_text(params, "user", f);
+	char hash[PASSWORD_HASH_SIZE], key[NAME_SIZE];
+	json_t *result = NULL;
+
+	if (user == NULL || name_check(str(user), key, f) < 0 ||
+	    take_password(params, hash, f) < 0)
+		return NULL;
+	if (directory_user_add(ctx, str(user), hash, f) == 0)
+		result = changed("user", user);
+	mem_wipe(hash, sizeof hash);
+	return result;
+}
+
+static json_t *
+user_passwd(void *ctx, const json_t *params, struct fault *f)
+{
+	const char *user = need_text(params, "user", f);
+	char hash[PASSWORD_HASH_SIZE];
+	json_t *result = NULL;
+	int rc;
+
+	if (user == NULL)
+		return NULL;
+	rc = take_password(params, hash, f);
+	if (rc == 0)
+		fault_perm(f, "5.5.4", "parameter missing: password");
+	if (rc > 0 && directory_user_set_hash(ctx, str(user), hash, f) == 0)
+		result = changed("user", user);
+	mem_wipe(hash, sizeof hash);
+	return result;
+}
+
+static json_t *
+user_del(void *ctx, const json_t *params, struct fault *f)
+{
+	const char *user = need_text(params, "user", f);
+
+	if (user == NULL || directory_user_del(ctx, str(user), f) < 0)
+		return NULL;
+	return changed("user", user);
+}
+
+static json_t *
+set_disabled(
+    struct directory *d, const json_t *params, bool disabled, struct fault *f)
+{
+	const char *user = need_text(params, "user", f);
+
+	if (user == NULL ||
+	    directory_user_set_disabled(d, str(user), disabled, f) < 0)
+		return NULL;
+	return changed("user", user);
+}
+
+static json_t *
+user_disable(void *ctx, const json_t *params, struct fault *f)
+{
+	return set_disabled(ctx, params, true, f);
+}
+
+static json_t *
+user_enable(void *ctx, const json_t *params, struct fault *f)
+{
+	return set_disabled(ctx, params, false, f);
+}
+
+static int
+list_user(void *ctx, const struct directory_user *user)
+{
+	struct page *page = ctx;
+	json_t *item;
+
+	if (!has_room(page, user->name, strlen(user->name)))
+		return 1;
+	item = json_new_object();
+	json_put_text(item, "user", user->name);
+	json_put_bool(item, "password", user->hash[0] != '\0');
+	json_put_bool(item, "disabled", user->disabled);
+	json_put_int(item, "created", user->created);
+	json_put_int(item, "changed", user->changed);
+	json_add(page->items, item);
+	return 0;
+}
+
+static json_t *
+user_list(void *ctx, const json_t *params, struct fault *f)
+{
+	struct page page;
+	struct str domain, after;
+
+	if (may_text(params, "domain", &domain, f) < 0 ||
+	    may_text(params, "after", &after, f) < 0 ||
+	    begin_page(&page, params, f) < 0)
+		return NULL;
+	return end_page(&page, "users",
+	    directory_each_user(ctx, domain, after, list_user, &page, f));
+}
+
+/* Aliases. */
+
+/* Returns new: the targets as views, and how many. */
+static struct str *
+take_targets(const json_t *params, size_t *n, struct fault *f)
+{
+	const json_t *array = json_get(params, "targets");
+	struct str *targets;
+
+	*n = json_len(array);
+	if (!json_is_array(array) || *n == 0 || *n > DIRECTORY_TARGETS_MAX) {
+		fault_perm(f, "5.5.4", "targets: from 1 to %d addresses",
+		    DIRECTORY_TARGETS_MAX);
+		return NULL;
+	}
+	targets = mem_zeroed(*n, sizeof *targets);
+	for (size_t i = 0; i < *n; i++)
+		targets[i] = str(json_text(json_at(array, i)));
+	return targets;
+}
+
+static json_t *
+alias_add(void *ctx, const json_t *params, struct fault *f)
+{
+	const char *alias = need_text(params, "alias", f);
+	json_t *result = NULL;
+	struct str *targets;
+	size_t n;
+
+	if (alias == NULL)
+		return NULL;
+	targets = take_targets(params, &n, f);
+	if (targets == NULL)
+		return NULL;
+	if (directory_alias_add(ctx, str(alias), targets, n, f) == 0)
+		result = changed("alias", alias);
+	mem_free(targets);
+	return result;
+}
+
+static json_t *
+alias_del(void *ctx, const json_t *params, struct fault *f)
+{
+	const char *alias = need_text(params, "alias", f);
+
+	if (alias == NULL || directory_alias_del(ctx, str(alias), f) < 0)
+		return NULL;
+	return changed("alias", alias);
+}
+
+static int
+list_alias(void *ctx, struct str name, struct str targets)
+{
+	struct page *page = ctx;
+	json_t *item, *array;
+	char text[NAME_SIZE];
+
+	if (!str_copy(name, text, sizeof text))
+		return 0;
+	if (!has_room(page, text, name.len + targets.len))
+		return 1;
+	array = json_new_array();
+	while (targets.len > 0) {
+		char target[NAME_SIZE];
+
+		if (str_copy(str_cut(&targets, ' '), target, sizeof target))
+			json_add_text(array, target);
+	}
+	item = json_new_object();
+	json_put_text(item, "alias", text);
+	json_put(item, "targets", array);
+	json_add(page->items, item);
+	return 0;
+}
+
+static json_t *
+alias_list(void *ctx, const json_t *params, struct fault *f)
+{
+	struct page page;
+	struct str domain, after;
+
+	if (may_text(params, "domain", &domain, f) < 0 ||
+	    may_text(params, "after", &after, f) < 0 ||
+	    begin_page(&page, params, f) < 0)
+		return NULL;
+	return end_page(&page, "aliases",
+	    directory_each_alias(ctx, domain, after, list_alias, &page, f));
+}
+
+const struct control_method directory_methods[] = {
+    {"domain.add", domain_add},
+    {"domain.del", domain_del},
+    {"domain.list", domain_list},
+    {"user.add", user_add},
+    {"user.del", user_del},
+    {"user.list", user_list},
+    {"user.passwd", user_passwd},
+    {"user.disable", user_disable},
+    {"user.enable", user_enable},
+    {"alias.add", alias_add},
+    {"alias.del", alias_del},
+    {"alias.list", alias_list},
+    {NULL, NULL},
+};

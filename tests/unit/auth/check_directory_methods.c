@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "auth/directory.h"
+
+#include "auth/password.h"
+#include "tests/unit/auth/place.h"
+
+static struct directory *d;
+
+static json_t *
+call(const char *name, const char *params, struct fault *f)
+{
+	json_t *object = json_parse(str(params), f), *result = NULL;
+	const struct control_method *m = directory_methods;
+
+	ck_assert_ptr_nonnull(object);
+	while (m->name != NULL && !str_is(str(m->name), str(name)))
+		m++;
+	ck_assert_msg(m->name != NULL, "no method %s", name);
+	result = m->call(d, object, f);
+	json_free(&object);
+	return result;
+}
+
+static void
+assert_result(const char *name, const char *params, const char *want)
+{
+	struct fault f = {.text = ""};
+	json_t *result = call(name, params, &f);
+	struct buf b;
+
+	ck_assert_msg(result != NULL, "%s: %s", name, f.text);
+	buf_init(&b, 1 << 20);
+	json_format(&b, result);
+	ck_assert_str_eq(buf_text(&b), want);
+	buf_clear(&b);
+	json_free(&result);
+}
+
+static void
+assert_fault(const char *name, const char *params, const char *dsn)
+{
+	struct fault f = {.text = ""};
+
+	ck_assert_msg(call(name, params, &f) == NULL, "%s %s", name, params);
+	ck_assert_str_eq(f.dsn, dsn);
+	ck_assert_int_eq(f.kind, FAULT_PERM);
+	ck_assert_str_ne(f.text, "");
+}
+
+static void
+begin(void)
+{
+	d = new_directory();
+	assert_result("domain.add", "{\"domain\": \"Example.ORG\"}",
+	    "{\"domain\":\"example.org\"}");
+}
+
+START_TEST(methods_add_list_and_delete)
+{
+	begin();
+	assert_result("user.add", "{\"user\": \"Ann@Example.org\"}",
+	    "{\"user\":\"ann@example.org\"}");
+	assert_result("alias.add",
+	    "{\"alias\": \"Team@example.org\", "
+	    "\"targets\": [\"ann@example.org\", \"Bob@example.org\"]}",
+	    "{\"alias\":\"team@example.org\"}");
+	assert_result("domain.list", "{}",
+	    "{\"domains\":[{\"domain\":\"example.org\"}]}");
+	assert_result("alias.list", "{}",
+	    "{\"aliases\":[{\"alias\":\"team@example.org\",\"targets\":"
+	    "[\"ann@example.org\",\"bob@example.org\"]}]}");
+	assert_result("alias.del", "{\"alias\": \"TEAM@example.org\"}",
+	    "{\"alias\":\"team@example.org\"}");
+	assert_result("user.del", "{\"user\": \"ann@example.org\"}",
+	    "{\"user\":\"ann@example.org\"}");
+	assert_result("domain.del", "{\"domain\": \"example.org\"}",
+	    "{\"domain\":\"example.org\"}");
+	assert_result("domain.list", "{}", "{\"domains\":[]}");
+	assert_result("user.list", "{}", "{\"users\":[]}");
+	assert_result("alias.list", "{}", "{\"aliases\":[]}");
+	end_directory(&d);
+}
+END_TEST
+
+START_TEST(methods_hash_the_clear_password)
+{
+	struct directory_user user;
+	struct fault f;
+
+	begin();
+	assert_result("user.add",
+	    "{\"user\": \"ann@example.org\", \"password\": \"correct horse\"}",
+	    "{\"user\":\"ann@example.org\"}");
+	ck_assert_int_eq(
+	    directory_user_get(d, str("ann@example.org"), &user, &f), 1);
+	ck_assert_int_eq(
+	    password_verify(STR_LIT("correct horse"), user.hash, &f), 1);
+	assert_result("user.passwd",
+	    "{\"user\": \"ANN@example.org\", \"password\": \"battery staple\"}",
+	    "{\"user\":\"ann@example.org\"}");
+	ck_assert_int_eq(
+	    directory_user_get(d, str("ann@example.org"), &user, &f), 1);
+	ck_assert_int_eq(
+	    password_verify(STR_LIT("correct horse"), user.hash, &f), 0);
+	ck_assert_int_eq(
+	    password_verify(STR_LIT("battery staple"), user.hash, &f), 1);
+	end_directory(&d);
+}
+END_TEST
+
+START_TEST(methods_disable_and_enable)
+{
+	struct directory_user user;
+	struct fault f;
+
+	begin();
+	add_user(d, "ann@example.org", NULL);
+	assert_result("user.disable", "{\"user\": \"ann@example.org\"}",
+	    "{\"user\":\"ann@example.org\"}");
+	ck_assert_int_eq(
+	    directory_user_get(d, str("ann@example.org"), &user, &f), 1);
+	ck_assert(user.disabled);
+	assert_result("user.enable", "{\"user\": \"ann@example.org\"}",
+	    "{\"user\":\"ann@example.org\"}");
+	ck_assert_int_eq(
+	    directory_user_get(d, str("ann@example.org"), &user, &f), 1);
+	ck_assert(!user.disabled);
+	end_directory(&d);
+}
+END_TEST
+
+static const struct {
+	const char *method, *params, *dsn;
+} refused[] = {
+    {"domain.add", "{}", "5.5.4"},
+    {"domain.add", "{\"domain\": 3}", "5.5.4"},
+    {"domain.add", "{\"domain\": \"a/b\"}", "5.1.3"},
+    {"domain.del", "{\"domain\": \"example.com\"}", "5.1.1"},
+    {"domain.list", "{\"limit\": 0}", "5.5.4"},
+    {"domain.list", "{\"limit\": 10001}", "5.5.4"},
+    {"domain.list", "{\"after\": \"?\"}", "5.5.4"},
+    {"domain.list", "{\"after\": 1}", "5.5.4"},
+    {"user.add", "{}", "5.5.4"},
+    {"user.add", "{\"user\": \"../x@example.org\"}", "5.1.3"},
+    {"user.add", "{\"user\": \"x@example.com\"}", "5.1.2"},
+    {"user.add", "{\"user\": \"x@example.org\", \"password\": \"short\"}",
+	"5.7.0"},
+    {"user.add", "{\"user\": \"x@example.org\", \"password\": 12345678}",
+	"5.5.4"},
+    {"user.add", "{\"user\": \"x@example.org\", \"hash\": \"secret\"}",
+	"5.7.0"},
+    {"user.add",
+	"{\"user\": \"x@example.org\", \"hash\": \"x\", \"password\": \"y\"}",
+	"5.5.4"},
+    {"user.passwd", "{\"user\": \"x@example.org\"}", "5.5.4"},
+    {"user.passwd",
+	"{\"user\": \"x@example.org\", \"password\": \"correct horse\"}",
+	"5.1.1"},
+    {"user.disable", "{\"user\": \"x@example.org\"}", "5.1.1"},
+    {"alias.add", "{\"alias\": \"x@example.org\"}", "5.5.4"},
+    {"alias.add", "{\"alias\": \"x@example.org\", \"targets\": \"y\"}",
+	"5.5.4"},
+    {"alias.add", "{\"alias\": \"x@example.org\", \"targets\": []}", "5.5.4"},
+    {"alias.add", "{\"alias\": \"x@example.org\", \"targets\": [1]}", "5.1.3"},
+    {"alias.add",
+	"{\"alias\": \"x@example.org\", \"targets\": [\"y@example.com\"]}",
+	"5.1.2"},
+    {"alias.del", "{\"alias\": \"x@example.org\"}", "5.1.1"},
+    {"alias.list", "{\"domain\": \"?\"}", "5.5.4"},
+};
+
+START_TEST(methods_say_what_is_wrong)
+{
+	begin();
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+		assert_fault(
+		    refused[i].method, refused[i].params, refused[i].dsn);
+	assert_result("user.list", "{}", "{\"users\":[]}");
+	end_directory(&d);
+}
+END_TEST
+
+/* Pages until there is no next; how many pages. */
+static unsigned
+walk(const char *method, const char *what, const char *limit, size_t *n)
+{
+	char params[512] = "{}";
+	struct fault f = {.text = ""};
+	unsigned pages = 0;
+
+	*n = 0;
+	for (bool more = true; more; pages++) {
+		json_t *result;
+		const char *next;
+
+		if (pages == 0)
+			snprintf(
+			    params, sizeof params, "{\"limit\": %s}", limit);
+		result = call(method, params, &f);
+		ck_assert_msg(result != NULL, "%s", f.text);
+		*n += json_len(json_get(result, what));
+		next = json_get_text(result, "next");
+		more = next != NULL;
+		if (more)
+			snprintf(params, sizeof params,
+			    "{\"limit\": %s, \"after\": \"%s\"}", limit, next);
+		json_free(&result);
+	}
+	return pages;
+}
+
+START_TEST(lists_come_in_pages)
+{
+	char name[64];
+	size_t n;
+
+	begin();
+	for (int i = 0; i < 25; i++) {
+		snprintf(name, sizeof name, "u%d@example.org", i);
+		add_user(d, name, NULL);
+	}
+	ck_assert_uint_eq(walk("user.list", "users", "10", &n), 3);
+	ck_assert_uint_eq(n, 25);
+	ck_assert_uint_eq(walk("user.list", "users", "25", &n), 1);
+	ck_assert_uint_eq(n, 25);
+	ck_assert_uint_eq(walk("user.list", "users", "1", &n), 25);
+	ck_assert_uint_eq(n, 25);
+	end_directory(&d);
+}
+END_TEST
+
+START_TEST(lists_of_long_aliases_end_their_page_early)
+{
+	enum { N = 1000, SIZE = 256 };
+	struct str *targets = calloc(N, sizeof *targets);
+	char *text = calloc(N, SIZE), name[64];
+	struct fault f = {.text = ""};
+	size_t n;
+
+	begin();
+	for (size_t i = 0; i < N; i++) {
+		int len =
+		    snprintf(text + i * SIZE, SIZE, "%064zu@example.org", i);
+
+		targets[i] = str_n(text + i * SIZE, (size_t)len);
+	}
+	for (int i = 0; i < 30; i++) {
+		snprintf(name, sizeof name, "a%d@example.org", i);
+		ck_assert_int_eq(
+		    directory_alias_add(d, str(name), targets, N, &f), 0);
+	}
+	ck_assert_uint_ge(walk("alias.list", "aliases", "10000", &n), 2);
+	ck_assert_uint_eq(n, 30);
+	free(targets);
+	free(text);
+	end_directory(&d);
+}
+END_TEST
+
+UNIT_MAIN("directory_methods", methods_add_list_and_delete,
+    methods_hash_the_clear_password, methods_disable_and_enable,
+    methods_say_what_is_wrong, lists_come_in_pages,
+    lists_of_long_aliases_end_their_page_early)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+/* A private folder, and a directory in it. */
+#ifndef TESTS_UNIT_AUTH_PLACE_H
+#define TESTS_UNIT_AUTH_PLACE_H
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auth/directory.h"
+#include "tests/unit/unit.h"
+
+static char place[64];
+
+static inline void
+make_place(void)
+{
+	snprintf(place, sizeof place, "/tmp/check-auth-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(place));
+}
+
+static inline void
+remove_files(const char *path)
+{
+	DIR *d = opendir(path);
+	const struct dirent *e;
+
+	ck_assert_ptr_nonnull(d);
+	while ((e = readdir(d)) != NULL)
+		unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+	ck_assert_int_eq(rmdir(path), 0);
+}
+
+static inline const char *
+directory_path(void)
+{
+	static char path[128];
+
+	snprintf(path, sizeof path, "%s/directory", place);
+	return path;
+}
+
+static inline struct directory *
+open_directory(void)
+{
+	struct fault f = {.text = ""};
+	struct directory *d = directory_open(directory_path(), &f);
+
+	ck_assert_msg(d != NULL, "%s", f.text);
+	return d;
+}
+
+static inline struct directory *
+new_directory(void)
+{
+	make_place();
+	return open_directory();
+}
+
+static inline void
+end_directory(struct directory **d)
+{
+	directory_close(d);
+	remove_files(directory_path());
+	remove_files(place);
+}
+
+static inline void
+add_domain(struct directory *d, const char *domain)
+{
+	struct fault f = {.text = ""};
+	int rc = directory_domain_add(d, str(domain), &f);
+
+	ck_assert_msg(rc == 0, "%s", f.text);
+}
+
+static inline void
+add_user(struct directory *d, const char *user, const char *hash)
+{
+	struct fault f = {.text = ""};
+	int rc = directory_user_add(d, str(user), hash, &f);
+
+	ck_assert_msg(rc == 0, "%s", f.text);
+}
+
+/* targets are split by blanks. */
+static inline void
+add_alias(struct directory *d, const char *alias, const char *targets)
+{
+	struct str list[8], rest = str(targets);
+	struct fault f = {.text = ""};
+	size_t n = 0;
+	int rc;
+
+	while (rest.len > 0)
+		list[n++] = str_cut(&rest, ' ');
+	rc = directory_alias_add(d, str(alias), list, n, &f);
+	ck_assert_msg(rc == 0, "%s", f.text);
+}
+
+#endif
