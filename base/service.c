@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -359,6 +360,30 @@ service_control(struct service *service, const struct control_method *methods,
 
 /* Giving up root. */
 
+/*
+ * The signal that a parent's death sends ("posthouse run" asks for one): the
+ * kernel forgets it when a process becomes another user.
+ */
+static void
+become(const char *program, const struct passwd *pw)
+{
+	pid_t parent = getppid();
+	int death = 0;
+
+	(void)prctl(PR_GET_PDEATHSIG, &death);
+	if (initgroups(pw->pw_name, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 ||
+	    setuid(pw->pw_uid) < 0)
+		die(EX_OSERR, "%s: cannot become the user %s: %s", program,
+		    pw->pw_name, strerror(errno));
+	if (pw->pw_uid != 0 && setuid(0) == 0)
+		die_bug("root could be had back");
+	if (death == 0)
+		return;
+	(void)prctl(PR_SET_PDEATHSIG, death);
+	if (getppid() != parent)
+		(void)raise(death);
+}
+
 void
 service_drop(struct service *service, const char *user)
 {
@@ -384,12 +409,7 @@ service_drop(struct service *service, const char *user)
 	    chown(service->control_path, pw->pw_uid, (gid_t)-1) < 0)
 		log_warn(NULL, "cannot give the control socket away", "why",
 		    strerror(errno), NULL);
-	if (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 ||
-	    setuid(pw->pw_uid) < 0)
-		die(EX_OSERR, "%s: cannot become the user %s: %s", program,
-		    user, strerror(errno));
-	if (pw->pw_uid != 0 && setuid(0) == 0)
-		die_bug("root could be had back");
+	become(program, pw);
 }
 
 /* Running. */
