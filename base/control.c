@@ -273,8 +273,8 @@ connect_to(const char *path, struct fault *f)
 }
 
 static int
-exchange(struct io *io, json_t *request, struct buf *in, struct str *line,
-    struct fault *f)
+exchange(struct io *io, const json_t *request, struct buf *in,
+    struct str *line, struct fault *f)
 {
 	struct buf out;
 	int rc;
@@ -282,7 +282,6 @@ exchange(struct io *io, json_t *request, struct buf *in, struct str *line,
 	buf_init_secret(&out, REQUEST_MAX);
 	json_format(&out, request);
 	buf_putc(&out, '\n');
-	io_set_deadline(io, clock_ms() + REQUEST_MS);
 	rc = io_flush(io, &out, f);
 	buf_clear(&out);
 	while (rc == 0 && !buf_take_line(in, line)) {
@@ -317,11 +316,26 @@ take_result(const json_t *reply, struct fault *f)
 	return NULL;
 }
 
+static json_t *
+new_request(const char *method, const json_t *params)
+{
+	json_t *request = json_new_object();
+
+	json_put_text(request, "jsonrpc", "2.0");
+	json_put_int(request, "id", 1);
+	json_put_text(request, "method", method);
+	if (params != NULL)
+		json_put(
+		    request, "params", json_hold((json_t *)(uintptr_t)params));
+	return request;
+}
+
 json_t *
-control_request(
-    const char *path, const char *method, const json_t *params, struct fault *f)
+control_request_within(const char *path, const char *method,
+    const json_t *params, int64_t ms, struct fault *f)
 {
 	json_t *request, *reply = NULL, *result = NULL;
+	int64_t deadline = clock_ms() + ms;
 	struct str line;
 	struct buf in;
 	struct io *io;
@@ -330,14 +344,9 @@ control_request(
 	if (fd < 0)
 		return NULL;
 	io = io_new(fd);
+	io_set_deadline(io, deadline);
 	buf_init(&in, REPLY_MAX);
-	request = json_new_object();
-	json_put_text(request, "jsonrpc", "2.0");
-	json_put_int(request, "id", 1);
-	json_put_text(request, "method", method);
-	if (params != NULL)
-		json_put(
-		    request, "params", json_hold((json_t *)(uintptr_t)params));
+	request = new_request(method, params);
 	if (exchange(io, request, &in, &line, f) == 0)
 		reply = json_parse(line, f);
 	if (reply != NULL) {
@@ -348,4 +357,11 @@ control_request(
 	buf_clear(&in);
 	io_free(&io);
 	return result;
+}
+
+json_t *
+control_request(
+    const char *path, const char *method, const json_t *params, struct fault *f)
+{
+	return control_request_within(path, method, params, REQUEST_MS, f);
 }

@@ -46,5 +46,8 @@ void control_free(struct control **control);
  */
 json_t *control_request(const char *path, const char *method,
     const json_t *params, struct fault *f) MUST_USE;
+/* The same with an end to the waiting: 4.4.2 after so many milliseconds. */
+json_t *control_request_within(const char *path, const char *method,
+    const json_t *params, int64_t ms, struct fault *f) MUST_USE;
 
 #endif
