@@ -112,16 +112,16 @@ find(struct boxes *boxes, const struct mailbox_name *mailbox,
 	return box;
 }
 
-/* Whether the name still leads to what is open. */
+/* Whether the name still leads to the new/ that is open. */
 static bool
 is_current(struct boxes *boxes, const struct box *box)
 {
-	char path[MAILDIR_PATH_SIZE];
+	char path[MAILDIR_PATH_SIZE + 8];
 	struct stat st;
 
 	snprintf(
-	    path, sizeof path, "%s/%s", box->mailbox.path, box->folder.dir);
-	return fstatat(boxes->root, path, &st, 0) == 0 &&
+	    path, sizeof path, "%s/%s/new", box->mailbox.path, box->folder.dir);
+	return fstatat(boxes->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       st.st_dev == box->dev && st.st_ino == box->ino;
 }
 
@@ -181,7 +181,7 @@ box_open(struct boxes *boxes, const struct mailbox_name *mailbox,
 	box->checked = clock_ms();
 	if (open_dir(boxes, box, f) < 0 || open_new(box, f) < 0)
 		goto fail;
-	if (fstat(box->dir, &st) < 0) {
+	if (fstat(box->new_dir, &st) < 0) {
 		fault_errno(f, "cannot open mailbox %s", mailbox->text);
 		goto fail;
 	}

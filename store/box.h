@@ -23,9 +23,9 @@ struct index_folder;
 struct box {
 	struct mailbox_name mailbox;
 	struct mailbox_folder folder;
-	int dir;     /* the Maildir */
-	int new_dir; /* its new/ */
-	dev_t dev;
+	int dir;                    /* the Maildir */
+	int new_dir;                /* its new/ */
+	dev_t dev;                  /* of new/, like ino */
 	struct index_folder *state; /* what the index knows; NULL without
 					 * an index */
 

@@ -360,11 +360,11 @@ claim_slot(struct delivery *d, struct slot *s)
 	    ident_is_ours(str(d->ident)) ? ident_time_us(str(d->ident)) : 0;
 	struct recent *recent = d->store->recent;
 
-	s->claim = recent_claim(recent, buf_str(&s->key), d->size, made);
+	s->claim = recent_claim(recent, buf_str(&s->key), made);
 	s->is_repeat =
-	    s->claim == NULL || (!recent_is_complete(recent, made) &&
-				    index_was_delivered(d->store->index,
-					buf_str(&s->key), d->size));
+	    s->claim == NULL ||
+	    (!recent_is_complete(recent, made) &&
+		index_was_delivered(d->store->index, buf_str(&s->key)));
 }
 
 /* In one order for all deliveries, since a claim may have to wait. */
@@ -391,21 +391,44 @@ claim_all(struct delivery *d)
 	mem_free(order);
 }
 
-/* Puts the whole message into a file in tmp/ of a live slot's box. */
+static void
+drop_file(struct delivery *d)
+{
+	if (d->fd < 0)
+		return;
+	close(d->fd);
+	d->fd = -1;
+	if (d->tmp[0] != '\0')
+		unlinkat(d->home->dir, d->tmp, 0);
+}
+
+static int
+write_file_in(struct delivery *d, size_t slot, struct fault *f)
+{
+	if (open_in(d, slot, f) == 0 &&
+	    write_all(d->fd, buf_str(&d->bytes), f) == 0)
+		return 0;
+	drop_file(d);
+	return -1;
+}
+
+/* Puts the whole message into a file in tmp/ of a live slot's box: the first
+ * that takes it, so that no mailbox suffers from another's trouble. */
 static int
 write_file(struct delivery *d, struct fault *f)
 {
-	size_t first = 0;
-
-	if (d->fd < 0) {
-		while (!is_live(d, first))
-			first++;
-		if (open_in(d, first, f) < 0)
-			return -1;
-	} else {
+	if (d->fd >= 0) {
 		make_name(d);
+		return write_all(d->fd, buf_str(&d->bytes), f);
 	}
-	return write_all(d->fd, buf_str(&d->bytes), f);
+	for (size_t i = 0; i < d->n_slots; i++) {
+		if (!is_live(d, i))
+			continue;
+		if (write_file_in(d, i, f) == 0)
+			return 0;
+		fail_slot(&d->slots[i], f);
+	}
+	return -1;
 }
 
 static bool
@@ -517,6 +540,8 @@ place_slot(struct delivery *d, size_t i)
 	s->is_placed = place(d, i, &f) == 0;
 	if (s->is_placed)
 		return;
+	/* Whatever is wrong with it, the next delivery looks anew. */
+	boxes_forget(d->store->boxes, s->box);
 	if (s->box->state != NULL)
 		index_withdraw(s->box->state);
 	fail_slot(s, &f);
@@ -681,11 +706,7 @@ delivery_free(struct delivery **delivery)
 
 	if (d == NULL)
 		return;
-	if (d->fd >= 0) {
-		close(d->fd);
-		if (d->tmp[0] != '\0')
-			unlinkat(d->home->dir, d->tmp, 0);
-	}
+	drop_file(d);
 	for (size_t i = 0; i < d->n_slots; i++) {
 		recent_settle(d->store->recent, &d->slots[i].claim, false);
 		boxes_put(d->store->boxes, &d->slots[i].box);

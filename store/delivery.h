@@ -36,8 +36,8 @@ struct delivery_outcome {
 
 /*
  * ident is the delivery id (XFORWARD IDENT): a message that comes again for
- * the same mailbox and folder with the same id and size within ten days is a
- * repeat. Only ids that their makers never use twice count: those of
+ * the same mailbox and folder with the same id within ten days is a repeat (its
+ * size proves nothing: the trace fields of another attempt may differ). Only ids that their makers never use twice count: those of
  * proto/ident.h, and Postfix' long queue ids. All others (Postfix' short queue
  * ids come again, and to take another message for a repeat would lose it)
  * count as empty: never a repeat. binary: bytes may hold any line ends and are

@@ -30,6 +30,7 @@ enum {
 	QUEUE_BYTES = 64 << 20,
 	SETTLE_MS = 200,
 	RETRY_MS = 10000,
+	AGAIN_MS = 600 * 1000,
 	PURGE_MS = 3600 * 1000,
 	PURGE_KEYS = 20000,
 	YIELD = 10, /* the writer's nice value */
@@ -237,16 +238,22 @@ index_delivery_key(struct buf *b, struct str ident,
 	buf_puts(b, folder->dir);
 }
 
+bool
+index_name_counts(const struct maildir_name *name)
+{
+	return name->is_ours && name->ident.len > 0 &&
+	       name->ident.len <= MAILDIR_IDENT_MAX &&
+	       name->time >= time(NULL) - INDEX_IDENT_DAYS * 86400;
+}
+
 int
 index_learn_name(struct index_folder *folder, const struct maildir_name *name,
-    uint64_t size, struct fault *f)
+    struct fault *f)
 {
-	const int64_t oldest = time(NULL) - INDEX_IDENT_DAYS * 86400;
 	struct buf key;
 	int rc;
 
-	if (!name->is_ours || name->ident.len == 0 ||
-	    name->ident.len > MAILDIR_IDENT_MAX || name->time < oldest)
+	if (!index_name_counts(name))
 		return 0;
 	buf_init(&key, INDEX_KEY_MAX);
 	buf_put_str(&key, name->ident);
@@ -254,8 +261,8 @@ index_learn_name(struct index_folder *folder, const struct maildir_name *name,
 	buf_puts(&key, folder->path);
 	buf_putc(&key, '\0');
 	buf_puts(&key, folder->dir);
-	rc = index_db_put_delivered(
-	    folder->index, buf_str(&key), name->time, size, f);
+	rc =
+	    index_db_put_delivered(folder->index, buf_str(&key), name->time, f);
 	buf_clear(&key);
 	return rc;
 }
@@ -268,26 +275,6 @@ get_number(const char *at)
 	for (size_t i = 0; i < 8; i++)
 		n = n << 8 | (unsigned char)at[i];
 	return n;
-}
-
-bool
-index_was_delivered(struct index *index, struct str key, uint64_t size)
-{
-	bool was = false;
-	struct buf value;
-	struct fault f;
-
-	buf_init(&value, 64);
-	pthread_rwlock_rdlock(&index->opening);
-	if (index->env != NULL &&
-	    db_get(index->delivered, NULL, key, &value, &f) > 0 &&
-	    buf_len(&value) == 16)
-		was = get_number(buf_text(&value) + 8) == size &&
-		      (int64_t)get_number(buf_text(&value)) >=
-			  time(NULL) - INDEX_IDENT_DAYS * 86400;
-	pthread_rwlock_unlock(&index->opening);
-	buf_clear(&value);
-	return was;
 }
 
 int64_t
@@ -318,7 +305,7 @@ write_entry(struct index_entry *e, struct buf *texts, struct fault *f)
 	record_read_head(&r, head, texts);
 	if (index_db_put_message(e->folder, name.base, &r, f) < 0)
 		return -1;
-	return index_learn_name(e->folder, &name, e->size, f);
+	return index_learn_name(e->folder, &name, f);
 }
 
 static void
@@ -327,6 +314,16 @@ entry_free(struct index_entry *e)
 	atomic_fetch_sub(&e->folder->unindexed, 1);
 	index_folder_release(&e->folder);
 	mem_free(e);
+}
+
+/* Once, not for each batch: under load there are hundreds a second. */
+static void
+complain(struct index *index, const struct fault *f)
+{
+	if (!index->is_failing)
+		log_warn(
+		    NULL, "index could not be written", "why", f->text, NULL);
+	index->is_failing = true;
 }
 
 /* A message is no longer to be written only when its transaction has ended,
@@ -349,8 +346,9 @@ write_entries(struct index *index, struct index_entry *first)
 		}
 		end = e;
 		if (index_db_flush(index, &f) < 0 || index->aborts != aborts)
-			log_warn(NULL, "index could not be written", "why",
-			    f.text, NULL);
+			complain(index, &f);
+		else
+			index->is_failing = false;
 		while (first != end) {
 			e = first->next;
 			entry_free(first);
@@ -459,7 +457,7 @@ settle_waiting(struct index *index, bool at_end)
 		failed = true;
 	index->settle_at = clock_ms() + (failed ? RETRY_MS : SETTLE_MS);
 	if (failed)
-		log_warn(NULL, "index is behind", "why", f.text, NULL);
+		complain(index, &f);
 }
 
 /* Forgetting deliveries that are too old to come again. */
@@ -474,7 +472,7 @@ gather_old(void *ctx, struct str key, struct str value)
 {
 	struct purge *p = ctx;
 
-	if (value.len == 16 && (int64_t)get_number(value.at) >= p->before)
+	if (value.len == 8 && (int64_t)get_number(value.at) >= p->before)
 		return 0;
 	buf_put_str(&p->keys, key);
 	buf_putc(&p->keys, '\n');
@@ -499,8 +497,7 @@ purge(struct index *index)
 	if (rc >= 0)
 		rc = index_db_flush(index, &f);
 	if (rc < 0)
-		log_warn(
-		    NULL, "index could not be purged", "why", f.text, NULL);
+		complain(index, &f);
 	buf_clear(&p.keys);
 	/* At once again where there may be more. */
 	index->purged = p.n == PURGE_KEYS && rc >= 0 ? 0 : clock_ms();
@@ -515,26 +512,38 @@ is_usable(void *ctx, struct str key, struct str value)
 	return 1;
 }
 
-/* An environment that has failed for good answers nothing any more: it is
- * closed, recovered, and compared with all mailboxes. */
+static bool
+is_fit(struct index *index, struct fault *f)
+{
+	return index->env != NULL && (db_scan(index->folders, str(""), str(""),
+					  is_usable, NULL, f) >= 0 ||
+					 f->kind == FAULT_TEMP);
+}
+
+/*
+ * An environment that has failed for good answers nothing any more: it is
+ * closed, recovered, and compared with all mailboxes. One that fails again soon
+ * is damaged where recovery does not look, and is made anew.
+ */
 static void
 mend(struct index *index)
 {
 	struct fault f = {0};
-	int rc;
+	int64_t now = clock_ms();
+	bool again = index->mended != 0 && now - index->mended < AGAIN_MS;
 
-	if (index->env != NULL && (db_scan(index->folders, str(""), str(""),
-				       is_usable, NULL, &f) >= 0 ||
-				      f.kind == FAULT_TEMP))
+	index->in_doubt = false;
+	if (now < index->retry_at || is_fit(index, &f))
 		return;
 	log_error(
 	    NULL, "index has failed and is opened again", "why", f.text, NULL);
-	pthread_rwlock_wrlock(&index->opening);
-	index_db_close(index);
-	rc = index_db_open(index, &f);
-	pthread_rwlock_unlock(&index->opening);
-	if (rc < 0 || index_sweep(index, &f) < 0)
-		log_error(NULL, "index is out of use", "why", f.text, NULL);
+	index->mended = now;
+	again = again && index->env != NULL;
+	if (index_db_reopen(index, again ? &f : NULL, &f) == 0 &&
+	    index_sweep(index, &f) == 0)
+		return;
+	log_error(NULL, "index is out of use", "why", f.text, NULL);
+	index->retry_at = now + RETRY_MS;
 }
 
 static void
@@ -556,6 +565,7 @@ run_jobs(struct index *index)
 			job->rc = job->run(index, job->ctx, job->fault);
 		if (job->rc >= 0 && index_db_flush(index, job->fault) < 0)
 			job->rc = -1;
+		index->in_doubt = index->in_doubt || job->rc < 0;
 		pthread_mutex_lock(&index->mutex);
 		job->done = true;
 		pthread_cond_broadcast(&index->job_done);
@@ -616,7 +626,8 @@ run(void *ctx)
 		    (index->purged == 0 ||
 			clock_ms() - index->purged > PURGE_MS))
 			purge(index);
-		if (index->env == NULL || index->aborts != aborts)
+		if (index->env == NULL || index->in_doubt ||
+		    index->aborts != aborts)
 			mend(index);
 	}
 	return NULL;
@@ -639,6 +650,44 @@ index_run(struct index *index,
 	pthread_mutex_unlock(&index->mutex);
 	loop_blocking_end();
 	return job.rc;
+}
+
+struct lookup {
+	struct str key;
+	bool was;
+};
+
+static int
+look_up(struct index *index, void *ctx, struct fault *f)
+{
+	struct lookup *l = ctx;
+	struct buf value;
+	int rc;
+
+	buf_init(&value, 64);
+	rc = db_get(index->delivered, NULL, l->key, &value, f);
+	l->was = rc > 0 && buf_len(&value) == 8 &&
+		 (int64_t)get_number(buf_text(&value)) >=
+		     time(NULL) - INDEX_IDENT_DAYS * 86400;
+	buf_clear(&value);
+	return rc < 0 ? -1 : 0;
+}
+
+bool
+index_was_delivered(struct index *index, struct str key)
+{
+	struct lookup l = {.key = key};
+	struct fault f = {.kind = FAULT_TEMP};
+	int rc = -1;
+
+	pthread_rwlock_rdlock(&index->opening);
+	if (index->env != NULL)
+		rc = look_up(index, &l, &f);
+	pthread_rwlock_unlock(&index->opening);
+	/* Behind a job that failed for good the index is mended. */
+	for (int i = 0; i < 3 && rc < 0 && f.kind == FAULT_PERM; i++)
+		rc = index_run(index, look_up, &l, &f);
+	return l.was;
 }
 
 /* Reading, in a job. */

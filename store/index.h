@@ -9,7 +9,7 @@
  *
  *   folders    path NUL dir             -> what is known of the folder
  *   messages   folder's id, base name   -> struct record
- *   delivered  ident NUL path NUL dir   -> when, and the size
+ *   delivered  ident NUL path NUL dir   -> when
  */
 #ifndef STORE_INDEX_H
 #define STORE_INDEX_H
@@ -69,8 +69,8 @@ void index_learn(struct index_folder *folder, const struct index_news *news);
 /* The key of a delivery, for index_was_delivered() and for struct recent. */
 void index_delivery_key(struct buf *b, struct str ident,
     const struct mailbox_name *mailbox, const struct mailbox_folder *folder);
-/* Whether it was made in the last ten days, and had this size. */
-bool index_was_delivered(struct index *index, struct str key, uint64_t size);
+/* Whether it was made in the last ten days. */
+bool index_was_delivered(struct index *index, struct str key);
 /* The newest id (by when it was made, microseconds since 1970) that the index
  * has learnt when it was opened or swept. */
 int64_t index_newest_ident(const struct index *index);

@@ -66,6 +66,7 @@ check(struct index_folder *folder, enum index_check_how how,
     struct index_difference *sum, struct fault *f)
 {
 	struct index_difference one;
+	uint64_t waiting;
 
 	/* What the index knows to be behind is no difference yet. */
 	if (how == INDEX_COMPARE && atomic_load(&folder->lost) &&
@@ -75,6 +76,9 @@ check(struct index_folder *folder, enum index_check_how how,
 		return -1;
 	if (index_reconcile_folder(folder, how != INDEX_COMPARE, &one, f) < 0)
 		return -1;
+	/* Nor is a delivery that waits for this very thread to be written. */
+	waiting = atomic_load(&folder->unindexed);
+	one.missing -= waiting < one.missing ? waiting : one.missing;
 	sum->messages += one.messages;
 	sum->missing += one.missing;
 	sum->stale += one.stale;

@@ -8,8 +8,10 @@
 
 #include "store/index_private.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "proto/ident.h"
@@ -322,18 +324,17 @@ out:
 }
 
 int
-index_db_put_delivered(struct index *index, struct str key, int64_t when,
-    uint64_t size, struct fault *f)
+index_db_put_delivered(
+    struct index *index, struct str key, int64_t when, struct fault *f)
 {
 	struct str rest = key, ident = str_cut(&rest, '\0');
-	char value[16];
+	char value[8];
 
 	if (begin(index, f) < 0)
 		return -1;
 	if (ident_is_ours(ident) && ident_time_us(ident) > index->newest_ident)
 		index->newest_ident = ident_time_us(ident);
 	set_number(value, (uint64_t)when);
-	set_number(value + 8, size);
 	return put(index, index->delivered, key, str_n(value, sizeof value), f);
 }
 
@@ -409,15 +410,30 @@ open_all(struct index *index, struct fault *f)
 	return -1;
 }
 
+/* Only the last one is kept: what comes again must not fill the disk. */
+static void
+remove_files(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL)
+		unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+	rmdir(path);
+}
+
 static int
 move_aside(struct index *index, const struct fault *why, struct fault *f)
 {
 	char aside[4096];
-	int n = snprintf(aside, sizeof aside, "%s.broken.%lld", index->dir,
-	    (long long)time(NULL));
+	int n = snprintf(aside, sizeof aside, "%s.broken", index->dir);
 
 	if (n < 0 || (size_t)n >= sizeof aside)
 		return fault_temp(f, "4.3.0", "%s: name too long", index->dir);
+	remove_files(aside);
 	if (rename(index->dir, aside) < 0)
 		return fault_errno(f, "cannot move %s aside", index->dir);
 	log_error(NULL, "index is damaged and will be made anew", "why",
@@ -425,11 +441,26 @@ move_aside(struct index *index, const struct fault *why, struct fault *f)
 	return 0;
 }
 
+/* What was known of folders is to be read again. */
+static void
+forget_known(struct index *index)
+{
+	pthread_mutex_lock(&index->mutex);
+	for (size_t i = 0; i < INDEX_BUCKETS; i++) {
+		struct index_folder *folder = index->buckets[i];
+
+		for (; folder != NULL; folder = folder->next_in_bucket)
+			folder->loaded = false;
+	}
+	pthread_mutex_unlock(&index->mutex);
+}
+
 int
 index_db_open(struct index *index, struct fault *f)
 {
 	struct fault why;
 
+	forget_known(index);
 	if (open_all(index, &why) == 0)
 		return 0;
 	if (why.kind == FAULT_TEMP) {
@@ -450,4 +481,23 @@ index_db_close(struct index *index)
 	db_close(&index->messages);
 	db_close(&index->folders);
 	db_env_close(&index->env);
+}
+
+int
+index_db_reopen(
+    struct index *index, const struct fault *damaged, struct fault *f)
+{
+	struct fault why;
+	int rc = 0;
+
+	if (damaged != NULL)
+		why = *damaged;
+	pthread_rwlock_wrlock(&index->opening);
+	index_db_close(index);
+	if (damaged != NULL)
+		rc = move_aside(index, &why, f);
+	if (rc == 0)
+		rc = index_db_open(index, f);
+	pthread_rwlock_unlock(&index->opening);
+	return rc;
 }

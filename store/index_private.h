@@ -74,6 +74,10 @@ struct index {
 	struct db_txn *txn;
 	size_t in_txn;
 	uint64_t aborts; /* transactions that were lost */
+	bool is_failing; /* and the log says so */
+	bool in_doubt;   /* something failed: is it fit for use? */
+	int64_t mended;  /* clock_ms(); 0: never */
+	int64_t retry_at;
 
 	pthread_t thread;
 	bool has_thread;
@@ -93,6 +97,10 @@ struct index {
  * folder that was changed in the transaction as lost. */
 int index_db_open(struct index *index, struct fault *f) MUST_USE;
 void index_db_close(struct index *index);
+/* Closes it, moves it aside where `damaged`, and opens it again: with what the
+ * records had, or with none. Waits for readers. */
+int index_db_reopen(
+    struct index *index, const struct fault *damaged, struct fault *f) MUST_USE;
 int index_db_load(struct index_folder *folder, struct fault *f) MUST_USE;
 /* Each may begin a transaction; index_db_flush() ends it. */
 int index_db_put_message(struct index_folder *folder, struct str base,
@@ -100,7 +108,7 @@ int index_db_put_message(struct index_folder *folder, struct str base,
 int index_db_del_message(
     struct index_folder *folder, struct str base, struct fault *f) MUST_USE;
 int index_db_put_delivered(struct index *index, struct str key, int64_t when,
-    uint64_t size, struct fault *f) MUST_USE;
+    struct fault *f) MUST_USE;
 int index_db_del_delivered(
     struct index *index, struct str key, struct fault *f) MUST_USE;
 /* The folder's record will be written with the transaction. */
@@ -130,9 +138,12 @@ int index_reconcile_folder(struct index_folder *folder, bool mend,
     struct index_difference *difference, struct fault *f) MUST_USE;
 /* Deletes all records of the folder, and its own. */
 int index_forget_folder(struct index_folder *folder, struct fault *f) MUST_USE;
-/* Learns the delivery id in a file's name, if there is one that counts. */
+/* Whether a file's name holds a delivery id that counts still. */
+bool index_name_counts(const struct maildir_name *name);
+/* Learns the delivery id in a file's name, if there is one that counts. The
+ * file must be whole. */
 int index_learn_name(struct index_folder *folder,
-    const struct maildir_name *name, uint64_t size, struct fault *f) MUST_USE;
+    const struct maildir_name *name, struct fault *f) MUST_USE;
 
 /*
  * Calls each folder on disk, of one mailbox ("domain/user") or of all (""),

@@ -245,7 +245,10 @@ write_file(struct scan *s, const struct file *file, struct buf *head,
 		s->difference->damaged++;
 	if (index_db_put_message(s->folder, name.base, &r, f) < 0)
 		return -1;
-	return index_learn_name(s->folder, &name, r.size, f);
+	/* What the power cut short may come again, and is welcome then. */
+	if (name.has_size && r.size < name.size)
+		return 0;
+	return index_learn_name(s->folder, &name, f);
 }
 
 static int

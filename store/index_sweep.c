@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the store does before it takes mail: a look at each folder.
+ * What the store does before it takes mail: a look at each folder. It does so
+ * again where the index had to be opened anew; then it removes nothing, since
+ * what is in tmp/ is being delivered.
  *
  * Only a folder whose directories have changed since their times were recorded
  * is read, and then only for names: ids of deliveries, and messages that a
@@ -63,15 +65,14 @@ sweep_tmp(struct sweep *s, int dir)
 	closedir(d);
 }
 
-/* A message of ours that is shorter than its name says, and that we never knew
- * as delivered: the power failed before it was whole. */
+/* Shorter than its name says: the power failed before it was whole. */
 static bool
-is_cut_short(int new_dir, const char *file, const struct maildir_name *name)
+is_cut_short(int part, const char *file, const struct maildir_name *name)
 {
 	struct stat st;
 
-	return name->is_ours && name->has_size &&
-	       fstatat(new_dir, file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return name->has_size &&
+	       fstatat(part, file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       S_ISREG(st.st_mode) && (uint64_t)st.st_size < name->size;
 }
 
@@ -95,6 +96,11 @@ has_record(struct index_folder *folder, const struct maildir_name *name,
 	return rc;
 }
 
+/*
+ * A message of ours that was cut short was never acknowledged, so its id is not
+ * learnt. It is removed unless somebody has seen it or we knew it as delivered:
+ * then the file was shortened later, and not by us.
+ */
 static int
 sweep_file(struct sweep *s, struct index_folder *folder, int part,
     const char *file, bool is_new, struct fault *f)
@@ -102,10 +108,13 @@ sweep_file(struct sweep *s, struct index_folder *folder, int part,
 	struct maildir_name name;
 	int known;
 
-	if (!maildir_name_parse(str(file), &name) || !name.is_ours)
+	if (!maildir_name_parse(str(file), &name) || !name.is_ours ||
+	    (!is_new && !index_name_counts(&name)))
 		return 0;
-	if (!is_new || !is_cut_short(part, file, &name))
-		return index_learn_name(folder, &name, name.size, f);
+	if (!is_cut_short(part, file, &name))
+		return index_learn_name(folder, &name, f);
+	if (!is_new || s->index->has_thread)
+		return 0;
 	known = has_record(folder, &name, f);
 	if (known == 0)
 		s->removed += unlinkat(part, file, 0) == 0;
@@ -141,7 +150,8 @@ sweep_folder(
 	if (!index_folder_times(folder, &new_time, &cur_time))
 		goto out;
 	s->folders++;
-	sweep_tmp(s, dir);
+	if (!s->index->has_thread)
+		sweep_tmp(s, dir);
 	rc = index_db_load(folder, f);
 	if (rc < 0 || (folder->known.new_time == new_time &&
 			  folder->known.cur_time == cur_time))
@@ -270,8 +280,8 @@ wait_if_gone(void *ctx, struct str key, struct str value)
 	return 0;
 }
 
-int
-index_sweep(struct index *index, struct fault *f)
+static int
+sweep(struct index *index, struct fault *f)
 {
 	struct sweep s = {.index = index, .before = index->swept};
 	int64_t began = clock_unix_us();
@@ -284,4 +294,15 @@ index_sweep(struct index *index, struct fault *f)
 	log_info(NULL, "mailboxes swept", "folders", LOG_NUM(s.folders),
 	    "changed", LOG_NUM(s.changed), "removed", LOG_NUM(s.removed), NULL);
 	return 0;
+}
+
+int
+index_sweep(struct index *index, struct fault *f)
+{
+	if (sweep(index, f) == 0)
+		return 0;
+	/* The database can be damaged where only reading finds it. */
+	if (f->kind != FAULT_PERM || index_db_reopen(index, f, f) < 0)
+		return -1;
+	return sweep(index, f);
 }

@@ -12,40 +12,18 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 
 enum { PART_MAX = 200 };
 
-/*
- * Takes one character of well-formed UTF-8 (RFC 3629) off *s. False for what is
- * ill-formed: overlong forms, surrogates, past U+10FFFF.
- */
+/* Takes one character of well-formed UTF-8 off *s; false where there is none. */
 static bool
 take_char(struct str *s, uint32_t *c)
 {
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	const unsigned char *p = (const unsigned char *)s->at;
-	size_t n;
+	size_t n = utf8_get(*s, c);
 
-	if (p[0] < 0x80)
-		n = 1;
-	else if (p[0] >= 0xc2 && p[0] < 0xe0)
-		n = 2;
-	else if (p[0] >= 0xe0 && p[0] < 0xf0)
-		n = 3;
-	else if (p[0] >= 0xf0 && p[0] < 0xf5)
-		n = 4;
-	else
-		return false;
-	if (n > s->len)
-		return false;
-	*c = n == 1 ? p[0] : p[0] & (0xffU >> (n + 1));
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return false;
-		*c = *c << 6 | (p[i] & 0x3f);
-	}
 	*s = str_from(*s, n);
-	return *c >= least[n] && *c <= 0x10ffff && (*c < 0xd800 || *c > 0xdfff);
+	return n > 0;
 }
 
 static bool
@@ -167,26 +145,6 @@ encode_level(struct str text, struct buf *b)
 	return true;
 }
 
-static void
-put_utf8(struct buf *b, uint32_t c)
-{
-	if (c < 0x80) {
-		buf_putc(b, (char)c);
-	} else if (c < 0x800) {
-		buf_putc(b, (char)(0xc0 | c >> 6));
-		buf_putc(b, (char)(0x80 | (c & 0x3f)));
-	} else if (c < 0x10000) {
-		buf_putc(b, (char)(0xe0 | c >> 12));
-		buf_putc(b, (char)(0x80 | (c >> 6 & 0x3f)));
-		buf_putc(b, (char)(0x80 | (c & 0x3f)));
-	} else {
-		buf_putc(b, (char)(0xf0 | c >> 18));
-		buf_putc(b, (char)(0x80 | (c >> 12 & 0x3f)));
-		buf_putc(b, (char)(0x80 | (c >> 6 & 0x3f)));
-		buf_putc(b, (char)(0x80 | (c & 0x3f)));
-	}
-}
-
 /* What stands between "&" and "-". */
 static bool
 decode_shift(struct str text, struct buf *b)
@@ -210,10 +168,10 @@ decode_shift(struct str text, struct buf *b)
 		if (is_low != (high != 0))
 			return false;
 		if (is_low)
-			put_utf8(b,
+			utf8_put(b,
 			    0x10000 + ((high - 0xd800) << 10) + unit - 0xdc00);
 		else if (unit < 0xd800 || unit > 0xdfff)
-			put_utf8(b, unit);
+			utf8_put(b, unit);
 		high = unit >= 0xd800 && unit < 0xdc00 ? unit : 0;
 	}
 	return high == 0 && n < 6 && (bits & ((1U << n) - 1)) == 0;

@@ -212,12 +212,17 @@ maildir_make(int root, const struct mailbox_name *mailbox, struct fault *f)
 	return 0;
 }
 
+/* What has no cur/ is something else that begins with a dot, like ".ssh". */
 static bool
 is_folder(int box, const char *dir)
 {
+	char cur[MAILBOX_FOLDER_SIZE + 8];
 	struct stat st;
 
+	snprintf(cur, sizeof cur, "%.255s/cur", dir);
 	return fstatat(box, dir, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode) &&
+	       fstatat(box, cur, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       S_ISDIR(st.st_mode);
 }
 

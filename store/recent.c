@@ -16,7 +16,6 @@ enum { BUCKETS = 1 << 14 };
 
 struct recent_claim {
 	uint64_t hash;
-	uint64_t size;
 	int64_t made;
 	bool pending;
 	struct recent_claim *next_in_bucket;
@@ -95,14 +94,13 @@ make_room(struct recent *r)
 }
 
 static struct recent_claim *
-add(struct recent *r, uint64_t hash, struct str key, uint64_t size)
+add(struct recent *r, uint64_t hash, struct str key)
 {
 	struct recent_claim *c = mem_zeroed(1, sizeof *c + key.len);
 
 	memcpy(c->key, key.at, key.len);
 	c->key_len = key.len;
 	c->hash = hash;
-	c->size = size;
 	c->pending = true;
 	c->next_in_bucket = *bucket(r, hash);
 	*bucket(r, hash) = c;
@@ -122,7 +120,7 @@ wait_for_others(struct recent *r)
 }
 
 struct recent_claim *
-recent_claim(struct recent *r, struct str key, uint64_t size, int64_t made)
+recent_claim(struct recent *r, struct str key, int64_t made)
 {
 	uint64_t hash = str_hash(key);
 	struct recent_claim *c;
@@ -130,13 +128,11 @@ recent_claim(struct recent *r, struct str key, uint64_t size, int64_t made)
 	pthread_mutex_lock(&r->mutex);
 	while ((c = find(r, hash, key)) != NULL && c->pending)
 		wait_for_others(r);
-	if (c != NULL && c->size == size) {
+	if (c != NULL) {
 		c = NULL;
 	} else {
-		if (c != NULL)
-			forget(r, c);
 		make_room(r);
-		c = add(r, hash, key, size);
+		c = add(r, hash, key);
 		c->made = made;
 	}
 	pthread_mutex_unlock(&r->mutex);

@@ -24,13 +24,13 @@ struct recent *recent_new(size_t max, int64_t since) MUST_USE;
 void recent_free(struct recent **recent);
 
 /*
- * Claims the key for a delivery of this size; blocks while another holds the
- * claim. NULL where it is a repeat. A thread that takes several claims takes
+ * Claims the key for a delivery; blocks while another holds the claim. NULL
+ * where it is a repeat. A thread that takes several claims takes
  * them in the order of their keys. made is when the id was made (microseconds
  * since 1970; 0: unknown).
  */
-struct recent_claim *recent_claim(struct recent *recent, struct str key,
-    uint64_t size, int64_t made) MUST_USE;
+struct recent_claim *recent_claim(
+    struct recent *recent, struct str key, int64_t made) MUST_USE;
 /* Ends the claim: stored or not. NULL is ignored. */
 void recent_settle(
     struct recent *recent, struct recent_claim **claim, bool stored);

@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -324,10 +326,14 @@ make_folder(const char *name)
 
 	snprintf(path, sizeof path, "%s/example.org/ann/%s", root, name);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
+	snprintf(path, sizeof path, "%s/example.org/ann/%s/cur", root, name);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
 }
 
 START_TEST(a_sub_address_goes_to_its_folder_where_that_exists)
 {
+	char path[128];
+
 	begin();
 	deliver_to("", "ann@example.org", "Lists", "x\r\n");
 	ck_assert_uint_eq(count("example.org/ann/new"), 1);
@@ -343,6 +349,12 @@ START_TEST(a_sub_address_goes_to_its_folder_where_that_exists)
 	deliver_to("", "ann@example.org", "..", "x\r\n");
 	deliver_to("", "ann@example.org", "inbox", "x\r\n");
 	ck_assert_uint_eq(count("example.org/ann/new"), 4);
+	/* What only looks like a folder may be anything. */
+	snprintf(path, sizeof path, "%s/example.org/ann/.ssh", root);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	deliver_to("", "ann@example.org", "ssh", "x\r\n");
+	ck_assert_uint_eq(count("example.org/ann/.ssh"), 0);
+	ck_assert_uint_eq(count("example.org/ann/new"), 5);
 	end();
 }
 END_TEST
@@ -357,11 +369,11 @@ START_TEST(a_repeat_is_acknowledged_and_not_stored)
 	ck_assert_int_eq(deliver(id.text, "x\r\n"), DELIVERY_STORED);
 	ck_assert_int_eq(deliver(id.text, "x\r\n"), DELIVERY_REPEATED);
 	ck_assert_int_eq(deliver(other.text, "x\r\n"), DELIVERY_STORED);
-	/* The same id with another size is another message. */
-	ck_assert_int_eq(deliver(id.text, "xx\r\n"), DELIVERY_STORED);
+	/* Other trace fields make another size. */
+	ck_assert_int_eq(deliver(id.text, "xx\r\n"), DELIVERY_REPEATED);
 	ck_assert_int_eq(deliver_to(id.text, "bob@example.org", "", "x\r\n"),
 	    DELIVERY_STORED);
-	ck_assert_uint_eq(count("example.org/ann/new"), 3);
+	ck_assert_uint_eq(count("example.org/ann/new"), 2);
 	end();
 }
 END_TEST
@@ -437,6 +449,36 @@ START_TEST(a_repeat_is_known_when_the_index_was_lost)
 	open_store(STORE_COMMIT_GROUP);
 	ck_assert_int_eq(deliver(id.text, "x\r\n"), DELIVERY_REPEATED);
 	end();
+}
+END_TEST
+
+/* A file that was never whole proves nothing, wherever it is by now. */
+START_TEST(what_the_power_cut_short_may_come_again)
+{
+	char name[256], from[600], to[600];
+	struct ident id;
+
+	for (int seen = 0; seen < 2; seen++) {
+		begin();
+		ident_make(&id);
+		ck_assert_int_eq(deliver(id.text, "x\r\n"), DELIVERY_STORED);
+		store_close(&store);
+		list("example.org/ann/new", name, sizeof name);
+		snprintf(
+		    from, sizeof from, "%s/example.org/ann/new/%s", root, name);
+		snprintf(
+		    to, sizeof to, "%s/example.org/ann/cur/%s:2,S", root, name);
+		ck_assert_int_eq(truncate(from, 0), 0);
+		if (seen)
+			ck_assert_int_eq(rename(from, to), 0);
+		ck_assert_int_eq(
+		    nftw(index_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+		open_store(STORE_COMMIT_GROUP);
+		ck_assert_uint_eq(count("example.org/ann/new"), 0);
+		ck_assert_uint_eq(count("example.org/ann/cur"), seen);
+		ck_assert_int_eq(deliver(id.text, "x\r\n"), DELIVERY_STORED);
+		end();
+	}
 }
 END_TEST
 
@@ -672,6 +714,75 @@ START_TEST(a_failure_says_why_and_leaves_nothing)
 }
 END_TEST
 
+static void
+break_tmp(const char *mailbox)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/%s/tmp", root, mailbox);
+	ck_assert_int_eq(rmdir(path), 0);
+	ck_assert_int_eq(symlink("/nonexistent", path), 0);
+}
+
+START_TEST(a_mailbox_in_trouble_does_no_harm_to_others)
+{
+	struct delivery_outcome outcomes[3];
+	struct delivery *d;
+	struct ident id;
+	struct fault f;
+
+	begin();
+	ident_make(&id);
+	deliver_to("", "a@b", "", "x\r\n");
+	break_tmp("b/a");
+	d = delivery_new(store, str(id.text), false);
+	add(d, "a@b", "");
+	add(d, "c@b", "");
+	add(d, "d@b", "");
+	ck_assert_int_eq(delivery_write(d, STR_LIT("y\r\n"), &f), 0);
+	delivery_commit(d, outcomes);
+	delivery_free(&d);
+	ck_assert_int_eq(outcomes[0].result, DELIVERY_FAILED);
+	ck_assert_int_eq(outcomes[1].result, DELIVERY_STORED);
+	ck_assert_int_eq(outcomes[2].result, DELIVERY_STORED);
+	ck_assert_uint_eq(count("b/a/new"), 1);
+	ck_assert_uint_eq(count("b/c/new"), 1);
+	ck_assert_uint_eq(count("b/d/new"), 1);
+	ck_assert_uint_eq(count("b/c/tmp"), 0);
+	end();
+}
+END_TEST
+
+/* A part of it can be written, as on a disk that gets full. */
+START_TEST(a_message_that_can_not_be_whole_is_not_there)
+{
+	struct delivery_outcome outcome;
+	struct rlimit before, small;
+	struct delivery *d;
+	struct fault f;
+
+	begin();
+	deliver("", "x\r\n");
+	ck_assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = before;
+	small.rlim_cur = 4;
+	d = delivery_new(store, str(""), false);
+	add(d, "ann@example.org", "");
+	ck_assert_int_eq(delivery_write(d, STR_LIT("0123456789\r\n"), &f), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+	delivery_commit(d, &outcome);
+	delivery_free(&d);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+	ck_assert_int_eq(outcome.result, DELIVERY_FAILED);
+	ck_assert_int_eq(outcome.fault.kind, FAULT_TEMP);
+	ck_assert_uint_eq(count("example.org/ann/new"), 1);
+	ck_assert_uint_eq(count("example.org/ann/tmp"), 0);
+	ck_assert_int_eq(deliver("", "y\r\n"), DELIVERY_STORED);
+	end();
+}
+END_TEST
+
 START_TEST(what_a_crash_left_half_made_is_removed)
 {
 	static const char *const halves[] = {
@@ -713,6 +824,7 @@ UNIT_MAIN("delivery", a_message_is_a_file_that_names_its_sizes,
     a_sub_address_goes_to_its_folder_where_that_exists,
     a_repeat_is_acknowledged_and_not_stored, a_repeat_is_known_after_a_restart,
     a_repeat_is_known_after_a_crash, a_repeat_is_known_when_the_index_was_lost,
+    what_the_power_cut_short_may_come_again,
     a_repeat_is_known_after_the_message_was_deleted,
     an_id_that_may_come_again_makes_no_repeat,
     postfix_long_queue_ids_make_repeats,
@@ -722,4 +834,6 @@ UNIT_MAIN("delivery", a_message_is_a_file_that_names_its_sizes,
     many_threads_deliver_and_sync_each_by_itself,
     a_mailbox_that_was_removed_is_made_again,
     a_failure_says_why_and_leaves_nothing,
+    a_mailbox_in_trouble_does_no_harm_to_others,
+    a_message_that_can_not_be_whole_is_not_there,
     what_a_crash_left_half_made_is_removed)

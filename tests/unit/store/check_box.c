@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC */
+/* store/box.h: what is open is what is on disk, and not too much of it. */
+#include "config.h"
+
+#include "store/box.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tests/unit/unit.h"
+
+static char dir[64];
+static int root;
+static struct boxes *boxes;
+static struct mailbox_name ann;
+static struct mailbox_folder inbox, lists;
+
+static void
+begin(size_t idle)
+{
+	struct fault f;
+
+	snprintf(dir, sizeof dir, "/tmp/check_box.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(root, 0);
+	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
+	ck_assert_int_eq(mailbox_folder_parse(str(""), &inbox, &f), 0);
+	ck_assert_int_eq(mailbox_folder_parse(str("Lists"), &lists, &f), 0);
+	boxes = boxes_new(root, NULL, idle);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static void
+end(void)
+{
+	boxes_free(&boxes);
+	close(root);
+	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static struct box *
+get(const struct mailbox_folder *folder)
+{
+	struct fault f = {.text = ""};
+	struct box *box = boxes_get(boxes, &ann, folder, &f);
+
+	ck_assert_msg(box != NULL, "%s", f.text);
+	return box;
+}
+
+START_TEST(an_inbox_is_made_and_then_the_same_for_all)
+{
+	struct box *one, *two, *three;
+
+	begin(4);
+	one = get(&inbox);
+	two = get(&inbox);
+	ck_assert_ptr_eq(one, two);
+	three = boxes_hold(boxes, one);
+	boxes_put(boxes, &one);
+	ck_assert_ptr_null(one);
+	boxes_put(boxes, &two);
+	boxes_put(boxes, &three);
+	boxes_put(boxes, &three);
+	ck_assert_int_eq(faccessat(root, "b/ann/new", F_OK, 0), 0);
+	end();
+}
+END_TEST
+
+START_TEST(a_folder_is_never_made)
+{
+	struct box *box;
+	struct fault f = {0};
+
+	begin(4);
+	ck_assert_ptr_null(boxes_get(boxes, &ann, &lists, &f));
+	ck_assert_int_eq(f.kind, FAULT_TEMP);
+	box = get(&inbox);
+	boxes_put(boxes, &box);
+	ck_assert_int_eq(mkdirat(root, "b/ann/.Lists", 0700), 0);
+	box = get(&lists);
+	boxes_put(boxes, &box);
+	/* But what it lacks is. */
+	ck_assert_int_eq(faccessat(root, "b/ann/.Lists/new", F_OK, 0), 0);
+	end();
+}
+END_TEST
+
+static unsigned
+count_open(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	ck_assert_ptr_nonnull(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+START_TEST(only_so_many_stay_open)
+{
+	struct mailbox_name name;
+	unsigned before;
+	struct fault f;
+
+	begin(3);
+	before = count_open();
+	for (unsigned i = 0; i < 20; i++) {
+		char text[16];
+		struct box *box;
+
+		snprintf(text, sizeof text, "u%u@b", i);
+		ck_assert_int_eq(mailbox_name_parse(str(text), &name, &f), 0);
+		box = boxes_get(boxes, &name, &inbox, &f);
+		ck_assert_ptr_nonnull(box);
+		boxes_put(boxes, &box);
+	}
+	ck_assert_uint_eq(count_open(), before + 2 * 3);
+	boxes_free(&boxes);
+	ck_assert_uint_eq(count_open(), before);
+	end();
+}
+END_TEST
+
+START_TEST(what_was_forgotten_is_opened_anew)
+{
+	struct box *old, *box;
+
+	begin(4);
+	old = get(&inbox);
+	boxes_forget(boxes, old);
+	boxes_forget(boxes, old);
+	box = get(&inbox);
+	ck_assert_ptr_ne(box, old);
+	boxes_put(boxes, &old);
+	boxes_put(boxes, &box);
+	end();
+}
+END_TEST
+
+/* Until boxes_get() gives another box than before. */
+static void
+wait_for_another(ino_t before)
+{
+	int64_t deadline = clock_ms() + 20000;
+	bool same = true;
+
+	while (same) {
+		struct box *box = get(&inbox);
+
+		same = box->ino == before;
+		boxes_put(boxes, &box);
+		ck_assert_int_lt(clock_ms(), deadline);
+		if (same)
+			poll(NULL, 0, 20);
+	}
+}
+
+START_TEST(a_directory_that_was_replaced_is_noticed)
+{
+	static const char *const moves[][2] = {
+	    {"b/ann", "b/old"}, {"b/ann/new", "b/ann/old"}};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct box *box;
+		ino_t before;
+
+		begin(4);
+		box = get(&inbox);
+		before = box->ino;
+		boxes_put(boxes, &box);
+		ck_assert_int_eq(
+		    renameat(root, moves[i][0], root, moves[i][1]), 0);
+		wait_for_another(before);
+		end();
+	}
+}
+END_TEST
+
+UNIT_MAIN("box", an_inbox_is_made_and_then_the_same_for_all,
+    a_folder_is_never_made, only_so_many_stay_open,
+    what_was_forgotten_is_opened_anew, a_directory_that_was_replaced_is_noticed)

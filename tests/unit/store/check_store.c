@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: ISC */
+/* store/store.h: opening, closing, and what the operator asks. */
+#include "config.h"
+
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/delivery.h"
+#include "tests/unit/unit.h"
+
+static char dir[64], root[80], index_dir[80];
+static struct store *store;
+
+static struct store *
+open_store(struct fault *f)
+{
+	const struct store_conf conf = {
+	    .root = root,
+	    .index_dir = index_dir,
+	    .hostname = "mail.example.org",
+	    .index_cache = 1 << 20,
+	};
+
+	return store_open(&conf, f);
+}
+
+static void
+begin(void)
+{
+	struct fault f = {.text = ""};
+
+	snprintf(dir, sizeof dir, "/tmp/check_store.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(root, sizeof root, "%s/mail", dir);
+	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
+	store = open_store(&f);
+	ck_assert_msg(store != NULL, "%s", f.text);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static void
+end(void)
+{
+	store_close(&store);
+	ck_assert_ptr_null(store);
+	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static void
+deliver(const char *to)
+{
+	struct delivery *d = delivery_new(store, str(""), false);
+	struct delivery_outcome outcome;
+	struct mailbox_name name;
+	struct fault f;
+	size_t slot;
+
+	ck_assert_int_eq(mailbox_name_parse(str(to), &name, &f), 0);
+	ck_assert_int_eq(delivery_add(d, &name, str(""), &slot, &f), 0);
+	ck_assert_int_eq(delivery_write(d, str("Subject: x\r\n\r\n"), &f), 0);
+	delivery_commit(d, &outcome);
+	ck_assert_int_eq(outcome.result, DELIVERY_STORED);
+	delivery_free(&d);
+}
+
+/* The result as text, or the fault's code. */
+static const char *
+call(const char *method, const char *params)
+{
+	static char text[2000];
+	const struct control_method *m = store_methods;
+	json_t *json, *result;
+	struct fault f;
+	struct buf b;
+
+	while (strcmp(m->name, method) != 0)
+		m++;
+	json = json_parse(str(params), &f);
+	ck_assert_ptr_nonnull(json);
+	result = m->call(store, json, &f);
+	buf_init(&b, sizeof text - 1);
+	if (result == NULL)
+		buf_puts(&b, f.dsn);
+	else
+		json_format(&b, result);
+	snprintf(text, sizeof text, "%s", buf_text(&b));
+	buf_clear(&b);
+	json_free(&json);
+	json_free(&result);
+	return text;
+}
+
+START_TEST(a_store_is_made_for_its_owner_alone)
+{
+	struct stat st;
+
+	begin();
+	ck_assert_int_eq(stat(root, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0700);
+	ck_assert_int_eq(stat(index_dir, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0700);
+	ck_assert_str_eq(store_conf(store)->root, root);
+	end();
+}
+END_TEST
+
+START_TEST(only_one_has_it_open)
+{
+	struct fault f = {0};
+
+	begin();
+	ck_assert_ptr_null(open_store(&f));
+	ck_assert_int_eq(f.kind, FAULT_TEMP);
+	ck_assert_str_eq(f.dsn, "4.3.2");
+	deliver("ann@b");
+	store_close(&store);
+	store_close(&store);
+	store = open_store(&f);
+	ck_assert_ptr_nonnull(store);
+	end();
+}
+END_TEST
+
+START_TEST(a_root_that_can_not_be_made_is_a_fault)
+{
+	struct fault f = {0};
+
+	begin();
+	store_close(&store);
+	snprintf(root, sizeof root, "%s/none/mail", dir);
+	ck_assert_ptr_null(open_store(&f));
+	ck_assert_ptr_nonnull(strstr(f.text, root));
+	snprintf(root, sizeof root, "%s/file", dir);
+	close(open(root, O_CREAT | O_WRONLY, 0600));
+	ck_assert_ptr_null(open_store(&f));
+	end();
+}
+END_TEST
+
+START_TEST(the_operator_sees_all_mailboxes)
+{
+	begin();
+	ck_assert_str_eq(call("mailbox.list", "{}"), "{\"mailboxes\":[]}");
+	deliver("ann@b");
+	deliver("ann@b");
+	deliver("bob@c");
+	ck_assert_str_eq(call("mailbox.list", "{}"),
+	    "{\"mailboxes\":["
+	    "{\"mailbox\":\"ann@b\",\"folders\":1,\"messages\":2,"
+	    "\"unseen\":2,\"bytes\":24},"
+	    "{\"mailbox\":\"bob@c\",\"folders\":1,\"messages\":1,"
+	    "\"unseen\":1,\"bytes\":12}]}");
+	ck_assert_str_eq(call("mailbox.list", "{\"domain\":\"c\"}"),
+	    "{\"mailboxes\":["
+	    "{\"mailbox\":\"bob@c\",\"folders\":1,\"messages\":1,"
+	    "\"unseen\":1,\"bytes\":12}]}");
+	end();
+}
+END_TEST
+
+START_TEST(the_operator_looks_into_one)
+{
+	begin();
+	deliver("ann@b.example");
+	ck_assert_str_eq(
+	    call("mailbox.stat", "{\"mailbox\":\"Ann@B.example\"}"),
+	    "{\"mailbox\":\"ann@b.example\",\"messages\":1,\"unseen\":1,"
+	    "\"bytes\":12,\"folders\":[{\"folder\":\"\",\"messages\":1,"
+	    "\"unseen\":1,\"bytes\":12}]}");
+	ck_assert_str_eq(call("mailbox.stat", "{}"), "5.5.4");
+	ck_assert_str_eq(
+	    call("mailbox.stat", "{\"mailbox\":\"bob@b.example\"}"), "5.1.1");
+	ck_assert_str_eq(
+	    call("mailbox.verify", "{\"mailbox\":\"bob@b.example\"}"), "5.1.1");
+	ck_assert_str_eq(
+	    call("mailbox.stat", "{\"mailbox\":\"../x@b.example\"}"), "5.1.3");
+	end();
+}
+END_TEST
+
+START_TEST(the_operator_verifies_and_rebuilds)
+{
+	char path[128];
+
+	begin();
+	deliver("ann@b");
+	ck_assert_str_eq(call("mailbox.verify", "{}"),
+	    "{\"folders\":1,\"messages\":1,\"damaged\":0,\"missing\":0,"
+	    "\"stale\":0,\"changed\":0,\"ok\":true}");
+	snprintf(path, sizeof path, "%s/b/ann/cur/1.x,S=9:2,S", root);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	ck_assert_str_eq(call("mailbox.verify", "{}"),
+	    "{\"folders\":1,\"messages\":2,\"damaged\":1,\"missing\":1,"
+	    "\"stale\":0,\"changed\":0,\"ok\":false}");
+	ck_assert_str_eq(call("mailbox.rebuild", "{}"),
+	    "{\"folders\":1,\"messages\":2,\"damaged\":1}");
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_str_eq(call("mailbox.verify", "{}"),
+	    "{\"folders\":1,\"messages\":1,\"damaged\":0,\"missing\":0,"
+	    "\"stale\":1,\"changed\":0,\"ok\":false}");
+	end();
+}
+END_TEST
+
+UNIT_MAIN("store", a_store_is_made_for_its_owner_alone, only_one_has_it_open,
+    a_root_that_can_not_be_made_is_a_fault, the_operator_sees_all_mailboxes,
+    the_operator_looks_into_one, the_operator_verifies_and_rebuilds)
