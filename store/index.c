@@ -540,10 +540,17 @@ mend(struct index *index)
 	index->mended = now;
 	again = again && index->env != NULL;
 	if (index_db_reopen(index, again ? &f : NULL, &f) == 0 &&
-	    index_sweep(index, &f) == 0)
+	    index_sweep(index, &f) == 0) {
+		index->retry_ms = 0;
 		return;
+	}
 	log_error(NULL, "index is out of use", "why", f.text, NULL);
-	index->retry_at = now + RETRY_MS;
+	/* Less and less often: each try may cost memory, since the library
+	 * frees nothing of an environment that has panicked. */
+	index->retry_ms = index->retry_ms == 0         ? RETRY_MS
+			  : index->retry_ms < AGAIN_MS ? index->retry_ms * 2
+						       : AGAIN_MS;
+	index->retry_at = now + index->retry_ms;
 }
 
 static void

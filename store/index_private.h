@@ -77,7 +77,7 @@ struct index {
 	bool is_failing; /* and the log says so */
 	bool in_doubt;   /* something failed: is it fit for use? */
 	int64_t mended;  /* clock_ms(); 0: never */
-	int64_t retry_at;
+	int64_t retry_at, retry_ms;
 
 	pthread_t thread;
 	bool has_thread;

@@ -1,3 +1,21 @@
-# tests/unit/store
+# Unit tests of store.
+STORE_UNIT_LIBS = libstore.a libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
+
+UNIT_TESTS += tests/unit/store/check_box
+tests_unit_store_check_box_LDADD = $(STORE_UNIT_LIBS)
+UNIT_TESTS += tests/unit/store/check_committer
+tests_unit_store_check_committer_LDADD = $(STORE_UNIT_LIBS)
+UNIT_TESTS += tests/unit/store/check_delivery
+tests_unit_store_check_delivery_LDADD = $(STORE_UNIT_LIBS)
+UNIT_TESTS += tests/unit/store/check_index
+tests_unit_store_check_index_LDADD = $(STORE_UNIT_LIBS)
 UNIT_TESTS += tests/unit/store/check_mailbox
-tests_unit_store_check_mailbox_LDADD = libstore.a $(UNIT_LIBS)
+tests_unit_store_check_mailbox_LDADD = $(STORE_UNIT_LIBS)
+UNIT_TESTS += tests/unit/store/check_maildir
+tests_unit_store_check_maildir_LDADD = $(STORE_UNIT_LIBS)
+UNIT_TESTS += tests/unit/store/check_recent
+tests_unit_store_check_recent_LDADD = $(STORE_UNIT_LIBS)
+UNIT_TESTS += tests/unit/store/check_record
+tests_unit_store_check_record_LDADD = $(STORE_UNIT_LIBS)
+UNIT_TESTS += tests/unit/store/check_store
+tests_unit_store_check_store_LDADD = $(STORE_UNIT_LIBS)
