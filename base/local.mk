@@ -15,6 +15,7 @@ libbase_a_SOURCES = \
 	base/json.c base/json.h \
 	base/log.c base/log.h \
 	base/loop.c base/loop.h \
+	base/loop_heap.c base/loop_heap.h \
 	base/mem.c base/mem.h \
 	base/net.c base/net.h \
 	base/netstring.c base/netstring.h \

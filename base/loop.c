@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/loop_heap.h"
 #include "base/mem.h"
 
 enum {
@@ -55,12 +56,13 @@ struct loop {
 	pthread_cond_t call; /* a surplus thread is wanted */
 	pthread_cond_t gone; /* the last thread has left */
 	unsigned threads, surplus, calls;
+	pthread_t leaver; /* the last that left: whoever leaves next joins it */
+	bool has_leaver;
 
 	struct slot *slots; /* by descriptor */
 	size_t n_slots;
 	uint32_t generation;
-	struct loop_task **heap; /* from 1; least heap_key first */
-	size_t heap_n, heap_room;
+	struct loop_heap heap;
 	int64_t timer_at; /* what the timer is set to; 0: unset */
 	struct loop_task *parked;
 	bool draining;
@@ -68,71 +70,6 @@ struct loop {
 
 static _Thread_local struct loop *my_loop;
 static _Thread_local unsigned my_depth;
-
-/* The heap of deadlines. */
-
-static void
-heap_place(struct loop *l, struct loop_task *t, size_t at)
-{
-	l->heap[at] = t;
-	t->heap_at = at;
-}
-
-static void
-heap_up(struct loop *l, struct loop_task *t, size_t at)
-{
-	while (at > 1 && l->heap[at / 2]->heap_key > t->heap_key) {
-		heap_place(l, l->heap[at / 2], at);
-		at /= 2;
-	}
-	heap_place(l, t, at);
-}
-
-static void
-heap_down(struct loop *l, struct loop_task *t, size_t at)
-{
-	for (;;) {
-		size_t child = at * 2;
-
-		if (child > l->heap_n)
-			break;
-		if (child < l->heap_n &&
-		    l->heap[child + 1]->heap_key < l->heap[child]->heap_key)
-			child++;
-		if (l->heap[child]->heap_key >= t->heap_key)
-			break;
-		heap_place(l, l->heap[child], at);
-		at = child;
-	}
-	heap_place(l, t, at);
-}
-
-static void
-heap_remove(struct loop *l, struct loop_task *t)
-{
-	size_t at = t->heap_at;
-	struct loop_task *last;
-
-	if (at == 0)
-		return;
-	t->heap_at = 0;
-	last = l->heap[l->heap_n--];
-	if (last == t)
-		return;
-	heap_up(l, last, at);
-	heap_down(l, last, last->heap_at);
-}
-
-static void
-heap_add(struct loop *l, struct loop_task *t, int64_t key)
-{
-	if (l->heap_n + 2 > l->heap_room) {
-		l->heap_room = l->heap_room * 2 + 64;
-		l->heap = mem_resize(l->heap, l->heap_room, sizeof *l->heap);
-	}
-	t->heap_key = key;
-	heap_up(l, t, ++l->heap_n);
-}
 
 /* A later deadline costs nothing: the heap learns of it when the earlier one
  * has come. */
@@ -142,8 +79,8 @@ set_deadline(struct loop *l, struct loop_task *t, int64_t deadline)
 	t->deadline = deadline;
 	if (deadline == 0 || (t->heap_at != 0 && t->heap_key <= deadline))
 		return;
-	heap_remove(l, t);
-	heap_add(l, t, deadline);
+	loop_heap_remove(&l->heap, t);
+	loop_heap_add(&l->heap, t, deadline);
 }
 
 /* The timer. */
@@ -152,7 +89,8 @@ static void
 arm_timer(struct loop *l)
 {
 	struct itimerspec when = {0};
-	int64_t at = l->heap_n > 0 ? l->heap[1]->heap_key : 0;
+	const struct loop_task *first = loop_heap_first(&l->heap);
+	int64_t at = first != NULL ? first->heap_key : 0;
 
 	if (l->draining && l->parked != NULL)
 		at = 1;
@@ -261,7 +199,7 @@ loop_forget(struct loop *loop, struct loop_task *task)
 	pthread_mutex_lock(&loop->mutex);
 	if (task->parked)
 		unlink_parked(loop, task);
-	heap_remove(loop, task);
+	loop_heap_remove(&loop->heap, task);
 	if (task->generation != 0) {
 		struct slot *slot = slot_of(loop, task->fd);
 
@@ -298,21 +236,20 @@ static struct loop_task *
 find_due(struct loop *l, enum loop_why *why)
 {
 	int64_t now = clock_ms();
+	struct loop_task *t;
 
 	if (l->draining && l->parked != NULL) {
 		*why = LOOP_DRAIN;
 		return l->parked;
 	}
 	*why = LOOP_DEADLINE;
-	while (l->heap_n > 0 && l->heap[1]->heap_key <= now) {
-		struct loop_task *t = l->heap[1];
-
-		heap_remove(l, t);
+	while ((t = loop_heap_first(&l->heap)) != NULL && t->heap_key <= now) {
+		loop_heap_remove(&l->heap, t);
 		if (!t->parked || t->deadline == 0)
 			continue;
 		if (t->deadline <= now)
 			return t;
-		heap_add(l, t, t->deadline);
+		loop_heap_add(&l->heap, t, t->deadline);
 	}
 	return NULL;
 }
@@ -361,23 +298,26 @@ dispatch(struct loop *l, uint64_t event)
 
 static void *run_worker(void *ctx);
 
+/* False with errno where the system refuses. Under the mutex. */
 static bool
 start_thread(struct loop *l)
 {
 	pthread_attr_t attr;
 	sigset_t all, before;
 	pthread_t thread;
-	int rc;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	rc = pthread_create(&thread, &attr, run_worker, l);
+	errno = pthread_create(&thread, &attr, run_worker, l);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
-	return rc == 0;
+	if (errno != 0)
+		return false;
+	l->threads++;
+	atomic_fetch_add(&l->active, 1);
+	return true;
 }
 
 static bool
@@ -398,9 +338,8 @@ call_thread(struct loop *l)
 			l->calls++;
 			atomic_fetch_add(&l->active, 1);
 			pthread_cond_signal(&l->call);
-		} else if (l->threads < l->max && start_thread(l)) {
-			l->threads++;
-			atomic_fetch_add(&l->active, 1);
+		} else if (l->threads < l->max) {
+			(void)start_thread(l);
 		}
 	}
 	pthread_mutex_unlock(&l->mutex);
@@ -418,6 +357,13 @@ wait_for_call(struct loop *l)
 	until.tv_sec += SURPLUS_S;
 	pthread_mutex_lock(&l->mutex);
 	atomic_fetch_sub(&l->active, 1);
+	/* Meanwhile others may have gone too, or the last one that waited may
+	 * have got work. */
+	if (wants_thread(l)) {
+		atomic_fetch_add(&l->active, 1);
+		pthread_mutex_unlock(&l->mutex);
+		return true;
+	}
 	l->surplus++;
 	while (l->calls == 0 && !atomic_load(&l->stopping) && rc == 0)
 		rc = pthread_cond_timedwait(&l->call, &l->mutex, &until);
@@ -454,6 +400,27 @@ wait_and_run(struct loop *l)
 	dispatch(l, e.data.u64);
 }
 
+/* Threads that end are joined one by the next, the last by loop_run(). */
+static void
+leave(struct loop *l, bool active)
+{
+	pthread_t before;
+	bool has_before;
+
+	pthread_mutex_lock(&l->mutex);
+	if (active)
+		atomic_fetch_sub(&l->active, 1);
+	before = l->leaver;
+	has_before = l->has_leaver;
+	l->leaver = pthread_self();
+	l->has_leaver = true;
+	if (--l->threads == 0)
+		pthread_cond_broadcast(&l->gone);
+	pthread_mutex_unlock(&l->mutex);
+	if (has_before)
+		pthread_join(before, NULL);
+}
+
 static void *
 run_worker(void *ctx)
 {
@@ -467,12 +434,7 @@ run_worker(void *ctx)
 		else
 			wait_and_run(l);
 	}
-	pthread_mutex_lock(&l->mutex);
-	if (active)
-		atomic_fetch_sub(&l->active, 1);
-	if (--l->threads == 0)
-		pthread_cond_broadcast(&l->gone);
-	pthread_mutex_unlock(&l->mutex);
+	leave(l, active);
 	return NULL;
 }
 
@@ -563,7 +525,7 @@ loop_free(struct loop **loop)
 	pthread_cond_destroy(&l->gone);
 	pthread_mutex_destroy(&l->mutex);
 	mem_free(l->slots);
-	mem_free(l->heap);
+	loop_heap_clear(&l->heap);
 	mem_free(l);
 	*loop = NULL;
 }
@@ -572,15 +534,15 @@ void
 loop_run(struct loop *loop)
 {
 	pthread_mutex_lock(&loop->mutex);
-	while (loop->threads < loop->busy && start_thread(loop)) {
-		loop->threads++;
-		atomic_fetch_add(&loop->active, 1);
-	}
+	while (loop->threads < loop->busy && start_thread(loop))
+		;
 	if (loop->threads == 0)
 		die(EX_OSERR, "cannot start a thread: %s", strerror(errno));
 	while (loop->threads > 0)
 		pthread_cond_wait(&loop->gone, &loop->mutex);
 	pthread_mutex_unlock(&loop->mutex);
+	pthread_join(loop->leaver, NULL);
+	loop->has_leaver = false;
 }
 
 void

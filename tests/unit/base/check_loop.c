@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: ISC */
+/* The loop: input, deadlines, forgetting, draining, and the pool of threads. */
+#include "config.h"
+
+#include "base/loop.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "tests/unit/unit.h"
+
+enum { PATIENCE_MS = 30000 };
+
+/* A task, what it saw, and the far end of its socket. */
+struct probe {
+	struct loop_task task; /* first */
+	int far;
+	int64_t due;
+	atomic_uint inside, ready, deadline, drain;
+	void (*then)(struct probe *p, enum loop_why why);
+	void *ctx;
+};
+
+static struct loop *loop;
+static struct loop_task watchdog;
+static atomic_bool too_late;
+static atomic_bool two_inside;
+
+static void
+on_watchdog(struct loop_task *task, enum loop_why why)
+{
+	(void)why;
+	atomic_store(&too_late, true);
+	loop_stop(task->loop);
+}
+
+static void
+set_up(unsigned busy, unsigned max)
+{
+	const struct loop_limits limits = {.busy = busy, .max = max};
+	struct fault f;
+
+	loop = loop_new(&limits, &f);
+	ck_assert_ptr_nonnull(loop);
+	watchdog = (struct loop_task){.fd = -1, .run = on_watchdog};
+	atomic_store(&too_late, false);
+	atomic_store(&two_inside, false);
+	loop_park_always(loop, &watchdog, clock_ms() + PATIENCE_MS);
+}
+
+static void
+run(void)
+{
+	loop_run(loop);
+	loop_free(&loop);
+	ck_assert_ptr_null(loop);
+	ck_assert(!atomic_load(&too_late));
+	ck_assert(!atomic_load(&two_inside));
+}
+
+static void
+on_probe(struct loop_task *task, enum loop_why why)
+{
+	struct probe *p = (struct probe *)task;
+
+	if (atomic_fetch_add(&p->inside, 1) != 0)
+		atomic_store(&two_inside, true);
+	if (why == LOOP_READY)
+		atomic_fetch_add(&p->ready, 1);
+	else if (why == LOOP_DEADLINE)
+		atomic_fetch_add(&p->deadline, 1);
+	else
+		atomic_fetch_add(&p->drain, 1);
+	atomic_fetch_sub(&p->inside, 1);
+	p->then(p, why);
+}
+
+static void
+probe_open(struct probe *p, void (*then)(struct probe *p, enum loop_why why))
+{
+	int pair[2];
+
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	memset(p, 0, sizeof *p);
+	p->task.fd = pair[0];
+	p->task.run = on_probe;
+	p->far = pair[1];
+	p->then = then;
+}
+
+static void
+probe_timer(struct probe *p, void (*then)(struct probe *p, enum loop_why why))
+{
+	memset(p, 0, sizeof *p);
+	p->task.fd = p->far = -1;
+	p->task.run = on_probe;
+	p->then = then;
+}
+
+static void
+probe_close(struct probe *p)
+{
+	close(p->task.fd);
+	close(p->far);
+}
+
+static void
+say(struct probe *p)
+{
+	ck_assert_int_eq(write(p->far, "x", 1), 1);
+}
+
+static bool
+hear(struct probe *p)
+{
+	char c;
+
+	return read(p->task.fd, &c, 1) == 1;
+}
+
+static void
+then_stop(struct probe *p, enum loop_why why)
+{
+	(void)why;
+	loop_stop(p->task.loop);
+}
+
+static unsigned
+count_threads(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	unsigned n = 0;
+
+	ck_assert_ptr_nonnull(d);
+	for (const struct dirent *e; (e = readdir(d)) != NULL;)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+START_TEST(a_task_runs_when_its_descriptor_has_input)
+{
+	struct probe p;
+
+	set_up(0, 0);
+	probe_open(&p, then_stop);
+	loop_park(loop, &p.task, clock_ms() + PATIENCE_MS);
+	say(&p);
+	run();
+	ck_assert_uint_eq(p.ready, 1);
+	ck_assert_uint_eq(p.deadline, 0);
+	probe_close(&p);
+}
+END_TEST
+
+START_TEST(a_task_runs_when_the_peer_hangs_up)
+{
+	struct probe p;
+
+	set_up(0, 0);
+	probe_open(&p, then_stop);
+	loop_park(loop, &p.task, 0);
+	close(p.far);
+	run();
+	ck_assert_uint_eq(p.ready, 1);
+	close(p.task.fd);
+}
+END_TEST
+
+START_TEST(a_deadline_comes_when_it_is_due)
+{
+	struct probe p;
+	int64_t due;
+
+	set_up(0, 0);
+	probe_open(&p, then_stop);
+	due = clock_ms() + 60;
+	loop_park(loop, &p.task, due);
+	run();
+	ck_assert_int_ge(clock_ms(), due);
+	ck_assert_uint_eq(p.deadline, 1);
+	ck_assert_uint_eq(p.ready, 0);
+	probe_close(&p);
+}
+END_TEST
+
+/* First 40 ms; each time that there is input, 40 ms more: three times. */
+static void
+postpone(struct probe *p, enum loop_why why)
+{
+	if (why == LOOP_DEADLINE) {
+		loop_stop(p->task.loop);
+		return;
+	}
+	(void)hear(p);
+	p->due = clock_ms() + 40;
+	loop_park(p->task.loop, &p->task, p->due);
+	if (p->ready < 3)
+		(void)!write(p->far, "x", 1);
+}
+
+START_TEST(a_later_deadline_replaces_an_earlier_one)
+{
+	struct probe p;
+
+	set_up(0, 0);
+	probe_open(&p, postpone);
+	loop_park(loop, &p.task, clock_ms() + 40);
+	say(&p);
+	run();
+	ck_assert_int_ge(clock_ms(), p.due);
+	ck_assert_uint_eq(p.ready, 3);
+	ck_assert_uint_eq(p.deadline, 1);
+	probe_close(&p);
+}
+END_TEST
+
+static void
+hurry(struct probe *p, enum loop_why why)
+{
+	if (why == LOOP_DEADLINE) {
+		loop_stop(p->task.loop);
+		return;
+	}
+	(void)hear(p);
+	loop_park(p->task.loop, &p->task, clock_ms() + 20);
+}
+
+START_TEST(an_earlier_deadline_replaces_a_later_one)
+{
+	struct probe p;
+
+	set_up(0, 0);
+	probe_open(&p, hurry);
+	loop_park(loop, &p.task, clock_ms() + 10 * PATIENCE_MS);
+	say(&p);
+	run();
+	ck_assert_uint_eq(p.deadline, 1);
+	probe_close(&p);
+}
+END_TEST
+
+static void
+then_park_without(struct probe *p, enum loop_why why)
+{
+	(void)why;
+	(void)hear(p);
+	loop_park(p->task.loop, &p->task, 0);
+}
+
+START_TEST(a_deadline_that_was_taken_back_does_not_come)
+{
+	struct probe p, end;
+
+	set_up(0, 0);
+	probe_open(&p, then_park_without);
+	probe_timer(&end, then_stop);
+	loop_park(loop, &p.task, clock_ms() + 40);
+	say(&p);
+	loop_park(loop, &end.task, clock_ms() + 120);
+	run();
+	ck_assert_uint_eq(p.ready, 1);
+	ck_assert_uint_eq(p.deadline, 0);
+	probe_close(&p);
+}
+END_TEST
+
+START_TEST(what_the_kernel_cannot_watch_runs_at_once)
+{
+	struct probe p;
+
+	set_up(0, 0);
+	probe_timer(&p, then_stop);
+	/* epoll refuses a directory. */
+	p.task.fd = dup(dirfd(opendir("/")));
+	loop_park(loop, &p.task, 0);
+	run();
+	ck_assert_uint_eq(p.deadline, 1);
+}
+END_TEST
+
+/* Forgets the other, takes its descriptor's number for a new task. */
+static void
+then_forget(struct probe *p, enum loop_why why)
+{
+	struct probe *other = p->ctx, *next = other->ctx;
+
+	(void)why;
+	loop_forget(p->task.loop, &other->task);
+	if (dup2(next->task.fd, other->task.fd) < 0)
+		atomic_store(&two_inside, true);
+	close(next->task.fd);
+	next->task.fd = other->task.fd;
+	loop_park(p->task.loop, &next->task, 0);
+	(void)!write(next->far, "x", 1);
+}
+
+START_TEST(a_forgotten_task_never_runs_though_its_number_is_used_again)
+{
+	struct probe forgetter, old, new;
+
+	set_up(0, 0);
+	probe_timer(&forgetter, then_forget);
+	probe_open(&old, then_stop);
+	probe_open(&new, then_stop);
+	forgetter.ctx = &old;
+	old.ctx = &new;
+	loop_park(loop, &old.task, clock_ms() + 60);
+	loop_park(loop, &forgetter.task, 1);
+	run();
+	ck_assert_uint_eq(old.ready + old.deadline, 0);
+	ck_assert_uint_eq(new.ready, 1);
+	close(old.far);
+	probe_close(&new);
+}
+END_TEST
+
+/* Draining. */
+
+static atomic_uint left;
+
+static void
+then_count_down(struct probe *p, enum loop_why why)
+{
+	(void)why;
+	loop_forget(p->task.loop, &p->task);
+	if (atomic_fetch_sub(&left, 1) == 1)
+		loop_stop(p->task.loop);
+}
+
+static void
+then_drain(struct probe *p, enum loop_why why)
+{
+	loop_drain(p->task.loop);
+	/* Parked while the loop drains: must be told too. */
+	if (why == LOOP_READY)
+		loop_park(p->task.loop, &p->task, 0);
+	else
+		then_count_down(p, why);
+}
+
+START_TEST(draining_tells_each_task_but_those_that_are_always_there)
+{
+	enum { N = 20 };
+	struct probe p[N], always, drainer;
+
+	set_up(0, 0);
+	atomic_store(&left, N + 1);
+	for (int i = 0; i < N; i++) {
+		probe_open(&p[i], then_count_down);
+		loop_park(loop, &p[i].task, i % 2 ? 0 : clock_ms() + 60000);
+	}
+	probe_open(&always, then_stop);
+	loop_park_always(loop, &always.task, 0);
+	probe_open(&drainer, then_drain);
+	loop_park(loop, &drainer.task, 0);
+	say(&drainer);
+	run();
+	for (int i = 0; i < N; i++) {
+		ck_assert_uint_eq(p[i].drain, 1);
+		ck_assert_uint_eq(p[i].ready + p[i].deadline, 0);
+		probe_close(&p[i]);
+	}
+	ck_assert_uint_eq(drainer.drain, 1);
+	ck_assert_uint_eq(always.drain + always.ready, 0);
+	probe_close(&always);
+	probe_close(&drainer);
+}
+END_TEST
+
+/* The pool. */
+
+static struct {
+	pthread_mutex_t mutex;
+	pthread_cond_t all_in;
+	unsigned in, wanted, most, now;
+} room = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 0, 0};
+
+/* Blocks until as many handlers as wanted are in here. */
+static void
+then_meet(struct probe *p, enum loop_why why)
+{
+	loop_blocking_begin();
+	loop_blocking_begin(); /* may be nested */
+	pthread_mutex_lock(&room.mutex);
+	if (++room.in >= room.wanted)
+		pthread_cond_broadcast(&room.all_in);
+	while (room.in < room.wanted)
+		pthread_cond_wait(&room.all_in, &room.mutex);
+	pthread_mutex_unlock(&room.mutex);
+	loop_blocking_end();
+	loop_blocking_end();
+	then_count_down(p, why);
+}
+
+START_TEST(the_pool_grows_while_handlers_block)
+{
+	enum { N = 40 };
+	static struct probe p[N];
+	unsigned before = count_threads();
+
+	set_up(2, N);
+	atomic_store(&left, N);
+	room.in = 0;
+	room.wanted = N;
+	for (int i = 0; i < N; i++) {
+		probe_open(&p[i], then_meet);
+		loop_park(loop, &p[i].task, 0);
+		say(&p[i]);
+	}
+	run();
+	for (int i = 0; i < N; i++) {
+		ck_assert_uint_eq(p[i].ready, 1);
+		probe_close(&p[i]);
+	}
+	/* Joined, not only told to end. */
+	ck_assert_uint_eq(count_threads(), before);
+}
+END_TEST
+
+static void
+then_be_counted(struct probe *p, enum loop_why why)
+{
+	bool blocks = p->ctx != NULL;
+
+	if (blocks)
+		loop_blocking_begin();
+	pthread_mutex_lock(&room.mutex);
+	if (++room.now > room.most)
+		room.most = room.now;
+	pthread_mutex_unlock(&room.mutex);
+	usleep(2000);
+	pthread_mutex_lock(&room.mutex);
+	room.now--;
+	pthread_mutex_unlock(&room.mutex);
+	if (blocks)
+		loop_blocking_end();
+	then_count_down(p, why);
+}
+
+static unsigned
+most_at_once(unsigned busy, unsigned max, bool blocks)
+{
+	enum { N = 60 };
+	static struct probe p[N];
+
+	set_up(busy, max);
+	atomic_store(&left, N);
+	room.most = room.now = 0;
+	for (int i = 0; i < N; i++) {
+		probe_open(&p[i], then_be_counted);
+		p[i].ctx = blocks ? &room : NULL;
+		loop_park(loop, &p[i].task, 0);
+		say(&p[i]);
+	}
+	run();
+	for (int i = 0; i < N; i++)
+		probe_close(&p[i]);
+	return room.most;
+}
+
+START_TEST(no_more_threads_run_than_asked_for)
+{
+	ck_assert_uint_eq(most_at_once(3, 50, false), 3);
+}
+END_TEST
+
+START_TEST(no_more_threads_block_than_the_maximum)
+{
+	ck_assert_uint_eq(most_at_once(2, 7, true), 7);
+}
+END_TEST
+
+/* Many. */
+
+enum { MANY = 2000, ROUNDS = 10 };
+
+static struct probe many[MANY];
+
+static void
+open_many(void (*then)(struct probe *p, enum loop_why why))
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_ge(limit.rlim_cur, 2 * MANY + 100);
+	for (int i = 0; i < MANY; i++)
+		probe_open(&many[i], then);
+}
+
+/* The byte goes on to the next probe; some handlers block on the way. */
+static void
+then_pass_on(struct probe *p, enum loop_why why)
+{
+	size_t i = (size_t)(p - many);
+	struct probe *next = &many[(i + 7) % MANY];
+
+	if (why != LOOP_READY || !hear(p))
+		return;
+	if (i % 5 == 0) {
+		loop_blocking_begin();
+		usleep(50);
+		loop_blocking_end();
+	}
+	loop_park(p->task.loop, &p->task, clock_ms() + PATIENCE_MS);
+	if (atomic_fetch_sub(&left, 1) > 100)
+		(void)!write(next->far, "x", 1);
+	else if (atomic_load(&left) == 0)
+		loop_stop(p->task.loop);
+}
+
+START_TEST(thousands_of_parked_tasks_are_served_one_thread_at_a_time)
+{
+	unsigned total = 0;
+
+	set_up(4, 32);
+	open_many(then_pass_on);
+	atomic_store(&left, MANY * ROUNDS);
+	for (int i = 0; i < MANY; i++)
+		loop_park(loop, &many[i].task, clock_ms() + PATIENCE_MS);
+	/* A hundred bytes go round. */
+	for (int i = 0; i < 100; i++)
+		say(&many[i * 20]);
+	run();
+	for (int i = 0; i < MANY; i++) {
+		total += many[i].ready;
+		ck_assert_uint_eq(many[i].deadline, 0);
+		probe_close(&many[i]);
+	}
+	ck_assert_uint_ge(total, MANY * ROUNDS);
+}
+END_TEST
+
+static void
+then_check_time(struct probe *p, enum loop_why why)
+{
+	if (why != LOOP_DEADLINE || clock_ms() < p->due)
+		atomic_store(&two_inside, true);
+	then_count_down(p, why);
+}
+
+START_TEST(each_of_thousands_of_deadlines_comes_once)
+{
+	int64_t now;
+
+	set_up(4, 32);
+	open_many(then_check_time);
+	atomic_store(&left, MANY);
+	now = clock_ms();
+	for (int i = 0; i < MANY; i++) {
+		many[i].due = now + i * 7919 % 300;
+		loop_park(loop, &many[i].task, many[i].due);
+	}
+	run();
+	for (int i = 0; i < MANY; i++) {
+		ck_assert_uint_eq(many[i].deadline, 1);
+		probe_close(&many[i]);
+	}
+}
+END_TEST
+
+/* Input and deadlines race for the same tasks, which end and begin again. */
+static void
+then_end_or_go_on(struct probe *p, enum loop_why why)
+{
+	struct loop *l = p->task.loop;
+	unsigned turn = atomic_fetch_sub(&left, 1);
+
+	if (turn == 1)
+		loop_stop(l);
+	if (turn <= 1 || turn > 1U << 30)
+		return;
+	(void)why;
+	while (hear(p))
+		;
+	if (turn % 3 == 0) {
+		loop_forget(l, &p->task);
+		p->task.fd = dup2(p->task.fd, p->task.fd);
+	}
+	(void)!write(many[turn % MANY].far, "x", 1);
+	loop_park(l, &p->task, clock_ms() + turn % 3);
+}
+
+START_TEST(input_and_deadlines_that_race_run_a_task_once)
+{
+	set_up(4, 32);
+	open_many(then_end_or_go_on);
+	atomic_store(&left, MANY * ROUNDS);
+	for (int i = 0; i < MANY; i++) {
+		loop_park(loop, &many[i].task, clock_ms() + i % 4);
+		say(&many[i]);
+	}
+	run();
+	for (int i = 0; i < MANY; i++)
+		probe_close(&many[i]);
+}
+END_TEST
+
+UNIT_MAIN("loop", a_task_runs_when_its_descriptor_has_input,
+    a_task_runs_when_the_peer_hangs_up, a_deadline_comes_when_it_is_due,
+    a_later_deadline_replaces_an_earlier_one,
+    an_earlier_deadline_replaces_a_later_one,
+    a_deadline_that_was_taken_back_does_not_come,
+    what_the_kernel_cannot_watch_runs_at_once,
+    a_forgotten_task_never_runs_though_its_number_is_used_again,
+    draining_tells_each_task_but_those_that_are_always_there,
+    the_pool_grows_while_handlers_block, no_more_threads_run_than_asked_for,
+    no_more_threads_block_than_the_maximum,
+    thousands_of_parked_tasks_are_served_one_thread_at_a_time,
+    each_of_thousands_of_deadlines_comes_once,
+    input_and_deadlines_that_race_run_a_task_once)
