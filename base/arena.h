@@ -14,7 +14,7 @@
 struct arena_block;
 
 struct arena {
-	struct arena_block *blocks;	/* newest first */
+	struct arena_block *blocks; /* newest first */
 };
 
 /* Embedded. An arena of zeroes is empty and ready. */

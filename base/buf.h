@@ -18,13 +18,13 @@
 #include "base/str.h"
 
 struct buf {
-	char *bytes;	/* NULL until something is put */
-	size_t start;	/* read offset: what buf_consume() has passed */
-	size_t end;	/* one past the last byte */
-	size_t room;	/* allocated */
-	size_t max;	/* of unread bytes */
-	bool full;	/* sticky: something did not fit */
-	bool secret;	/* wiped when it grows or is cleared */
+	char *bytes;  /* NULL until something is put */
+	size_t start; /* read offset: what buf_consume() has passed */
+	size_t end;   /* one past the last byte */
+	size_t room;  /* allocated */
+	size_t max;   /* of unread bytes */
+	bool full;    /* sticky: something did not fit */
+	bool secret;  /* wiped when it grows or is cleared */
 };
 
 /* Embedded: buf_init() and buf_clear(); max is in bytes. */

@@ -25,16 +25,16 @@
 #include "base/json.h"
 
 enum conf_type {
-	CONF_BOOL,	/* bool: on off yes no true false */
-	CONF_NUMBER,	/* uint64_t, from min to max */
-	CONF_SIZE,	/* uint64_t bytes: "50M" (K M G are powers of 1024) */
-	CONF_TIME,	/* uint64_t milliseconds: "30s" "5m" "2h" "1d" */
-	CONF_TEXT,	/* const char *, or NULL */
-	CONF_PATH,	/* const char *: absolute, or relative to the folder
+	CONF_BOOL,    /* bool: on off yes no true false */
+	CONF_NUMBER,  /* uint64_t, from min to max */
+	CONF_SIZE,    /* uint64_t bytes: "50M" (K M G are powers of 1024) */
+	CONF_TIME,    /* uint64_t milliseconds: "30s" "5m" "2h" "1d" */
+	CONF_TEXT,    /* const char *, or NULL */
+	CONF_PATH,    /* const char *: absolute, or relative to the folder
 			 * of the configuration file */
-	CONF_CHOICE,	/* int: index into choices */
-	CONF_LIST,	/* struct conf_list of texts */
-	CONF_SECTION,	/* struct conf_sections: each with a title */
+	CONF_CHOICE,  /* int: index into choices */
+	CONF_LIST,    /* struct conf_list of texts */
+	CONF_SECTION, /* struct conf_sections: each with a title */
 };
 
 struct conf_list {
@@ -52,20 +52,20 @@ struct conf_sections {
 struct conf_option {
 	const char *name;
 	enum conf_type type;
-	size_t offset;			/* in the folder's struct */
-	const char *fallback;		/* as it would be written; NULL: unset.
+	size_t offset;                /* in the folder's struct */
+	const char *fallback;         /* as it would be written; NULL: unset.
 					 * Lists: items split by blanks */
-	uint64_t min, max;		/* NUMBER, SIZE, TIME */
-	const char *const *choices;	/* CHOICE, ended by NULL */
-	const struct conf_table *sub;	/* SECTION */
-	const char *help;		/* one line, for "config show" and the
+	uint64_t min, max;            /* NUMBER, SIZE, TIME */
+	const char *const *choices;   /* CHOICE, ended by NULL */
+	const struct conf_table *sub; /* SECTION */
+	const char *help;             /* one line, for "config show" and the
 					 * sample file */
 };
 
 struct conf_table {
-	const char *section;	/* "smtpd"; NULL: options outside of sections */
-	const struct conf_option *options;	/* ended by a NULL name */
-	size_t size;		/* of the struct that is filled */
+	const char *section; /* "smtpd"; NULL: options outside of sections */
+	const struct conf_option *options; /* ended by a NULL name */
+	size_t size;                       /* of the struct that is filled */
 	/*
 	 * What one option alone cannot say. Returns -1 with the fault (then
 	 * conf adds FILE:LINE of the section). May be NULL.

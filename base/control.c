@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/log.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "base/net.h"
 #include "base/server.h"
@@ -47,8 +47,8 @@ new_reply(const json_t *id)
 	json_t *reply = json_new_object();
 
 	json_put_text(reply, "jsonrpc", "2.0");
-	if (id != NULL)
-		json_put(reply, "id", json_hold((json_t *)(uintptr_t)id));
+	json_put(reply, "id",
+	    id != NULL ? json_hold((json_t *)(uintptr_t)id) : json_new_null());
 	return reply;
 }
 
@@ -96,7 +96,9 @@ call(const struct control *control, const char *name, const json_t *params,
 	     m != NULL && m->name != NULL; m++) {
 		if (strcmp(m->name, name) != 0)
 			continue;
+		loop_blocking_begin();
 		result = m->call(control->ctx, params, f);
+		loop_blocking_end();
 		*code = f->kind == FAULT_TEMP ? CODE_TEMP : CODE_PERM;
 		return result;
 	}
@@ -142,16 +144,17 @@ write_reply(struct talk *t, json_t *reply)
 
 	buf_init(&out, REPLY_MAX);
 	json_format(&out, reply);
+	if (buf_len(&out) + 1 >= REPLY_MAX || buf_is_full(&out)) {
+		json_t *id = json_get(reply, "id"), *error;
+
+		fault_perm(&f, "5.3.4", "the result is too long");
+		error = error_reply(id, CODE_PERM, &f);
+		buf_reset(&out);
+		json_format(&out, error);
+		json_free(&error);
+	}
 	json_free(&reply);
 	buf_putc(&out, '\n');
-	if (buf_is_full(&out)) {
-		buf_reset(&out);
-		fault_perm(&f, "5.3.4", "the result is too long");
-		reply = error_reply(NULL, CODE_PERM, &f);
-		json_format(&out, reply);
-		json_free(&reply);
-		buf_putc(&out, '\n');
-	}
 	io_set_deadline(session_io(t->session), clock_ms() + WRITE_MS);
 	rc = io_flush(session_io(t->session), &out, &f);
 	buf_clear(&out);
@@ -167,8 +170,13 @@ answer_line(struct talk *t, struct str line)
 	if (request == NULL)
 		return write_reply(t, error_reply(NULL, CODE_PARSE, &f));
 	reply = answer(t->control, request);
+	/* A request without an id is not to be answered (JSON-RPC 4.1), unless
+	 * it is none at all. */
+	if (json_is_object(request) && json_get(request, "id") == NULL &&
+	    json_get_text(request, "method") != NULL)
+		json_free(&reply);
 	json_free(&request);
-	return write_reply(t, reply);
+	return reply == NULL ? 0 : write_reply(t, reply);
 }
 
 static void *
@@ -183,8 +191,6 @@ open_talk(void *service, struct session *s)
 	return t;
 }
 
-/* The socket's mode and group keep strangers out; that is checked by the
- * kernel at connect(), so who is here may be here. */
 static enum session_next
 on_input(void *state)
 {
@@ -265,7 +271,7 @@ connect_to(const char *path, struct fault *f)
 	if (rc < 0)
 		return -1;
 	if (stat(path, &st) == 0 && access(path, W_OK) < 0)
-		return fault_perm(f, "4.7.0",
+		return fault_temp(f, "4.7.0",
 		    "no right to use %s (it belongs to another user and "
 		    "group)",
 		    path);
@@ -282,7 +288,10 @@ exchange(struct io *io, const json_t *request, struct buf *in,
 	buf_init_secret(&out, REQUEST_MAX);
 	json_format(&out, request);
 	buf_putc(&out, '\n');
-	rc = io_flush(io, &out, f);
+	if (buf_is_full(&out))
+		rc = fault_perm(f, "5.3.4", "the request is too long");
+	else
+		rc = io_flush(io, &out, f);
 	buf_clear(&out);
 	while (rc == 0 && !buf_take_line(in, line)) {
 		int got = io_read(io, in, REPLY_MAX, f);

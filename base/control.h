@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The operator's door to a daemon: JSON-RPC 2.0, an object a line, on a unix
- * socket. Only root, the daemon's own user and members of the socket's group
- * get in (the socket's mode is 0660, and the peer's credentials are checked).
+ * socket. Its mode is 0660: the kernel lets in root, the socket's owner (the
+ * daemon's user) and the socket's group, and nobody else.
  */
 #ifndef BASE_CONTROL_H
 #define BASE_CONTROL_H
@@ -21,11 +21,10 @@ struct server;
  * method sees as error {code, message, data: {dsn, kind}}. code is -32000 for
  * a permanent and -32001 for a temporary fault.
  */
-typedef json_t *control_call(void *ctx, const json_t *params,
-    struct fault *f);
+typedef json_t *control_call(void *ctx, const json_t *params, struct fault *f);
 
 struct control_method {
-	const char *name;	/* "user.add" */
+	const char *name; /* "user.add" */
 	control_call *call;
 };
 
@@ -33,16 +32,17 @@ struct control;
 
 /*
  * Serves the methods (ended by a NULL name; borrowed) at the unix socket. ctx
- * goes to each call. "version" and "methods" are always there.
+ * goes to each call. "version" and "methods" are always there. A request
+ * without an id is a notification: it is done, and not answered.
  */
 struct control *control_new(struct server *server, const char *path,
-    const struct control_method *methods, void *ctx, struct fault *f)
-    MUST_USE;
+    const struct control_method *methods, void *ctx, struct fault *f) MUST_USE;
 void control_free(struct control **control);
 
 /*
  * The other end: one call. Returns the result (new). 4.4.1 where nothing
- * listens at path (the daemon is down), 4.7.0 where we may not connect.
+ * listens at path (the daemon is down), 4.7.0 where we may not connect, 5.3.4
+ * where the request is longer than a daemon takes (1 MiB).
  */
 json_t *control_request(const char *path, const char *method,
     const json_t *params, struct fault *f) MUST_USE;

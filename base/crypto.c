@@ -29,7 +29,8 @@ crypto_random(void *bytes, size_t len)
 		ssize_t n = getrandom(at, len, 0);
 
 		if (n < 0 && errno != EINTR)
-			die(EX_OSERR, "getrandom: %s", strerror(errno));
+			die(EX_OSERR, "posthouse: getrandom: %s",
+			    strerror(errno));
 		if (n > 0) {
 			at += n;
 			len -= (size_t)n;

@@ -28,12 +28,12 @@ struct db;
 struct db_txn;
 
 enum db_durability {
-	DB_DURABLE,	/* on disk when db_commit() returns */
-	DB_WRITTEN,	/* in the kernel: outlives the process, not the power */
+	DB_DURABLE, /* on disk when db_commit() returns */
+	DB_WRITTEN, /* in the kernel: outlives the process, not the power */
 };
 
 struct db_env_options {
-	uint64_t cache;		/* bytes; 0: 16 MiB */
+	uint64_t cache; /* bytes; 0: 16 MiB */
 	enum db_durability durability;
 };
 
@@ -42,8 +42,8 @@ struct db_env_options {
  * DB_BUSY-like: another process that owns it is a temporary fault 4.3.2 whose
  * text says so. What recovery cannot mend is a permanent fault 5.3.5.
  */
-struct db_env *db_env_open(const char *dir, const struct db_env_options *o,
-    struct fault *f) MUST_USE;
+struct db_env *db_env_open(
+    const char *dir, const struct db_env_options *o, struct fault *f) MUST_USE;
 /* Makes a last checkpoint. All db and txn must be closed. */
 void db_env_close(struct db_env **env);
 /* Whether some process (perhaps we) owns the environment in dir. */
@@ -51,8 +51,8 @@ bool db_env_is_owned(const char *dir);
 /* Whether the last owner left without db_env_close(). */
 bool db_env_was_unclean(const struct db_env *env);
 
-struct db *db_open(struct db_env *env, const char *name, struct fault *f)
-    MUST_USE;
+struct db *db_open(
+    struct db_env *env, const char *name, struct fault *f) MUST_USE;
 void db_close(struct db **db);
 
 /* Spans all databases of the environment. */
@@ -63,10 +63,10 @@ void db_abort(struct db_txn **txn);
 
 /* txn may be NULL for reads: then the newest committed value. 1 and *value
  * replaced where the key is there, else 0. */
-int db_get(struct db *db, struct db_txn *txn, struct str key,
-    struct buf *value, struct fault *f) MUST_USE;
-int db_put(struct db *db, struct db_txn *txn, struct str key,
-    struct str value, struct fault *f) MUST_USE;
+int db_get(struct db *db, struct db_txn *txn, struct str key, struct buf *value,
+    struct fault *f) MUST_USE;
+int db_put(struct db *db, struct db_txn *txn, struct str key, struct str value,
+    struct fault *f) MUST_USE;
 /* 1 where it was there, else 0. */
 int db_del(struct db *db, struct db_txn *txn, struct str key,
     struct fault *f) MUST_USE;

@@ -29,15 +29,15 @@ int io_fd(const struct io *io);
 /* clock_ms(); 0: none. What blocks past it fails with 4.4.2. */
 void io_set_deadline(struct io *io, int64_t deadline);
 
-int io_start_tls_server(struct io *io, struct tls_server *server,
-    struct fault *f) MUST_USE;
+int io_start_tls_server(
+    struct io *io, struct tls_server *server, struct fault *f) MUST_USE;
 /*
  * The server's side without waiting for the client, who may take its time: 1
  * when TLS stands, 0 when the client must say more first (call again when the
  * descriptor has input), -1 on a fault.
  */
-int io_start_tls_server_now(struct io *io, struct tls_server *server,
-    struct fault *f) MUST_USE;
+int io_start_tls_server_now(
+    struct io *io, struct tls_server *server, struct fault *f) MUST_USE;
 int io_start_tls_client(struct io *io, struct tls_client *client,
     const char *name, struct fault *f) MUST_USE;
 /* NULL while the stream is plain. Lives as long as the io. */
@@ -48,8 +48,8 @@ const struct tls_info *io_tls(const struct io *io);
  * something was put into b, 0 at the end of the stream, -1 on a fault. b's
  * maximum is respected; it must have space for a byte.
  */
-int io_read(struct io *io, struct buf *b, size_t room, struct fault *f)
-    MUST_USE;
+int io_read(
+    struct io *io, struct buf *b, size_t room, struct fault *f) MUST_USE;
 /* The same without waiting: also 0 with *again set where nothing is there. */
 int io_read_now(struct io *io, struct buf *b, size_t room, bool *again,
     struct fault *f) MUST_USE;

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 static json_t *
 must(json_t *value)
@@ -29,6 +30,12 @@ json_new_array(void)
 }
 
 json_t *
+json_new_null(void)
+{
+	return must(json_null());
+}
+
+json_t *
 json_hold(json_t *value)
 {
 	return json_incref(value);
@@ -41,33 +48,19 @@ json_free(json_t **value)
 	*value = NULL;
 }
 
-/* The length of the UTF-8 character at the front of s, 0 where it is none. */
-static size_t
-utf8_len(struct str s)
+/* The text as jansson takes it: a C string of UTF-8. */
+static void
+put_clean(struct buf *b, struct str s)
 {
-	const unsigned char *p = (const unsigned char *)s.at;
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = p[0] < 0x80   ? 1
-		   : p[0] < 0xc0 ? 0
-		   : p[0] < 0xe0 ? 2
-		   : p[0] < 0xf0 ? 3
-		   : p[0] < 0xf8 ? 4
-				 : 0;
-	uint32_t c;
+	while (s.len > 0) {
+		size_t n = s.at[0] != '\0' ? utf8_get(s, NULL) : 0;
 
-	if (n <= 1)
-		return p[0] == 0 ? 0 : n;
-	if (n > s.len)
-		return 0;
-	c = p[0] & (0x7fU >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3fU);
+		if (n > 0)
+			buf_put(b, s.at, n);
+		else
+			buf_puts(b, "\xef\xbf\xbd");
+		s = str_from(s, n > 0 ? n : 1);
 	}
-	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	return n;
 }
 
 static json_t *
@@ -76,16 +69,10 @@ text_value(struct str s)
 	struct buf b;
 	json_t *value;
 
-	buf_init(&b, s.len * 3 + 1);
-	while (s.len > 0) {
-		size_t n = utf8_len(s);
-
-		if (n > 0)
-			buf_put(&b, s.at, n);
-		else
-			buf_puts(&b, "\xef\xbf\xbd");
-		s = str_from(s, n > 0 ? n : 1);
-	}
+	if (utf8_is_valid(s) && !str_has(s, '\0'))
+		return must(json_stringn(s.len > 0 ? s.at : "", s.len));
+	buf_init(&b, s.len * 3);
+	put_clean(&b, s);
 	value = must(json_stringn(buf_text(&b), buf_len(&b)));
 	buf_clear(&b);
 	return value;
@@ -94,8 +81,18 @@ text_value(struct str s)
 void
 json_put(json_t *object, const char *key, json_t *value)
 {
-	if (json_object_set_new(object, key, value) < 0)
+	struct buf b;
+	int rc;
+
+	buf_init(&b, strlen(key) * 3);
+	if (!utf8_is_valid(str(key))) {
+		put_clean(&b, str(key));
+		key = buf_text(&b);
+	}
+	rc = json_object_set_new(object, key, value);
+	if (rc < 0)
 		die_bug("json_put: %s", key);
+	buf_clear(&b);
 }
 
 void

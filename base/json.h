@@ -17,15 +17,16 @@
 #include "base/str.h"
 
 struct json_t;
-typedef struct json_t json_t;	/* jansson's own name for it */
+typedef struct json_t json_t; /* jansson's own name for it */
 
 json_t *json_new_object(void) MUST_USE;
 json_t *json_new_array(void) MUST_USE;
+json_t *json_new_null(void) MUST_USE;
 /* One hold more, for putting a value in two places. */
 json_t *json_hold(json_t *value) MUST_USE;
 void json_free(json_t **value);
 
-/* Text that is not UTF-8 has its odd bytes replaced by U+FFFD. */
+/* Keys and text that are not UTF-8 have their odd bytes replaced by U+FFFD. */
 void json_put_text(json_t *object, const char *key, const char *text);
 void json_put_str(json_t *object, const char *key, struct str text);
 void json_put_int(json_t *object, const char *key, int64_t n);

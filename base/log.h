@@ -16,31 +16,30 @@
 
 #include "base/attr.h"
 
-
 enum log_level {
-	LOG_LEVEL_ERROR,	/* the operator must act */
-	LOG_LEVEL_WARN,		/* odd but handled */
-	LOG_LEVEL_INFO,		/* a line per connection, message, attempt */
-	LOG_LEVEL_DEBUG,	/* protocol lines */
+	LOG_LEVEL_ERROR, /* the operator must act */
+	LOG_LEVEL_WARN,  /* odd but handled */
+	LOG_LEVEL_INFO,  /* a line per connection, message, attempt */
+	LOG_LEVEL_DEBUG, /* protocol lines */
 };
 
 enum log_target {
-	LOG_TARGET_STDERR,	/* with time and program in front, or with a
+	LOG_TARGET_STDERR, /* with time and program in front, or with a
 				 * journald "<6>" prefix under systemd */
-	LOG_TARGET_SYSLOG,	/* LOG_MAIL */
+	LOG_TARGET_SYSLOG, /* LOG_MAIL */
 };
 
 /* What events of one session or message have in common. Made once, passed
  * down; borrowed strings, NULL where there is none (then "-"). */
 struct log_ctx {
-	const char *session;	/* "s=" */
-	const char *message;	/* "q=": the message id */
+	const char *session; /* "s=" */
+	const char *message; /* "q=": the message id */
 };
 
 /* program is borrowed for ever ("posthouse-smtpd"). Before this is called,
  * log lines go to stderr at LOG_LEVEL_INFO. */
-void log_open(const char *program, enum log_target target,
-    enum log_level level);
+void log_open(
+    const char *program, enum log_target target, enum log_level level);
 bool log_is_on(enum log_level level);
 
 /*

@@ -537,7 +537,8 @@ loop_run(struct loop *loop)
 	while (loop->threads < loop->busy && start_thread(loop))
 		;
 	if (loop->threads == 0)
-		die(EX_OSERR, "cannot start a thread: %s", strerror(errno));
+		die(EX_OSERR, "posthouse: cannot start a thread: %s",
+		    strerror(errno));
 	while (loop->threads > 0)
 		pthread_cond_wait(&loop->gone, &loop->mutex);
 	pthread_mutex_unlock(&loop->mutex);

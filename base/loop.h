@@ -27,13 +27,13 @@ struct loop;
 struct loop_task;
 
 enum loop_why {
-	LOOP_READY,	/* the descriptor has input, or was hung up */
-	LOOP_DEADLINE,	/* the deadline of loop_park() has passed */
-	LOOP_DRAIN,	/* loop_drain() was called while the task was parked */
+	LOOP_READY,    /* the descriptor has input, or was hung up */
+	LOOP_DEADLINE, /* the deadline of loop_park() has passed */
+	LOOP_DRAIN,    /* loop_drain() was called while the task was parked */
 };
 
 struct loop_task {
-	int fd;		/* -1: only a timer */
+	int fd; /* -1: only a timer */
 	/* Runs on a worker. Must park the task again, or forget it. */
 	void (*run)(struct loop_task *task, enum loop_why why);
 
@@ -41,7 +41,7 @@ struct loop_task {
 	struct loop *loop;
 	int64_t deadline;
 	int64_t heap_key; /* may be earlier than deadline, never later */
-	size_t heap_at;	  /* 0: not in the heap */
+	size_t heap_at;   /* 0: not in the heap */
 	uint32_t generation;
 	struct loop_task *prev, *next;
 	bool parked;
@@ -49,13 +49,13 @@ struct loop_task {
 };
 
 struct loop_limits {
-	unsigned busy;	/* runnable threads to keep; 0: one a processor, 2 at
+	unsigned busy; /* runnable threads to keep; 0: one a processor, 2 at
 			 * least */
-	unsigned max;	/* threads in all, blocked ones included; 0: 256 */
+	unsigned max;  /* threads in all, blocked ones included; 0: 256 */
 };
 
-struct loop *loop_new(const struct loop_limits *limits, struct fault *f)
-    MUST_USE;
+struct loop *loop_new(
+    const struct loop_limits *limits, struct fault *f) MUST_USE;
 /* Only when loop_run() has returned. */
 void loop_free(struct loop **loop);
 
@@ -77,8 +77,8 @@ void loop_drain(struct loop *loop);
  */
 void loop_park(struct loop *loop, struct loop_task *task, int64_t deadline);
 /* The same for a task that takes no part in loop_drain(). */
-void loop_park_always(struct loop *loop, struct loop_task *task,
-    int64_t deadline);
+void loop_park_always(
+    struct loop *loop, struct loop_task *task, int64_t deadline);
 
 /* Must be called before the descriptor of a task that was parked is closed. */
 void loop_forget(struct loop *loop, struct loop_task *task);

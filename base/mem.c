@@ -18,7 +18,6 @@ die(int status, const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("posthouse: ", stderr);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
@@ -45,7 +44,7 @@ mem_zeroed(size_t n, size_t size)
 	void *p = calloc(n ? n : 1, size);
 
 	if (p == NULL)
-		die(EX_OSERR, "out of memory");
+		die(EX_OSERR, "posthouse: out of memory");
 	return p;
 }
 
@@ -53,10 +52,10 @@ void *
 mem_resize(void *p, size_t n, size_t size)
 {
 	if (size != 0 && n > SIZE_MAX / size)
-		die(EX_OSERR, "out of memory");
+		die(EX_OSERR, "posthouse: out of memory");
 	p = realloc(p, n > 0 && size > 0 ? n * size : 1);
 	if (p == NULL)
-		die(EX_OSERR, "out of memory");
+		die(EX_OSERR, "posthouse: out of memory");
 	return p;
 }
 

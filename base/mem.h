@@ -29,7 +29,8 @@ void mem_free(void *p);
 /* Overwrites a secret in a way that the compiler keeps. */
 void mem_wipe(void *p, size_t len);
 
-/* Writes the sentence to stderr and leaves with the status of sysexits.h. */
+/* Writes the sentence, which names the program, to stderr and leaves with the
+ * status of sysexits.h. */
 void die(int status, const char *fmt, ...) FORMAT(2, 3) NORETURN;
 
 /* A bug: says so and aborts. Stays on in release builds. */

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -241,7 +242,11 @@ bind_unix(int fd, const struct net_address *address, mode_t mode)
 
 	remove_dead(address);
 	rc = bind(fd, (const struct sockaddr *)&address->sa, address->len);
-	return rc < 0 ? rc : chmod(un->sun_path, mode);
+	if (rc < 0)
+		return rc;
+	/* Not through a link that somebody with rights in the folder has put
+	 * in its place. */
+	return fchmodat(AT_FDCWD, un->sun_path, mode, AT_SYMLINK_NOFOLLOW);
 }
 
 static int
@@ -308,14 +313,17 @@ static int
 await_connection(int fd, int64_t deadline)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	int64_t left = deadline - clock_ms();
 	socklen_t len = sizeof(int);
 	int rc, code = 0;
 
 	loop_blocking_begin();
-	do
-		rc = poll(&p, 1, left > 0 ? (int)left : 0);
-	while (rc < 0 && errno == EINTR);
+	do {
+		int64_t left = deadline - clock_ms();
+
+		if (left < 0)
+			left = 0;
+		rc = poll(&p, 1, left < 1 << 30 ? (int)left : 1 << 30);
+	} while (rc < 0 && errno == EINTR);
 	loop_blocking_end();
 	if (rc < 0)
 		return -1;

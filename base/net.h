@@ -27,15 +27,15 @@ struct net_address {
 /* The far end of a connection. */
 struct net_peer {
 	bool is_unix;
-	char address[64];	/* "192.0.2.1", "2001:db8::1", or "unix" */
-	uint16_t port;		/* 0 for a unix socket */
-	uid_t uid;		/* of a unix socket's peer, else (uid_t)-1 */
+	char address[64]; /* "192.0.2.1", "2001:db8::1", or "unix" */
+	uint16_t port;    /* 0 for a unix socket */
+	uid_t uid;        /* of a unix socket's peer, else (uid_t)-1 */
 	gid_t gid;
 	struct sockaddr_storage sa;
 };
 
-int net_parse(struct str text, struct net_address *address, struct fault *f)
-    MUST_USE;
+int net_parse(
+    struct str text, struct net_address *address, struct fault *f) MUST_USE;
 /* As net_parse() would take it; size 140 holds any. */
 void net_format(const struct net_address *address, char *text, size_t size);
 /* The port, or 0 for a unix socket. */
@@ -49,8 +49,8 @@ bool net_is_loopback(const struct net_address *address);
  * dead one is removed first and the new one gets the mode. "*:25" listens on
  * both families by one socket. Port 0 takes a free port.
  */
-int net_listen(const struct net_address *address, mode_t mode,
-    struct fault *f) MUST_USE;
+int net_listen(
+    const struct net_address *address, mode_t mode, struct fault *f) MUST_USE;
 /* What the kernel bound: the port that was free. */
 int net_local(int fd, struct net_address *address, struct fault *f) MUST_USE;
 
@@ -67,9 +67,9 @@ struct net_network {
 	struct sockaddr_storage base;
 	unsigned bits;
 };
-int net_parse_network(struct str text, struct net_network *network,
-    struct fault *f) MUST_USE;
-bool net_network_has(const struct net_network *network,
-    const struct sockaddr_storage *sa);
+int net_parse_network(
+    struct str text, struct net_network *network, struct fault *f) MUST_USE;
+bool net_network_has(
+    const struct net_network *network, const struct sockaddr_storage *sa);
 
 #endif

@@ -29,8 +29,7 @@ netstring_take(struct str in, size_t max, struct str *payload, size_t *used)
 	if (!str_to_u64(digits, 0, max, &len))
 		return NETSTRING_BAD;
 	if (colon == in.len)
-		return digits.len == DIGITS_MAX ? NETSTRING_BAD
-						: NETSTRING_MORE;
+		return NETSTRING_MORE;
 	in = str_from(in, colon + 1);
 	if (in.len < len + 1)
 		return NETSTRING_MORE;

@@ -52,6 +52,16 @@ number_from(const char *name)
 	return n;
 }
 
+static bool
+is_listening(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof on;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 &&
+	       on != 0;
+}
+
 int
 notify_take_socket(const struct net_address *address)
 {
@@ -67,7 +77,8 @@ notify_take_socket(const struct net_address *address)
 		struct net_address local;
 		struct fault f;
 
-		if (taken[i] || net_local(fd, &local, &f) < 0)
+		if (taken[i] || !is_listening(fd) ||
+		    net_local(fd, &local, &f) < 0)
 			continue;
 		net_format(&local, have, sizeof have);
 		if (strcmp(wanted, have) != 0)

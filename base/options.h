@@ -7,14 +7,14 @@
 #include "base/log.h"
 
 struct common_options {
-	const char *hostname;	/* our name in greetings and trace headers;
+	const char *hostname;    /* our name in greetings and trace headers;
 				 * default: the machine's */
-	const char *state_dir;	/* directory/ queue/ index/ live here */
-	const char *run_dir;	/* sockets and locks */
-	const char *admin_group;	/* may use the control sockets; NULL:
+	const char *state_dir;   /* directory/ queue/ index/ live here */
+	const char *run_dir;     /* sockets and locks */
+	const char *admin_group; /* may use the control sockets; NULL:
 					 * root and the daemon's user */
-	int log_target;		/* enum log_target */
-	int log_level;		/* enum log_level */
+	int log_target;          /* enum log_target */
+	int log_level;           /* enum log_level */
 };
 
 /* One `certificate "name" { chain = … key = … }`; the title is only a name. */
@@ -25,7 +25,7 @@ struct certificate_options {
 };
 
 struct tls_options {
-	struct conf_sections certificates;	/* struct certificate_options */
+	struct conf_sections certificates; /* struct certificate_options */
 };
 
 extern const struct conf_table common_table;

@@ -20,7 +20,7 @@ struct server;
 struct session;
 
 enum session_next {
-	SESSION_PARK,	/* wait for more input */
+	SESSION_PARK, /* wait for more input */
 	SESSION_CLOSE,
 };
 
@@ -49,19 +49,19 @@ struct session_ops {
 };
 
 struct server_limits {
-	unsigned sessions;	/* in all; 0: no limit */
-	unsigned per_client;	/* per address (IPv6: per /64); not for
+	unsigned sessions;   /* in all; 0: no limit */
+	unsigned per_client; /* per address (IPv6: per /64); not for
 				 * loopback or unix peers; 0: no limit */
 };
 
-struct server *server_new(struct loop *loop, const struct server_limits *l)
-    MUST_USE;
+struct server *server_new(
+    struct loop *loop, const struct server_limits *l) MUST_USE;
 /* Only when loop_run() has returned: closes what is left. */
 void server_free(struct server **server);
 
 /* Takes the listening descriptor; ops and service live as long as the server. */
-void server_listen(struct server *server, int fd,
-    const struct session_ops *ops, void *service);
+void server_listen(struct server *server, int fd, const struct session_ops *ops,
+    void *service);
 /* Stops accepting and lets each session go when it is idle; loop_stop() is
  * called when the last is gone or the deadline (clock_ms()) has passed. */
 void server_drain(struct server *server, int64_t deadline);

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* The life of a daemon. There is one in a process: the status method, which
- * has no argument of its own, finds it in `self`. */
+/*
+ * The life of a daemon. There is one in a process: the status method, which
+ * has no argument of its own, finds it in `self`.
+ *
+ * Signals and the control socket have a loop of their own, so that the operator
+ * gets in, and TERM works, while every worker of the sessions' loop blocks.
+ */
 #include "config.h"
 
 #include "base/service.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,13 +34,23 @@
 
 enum {
 	OPEN_FILES = 65536, /* what root asks for */
+	GRACE_S = 10,       /* past drain_ms, until the process is killed */
+	FRONT_THREADS = 16, /* of the operator's loop, at most */
 	HOSTNAME_SIZE = 256,
+};
+
+/* A unix socket that we made. Its name may be another daemon's by the time
+ * that we go: it is known by its inode. */
+struct made {
+	const char *path; /* NULL: none */
+	dev_t dev;
+	ino_t ino;
 };
 
 struct listening {
 	const char *protocol;
 	struct net_address address; /* as bound */
-	bool is_ours;               /* not handed over: ours to remove */
+	struct made made;
 	struct listening *next;
 };
 
@@ -47,11 +64,11 @@ struct service {
 
 	struct loop *loop;
 	struct server *server;
-	struct server
-	    *controls; /* the operator gets in when all else is full */
+	struct loop *front; /* the operator's */
+	struct server *controls;
 	struct control *control;
 	struct control_method *methods;
-	char *control_path;
+	struct made made; /* the control socket */
 	void (*status)(void *ctx, json_t *object);
 	void *status_ctx;
 	struct listening *listening, **last;
@@ -150,6 +167,20 @@ make_dir(const struct service *s, const char *path)
 		    path, strerror(errno));
 }
 
+/* A descriptor 2 that is closed would be the next file that is opened, and log
+ * lines would go there. */
+static void
+open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void
 block_signals(sigset_t *set)
 {
@@ -170,6 +201,7 @@ service_start(const struct service_spec *spec, int argc, char **argv)
 	s->spec = *spec;
 	s->last = &s->listening;
 	s->started = clock_ms();
+	open_standard_streams();
 	signal(SIGPIPE, SIG_IGN);
 	block_signals(&set);
 	umask(077);
@@ -196,15 +228,18 @@ static void
 set_up_loop(struct service *s)
 {
 	static const struct server_limits none;
+	static const struct loop_limits few = {.busy = 1, .max = FRONT_THREADS};
 	struct fault f;
 
 	if (s->loop != NULL)
 		return;
 	s->loop = loop_new(&s->spec.loop, &f);
-	if (s->loop == NULL)
+	if (s->loop != NULL)
+		s->front = loop_new(&few, &f);
+	if (s->front == NULL)
 		die(EX_OSERR, "%s: %s", s->spec.program, f.text);
 	s->server = server_new(s->loop, &s->spec.limits);
-	s->controls = server_new(s->loop, &none);
+	s->controls = server_new(s->front, &none);
 }
 
 const struct common_options *
@@ -241,6 +276,28 @@ service_loop(struct service *service)
 
 /* Listeners. */
 
+static void
+remember(struct service *s, struct made *made, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return;
+	made->path = arena_text(&s->arena, str(path));
+	made->dev = st.st_dev;
+	made->ino = st.st_ino;
+}
+
+static void
+remove_made(const struct made *made)
+{
+	struct stat st;
+
+	if (made->path != NULL && lstat(made->path, &st) == 0 &&
+	    st.st_dev == made->dev && st.st_ino == made->ino)
+		(void)unlink(made->path);
+}
+
 void
 service_listener(struct service *service, const char *address,
     const char *protocol, mode_t mode, const struct session_ops *ops,
@@ -256,8 +313,9 @@ service_listener(struct service *service, const char *address,
 		die(EX_CONFIG, "%s: %s", service->spec.program, f.text);
 	fd = notify_take_socket(&wanted);
 	if (fd < 0) {
-		l->is_ours = true;
 		fd = net_listen(&wanted, mode, &f);
+		if (fd >= 0 && net_is_unix(&wanted))
+			remember(service, &l->made, address + strlen("unix:"));
 	}
 	if (fd < 0 || net_local(fd, &l->address, &f) < 0)
 		die(EX_UNAVAILABLE, "%s: %s", service->spec.program, f.text);
@@ -334,27 +392,29 @@ give_to_group(const struct service *s)
 	if (group == NULL)
 		die(EX_CONFIG, "%s: %s: admin_group: no such group \"%s\"",
 		    s->spec.program, conf_path(s->conf), name);
-	if (chown(s->control_path, (uid_t)-1, group->gr_gid) < 0)
+	/* Not through a link that the daemon's user may have put there. */
+	if (lchown(s->made.path, (uid_t)-1, group->gr_gid) < 0)
 		die(EX_NOPERM, "%s: cannot give %s to the group %s: %s",
-		    s->spec.program, s->control_path, name, strerror(errno));
+		    s->spec.program, s->made.path, name, strerror(errno));
 }
 
 void
 service_control(struct service *service, const struct control_method *methods,
     void *ctx, void (*status)(void *ctx, json_t *object))
 {
+	char *path = arena_putf(&service->arena, "%s/%s.ctl",
+	    service->common.run_dir, service->spec.program);
 	struct fault f;
 
 	set_up_loop(service);
 	service->status = status;
 	service->status_ctx = ctx;
 	service->methods = with_status(methods);
-	service->control_path = arena_putf(&service->arena, "%s/%s.ctl",
-	    service->common.run_dir, service->spec.program);
-	service->control = control_new(service->controls, service->control_path,
-	    service->methods, ctx, &f);
+	service->control =
+	    control_new(service->controls, path, service->methods, ctx, &f);
 	if (service->control == NULL)
 		die(EX_UNAVAILABLE, "%s: %s", service->spec.program, f.text);
+	remember(service, &service->made, path);
 	give_to_group(service);
 }
 
@@ -405,8 +465,8 @@ service_drop(struct service *service, const char *user)
 			    program, user);
 		return;
 	}
-	if (service->control_path != NULL &&
-	    chown(service->control_path, pw->pw_uid, (gid_t)-1) < 0)
+	if (service->made.path != NULL &&
+	    lchown(service->made.path, pw->pw_uid, (gid_t)-1) < 0)
 		log_warn(NULL, "cannot give the control socket away", "why",
 		    strerror(errno), NULL);
 	become(program, pw);
@@ -414,18 +474,45 @@ service_drop(struct service *service, const char *user)
 
 /* Running. */
 
+/* Whatever hangs, a daemon that was told to end does end: what it had
+ * acknowledged is safe on disk. */
+static void
+on_alarm(int signal)
+{
+	static const char text[] = "did not end in time: killed\n";
+
+	(void)signal;
+	(void)!write(STDERR_FILENO, text, sizeof text - 1);
+	_exit(EX_SOFTWARE);
+}
+
 static void
 on_term(struct service *s)
 {
+	unsigned seconds = (unsigned)(s->spec.drain_ms / 1000) + GRACE_S;
+
 	if (s->draining) {
-		loop_stop(s->loop);
-		return;
+		log_warn(NULL, "stopped at once", "sessions",
+		    LOG_NUM(server_sessions(s->server)), NULL);
+		_exit(EX_TEMPFAIL);
 	}
 	s->draining = true;
+	signal(SIGALRM, on_alarm);
+	alarm(seconds);
 	notify_send("STOPPING=1");
 	log_info(NULL, "stopping", "sessions",
 	    LOG_NUM(server_sessions(s->server)), NULL);
 	server_drain(s->server, clock_ms() + s->spec.drain_ms);
+}
+
+static void
+on_hup(const struct service *s)
+{
+	if (s->spec.reload == NULL)
+		return;
+	loop_blocking_begin();
+	s->spec.reload(s->spec.ctx);
+	loop_blocking_end();
 }
 
 static void
@@ -436,17 +523,43 @@ on_signal(struct loop_task *task, enum loop_why why)
 
 	(void)why;
 	while (read(task->fd, &info, sizeof info) == sizeof info) {
-		if (info.ssi_signo != SIGHUP)
+		if (info.ssi_signo == SIGHUP)
+			on_hup(s);
+		else
 			on_term(s);
-		else if (s->spec.reload != NULL)
-			s->spec.reload(s->spec.ctx);
 	}
-	loop_park_always(s->loop, task, 0);
+	loop_park_always(s->front, task, 0);
+}
+
+static void *
+run_front(void *ctx)
+{
+	loop_run(((struct service *)ctx)->front);
+	return NULL;
+}
+
+/* The main thread alone takes SIGALRM. */
+static pthread_t
+start_front(struct service *s)
+{
+	sigset_t all, before;
+	pthread_t thread;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	rc = pthread_create(&thread, NULL, run_front, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc != 0)
+		die(EX_OSERR, "%s: cannot start a thread: %s", s->spec.program,
+		    strerror(rc));
+	return thread;
 }
 
 int
 service_run(struct service *service)
 {
+	pthread_t front;
 	sigset_t set;
 
 	set_up_loop(service);
@@ -455,24 +568,18 @@ service_run(struct service *service)
 	if (service->signals.fd < 0)
 		die(EX_OSERR, "signalfd: %s", strerror(errno));
 	service->signals.run = on_signal;
-	loop_park_always(service->loop, &service->signals, 0);
+	loop_park_always(service->front, &service->signals, 0);
+	front = start_front(service);
 	log_info(NULL, "started", "version", service->spec.version, NULL);
 	notify_send("READY=1");
 	loop_run(service->loop);
-	loop_forget(service->loop, &service->signals);
+	/* Methods use what the caller is about to free: let them end first. */
+	loop_stop(service->front);
+	pthread_join(front, NULL);
+	loop_forget(service->front, &service->signals);
 	close(service->signals.fd);
 	log_info(NULL, "stopped", NULL);
 	return EX_OK;
-}
-
-static void
-remove_socket(const struct net_address *address)
-{
-	char text[140];
-
-	net_format(address, text, sizeof text);
-	if (net_is_unix(address))
-		(void)unlink(text + strlen("unix:"));
 }
 
 void
@@ -486,11 +593,10 @@ service_stop(struct service **service)
 	server_free(&s->controls);
 	control_free(&s->control);
 	loop_free(&s->loop);
+	loop_free(&s->front);
 	for (struct listening *l = s->listening; l != NULL; l = l->next)
-		if (l->is_ours)
-			remove_socket(&l->address);
-	if (s->control_path != NULL)
-		(void)unlink(s->control_path);
+		remove_made(&l->made);
+	remove_made(&s->made);
 	mem_free(s->methods);
 	conf_free(&s->conf);
 	arena_clear(&s->arena);

@@ -26,14 +26,15 @@
 #include "base/server.h"
 
 struct service_spec {
-	const char *program;	/* "posthouse-smtpd" */
+	const char *program; /* "posthouse-smtpd" */
 	const char *version;
-	const struct conf_table *table;	/* the daemon's own section */
-	bool wants_tls;		/* reads the tls section too */
+	const struct conf_table *table; /* the daemon's own section */
+	bool wants_tls;                 /* reads the tls section too */
 	struct loop_limits loop;
 	struct server_limits limits;
-	int64_t drain_ms;	/* how long TERM waits for busy sessions */
-	/* HUP: read what can be read again (certificates). Runs on a worker. */
+	int64_t drain_ms; /* how long TERM waits for busy sessions */
+	/* HUP: read what can be read again (certificates). Runs on a thread of
+	 * its own, beside the sessions. */
 	void (*reload)(void *ctx);
 	void *ctx;
 };
@@ -44,10 +45,11 @@ struct service;
  * Arguments: -c FILE (default SYSCONFDIR/posthouse/posthouse.conf), -h, -V.
  * Prints a clear error and exits by sysexits.h (EX_USAGE, EX_CONFIG) where
  * they, or the configuration, are bad. Ignores SIGPIPE, blocks the signals
- * that service_run() handles, sets umask 077, raises the limit of open files.
+ * that service_run() handles, sets umask 077, raises the limit of open files,
+ * and opens standard streams that are closed.
  */
-struct service *service_start(const struct service_spec *spec, int argc,
-    char **argv) MUST_USE;
+struct service *service_start(
+    const struct service_spec *spec, int argc, char **argv) MUST_USE;
 /* The limits may depend on the options: call before the first listener. */
 void service_set_limits(struct service *service,
     const struct server_limits *limits, const struct loop_limits *loop);
@@ -81,8 +83,12 @@ void service_control(struct service *service,
  * a user: logs a warning and goes on. Exits where the user does not exist. */
 void service_drop(struct service *service, const char *user);
 
-/* Says READY (NOTIFY_SOCKET, sd_notify(3)'s protocol) and works. TERM and INT
- * drain; a second one ends at once; HUP reloads. Returns an exit status. */
+/*
+ * Says READY (NOTIFY_SOCKET, sd_notify(3)'s protocol) and works. HUP reloads.
+ * TERM and INT drain; a second one ends at once (EX_TEMPFAIL), and so does a
+ * process that hangs for some seconds past drain_ms (EX_SOFTWARE). Control
+ * methods may still be called while it drains. Returns an exit status.
+ */
 int service_run(struct service *service);
 void service_stop(struct service **service);
 

@@ -130,6 +130,8 @@ each_on_disk(struct spool *s,
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n == 0)
+			errno = EIO;
 		if (n <= 0) {
 			rc = fault_errno(f, "cannot read back a body");
 			break;

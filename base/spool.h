@@ -19,8 +19,8 @@ struct spool;
 struct spool *spool_new(const char *dir, size_t in_memory) MUST_USE;
 void spool_free(struct spool **spool);
 
-int spool_put(struct spool *spool, struct str bytes, struct fault *f)
-    MUST_USE;
+/* After a fault the spool is only good for spool_free(). */
+int spool_put(struct spool *spool, struct str bytes, struct fault *f) MUST_USE;
 uint64_t spool_size(const struct spool *spool);
 
 /*

@@ -48,7 +48,7 @@ bool
 str_ends(struct str s, struct str suffix)
 {
 	return s.len >= suffix.len &&
-	    str_is(str_from(s, s.len - suffix.len), suffix);
+	       str_is(str_from(s, s.len - suffix.len), suffix);
 }
 
 bool

@@ -14,7 +14,7 @@
 #include "base/attr.h"
 
 struct str {
-	const char *at;	/* may be NULL when len is 0 */
+	const char *at; /* may be NULL when len is 0 */
 	size_t len;
 };
 
@@ -60,8 +60,8 @@ struct str str_trim(struct str s);
 struct str str_cut(struct str *rest, char c);
 
 /* A decimal number without sign or blanks, from min to max. */
-bool str_to_u64(struct str s, uint64_t min, uint64_t max, uint64_t *value)
-    MUST_USE;
+bool str_to_u64(
+    struct str s, uint64_t min, uint64_t max, uint64_t *value) MUST_USE;
 
 /* A new C string, to be given to mem_free(). A NUL byte inside ends it for
  * the C library, so callers check untrusted input first. */

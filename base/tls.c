@@ -280,7 +280,7 @@ new_tls(SSL_CTX *ctx, int fd, bool is_client)
 	tls->is_client = is_client;
 	tls->ssl = SSL_new(ctx);
 	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, fd) != 1)
-		die(EX_OSERR, "OpenSSL: no memory");
+		die(EX_OSERR, "posthouse: OpenSSL: no memory");
 	return tls;
 }
 

@@ -21,11 +21,11 @@
 
 struct tls_server;
 struct tls_client;
-struct tls;		/* one connection */
+struct tls; /* one connection */
 
 struct tls_certificate {
-	const char *chain;	/* PEM file: certificate, then intermediates */
-	const char *key;	/* PEM file */
+	const char *chain; /* PEM file: certificate, then intermediates */
+	const char *key;   /* PEM file */
 };
 
 /*
@@ -43,15 +43,15 @@ void tls_server_free(struct tls_server **server);
 
 /* verify: the peer's certificate must be valid for the name, by the CA file
  * (NULL: the system's). Without it, encryption only. */
-struct tls_client *tls_client_new(bool verify, const char *ca_file,
-    struct fault *f) MUST_USE;
+struct tls_client *tls_client_new(
+    bool verify, const char *ca_file, struct fault *f) MUST_USE;
 void tls_client_free(struct tls_client **client);
 
 struct tls_info {
-	char version[16];	/* "TLSv1.3" */
-	char cipher[48];	/* "TLS_AES_256_GCM_SHA384" */
+	char version[16]; /* "TLSv1.3" */
+	char cipher[48];  /* "TLS_AES_256_GCM_SHA384" */
 	unsigned bits;
-	char sni[256];		/* "" where the client sent none */
+	char sni[256]; /* "" where the client sent none */
 };
 
 /* For io.c. The descriptor is non-blocking; the calls say what to wait for. */
@@ -59,15 +59,15 @@ enum tls_result {
 	TLS_OK,
 	TLS_WANT_READ,
 	TLS_WANT_WRITE,
-	TLS_EOF,	/* the peer closed, properly or not */
-	TLS_FAILED,	/* fault is filled */
+	TLS_EOF,    /* the peer closed, properly or not */
+	TLS_FAILED, /* fault is filled */
 };
 struct tls *tls_accept(struct tls_server *server, int fd) MUST_USE;
-struct tls *tls_connect(struct tls_client *client, int fd, const char *name)
-    MUST_USE;
+struct tls *tls_connect(
+    struct tls_client *client, int fd, const char *name) MUST_USE;
 enum tls_result tls_handshake(struct tls *tls, struct fault *f);
-enum tls_result tls_read(struct tls *tls, void *bytes, size_t size,
-    size_t *got, struct fault *f);
+enum tls_result tls_read(
+    struct tls *tls, void *bytes, size_t size, size_t *got, struct fault *f);
 enum tls_result tls_write(struct tls *tls, const void *bytes, size_t len,
     size_t *put, struct fault *f);
 /* Bytes that were decrypted and not yet read: poll() does not know of them. */

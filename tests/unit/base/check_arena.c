@@ -44,5 +44,5 @@ START_TEST(arena_text_ends_in_nul)
 }
 END_TEST
 
-UNIT_MAIN("arena", arena_pieces_are_zeroed_aligned_and_apart,
-    arena_text_ends_in_nul)
+UNIT_MAIN(
+    "arena", arena_pieces_are_zeroed_aligned_and_apart, arena_text_ends_in_nul)

@@ -36,13 +36,13 @@ START_TEST(str_to_u64_refuses_all_but_plain_digits_in_range)
 	uint64_t n = 7;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		ck_assert_msg(!str_to_u64(str(bad[i]), 2, 100, &n), "%s",
-		    bad[i]);
+		ck_assert_msg(
+		    !str_to_u64(str(bad[i]), 2, 100, &n), "%s", bad[i]);
 	ck_assert_uint_eq(n, 7);
 	ck_assert(str_to_u64(STR_LIT("0100"), 2, 100, &n));
 	ck_assert_uint_eq(n, 100);
-	ck_assert(str_to_u64(STR_LIT("18446744073709551615"), 0, UINT64_MAX,
-	    &n));
+	ck_assert(
+	    str_to_u64(STR_LIT("18446744073709551615"), 0, UINT64_MAX, &n));
 	ck_assert(n == UINT64_MAX);
 }
 END_TEST

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+/* Hashes, random bytes, and base64 in its one strict form. */
+#include "config.h"
+
+#include "base/crypto.h"
+
+#include <stdio.h>
+
+#include "tests/unit/unit.h"
+
+START_TEST(sha256_gives_the_published_digests)
+{
+	static const struct {
+		const char *text, *hex;
+	} cases[] = {
+	    /* FIPS 180-2, appendix B. */
+	    {"", "e3b0c44298fc1c149afbf4c8996fb924"
+		 "27ae41e4649b934ca495991b7852b855"},
+	    {"abc", "ba7816bf8f01cfea414140de5dae2223"
+		    "b00361a396177a9cb410ff61f20015ad"},
+	};
+	uint8_t digest[CRYPTO_SHA256_LEN];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char hex[2 * sizeof digest + 1];
+
+		crypto_sha256(str(cases[i].text), digest);
+		for (size_t n = 0; n < sizeof digest; n++)
+			snprintf(hex + 2 * n, 3, "%02x", digest[n]);
+		ck_assert_str_eq(hex, cases[i].hex);
+	}
+}
+END_TEST
+
+START_TEST(random_bytes_fill_all_and_differ)
+{
+	unsigned char a[4096], b[4096];
+	size_t zeros = 0;
+
+	memset(a, 0, sizeof a);
+	crypto_random(a, sizeof a);
+	crypto_random(b, sizeof b);
+	ck_assert_int_ne(memcmp(a, b, sizeof a), 0);
+	for (size_t i = 0; i < sizeof a; i++)
+		zeros += a[i] == 0;
+	ck_assert_uint_lt(zeros, 100);
+	ck_assert(a[4095] != 0 || a[4094] != 0 || a[4093] != 0);
+	crypto_random(a, 0);
+}
+END_TEST
+
+START_TEST(equal_is_only_what_has_all_bytes_in_common)
+{
+	ck_assert(crypto_is_equal(STR_LIT("secret"), STR_LIT("secret")));
+	ck_assert(!crypto_is_equal(STR_LIT("secret"), STR_LIT("secreT")));
+	ck_assert(!crypto_is_equal(STR_LIT("secret"), STR_LIT("secre")));
+	ck_assert(crypto_is_equal((struct str){0}, STR_LIT("")));
+	ck_assert(!crypto_is_equal(STR_LIT("a\0b"), STR_LIT("a\0c")));
+}
+END_TEST
+
+static void
+check_both_ways(const char *text, const char *base64)
+{
+	struct buf b;
+
+	buf_init(&b, 1000);
+	crypto_base64_put(&b, str(text));
+	ck_assert_str_eq(buf_text(&b), base64);
+	buf_reset(&b);
+	ck_assert(crypto_base64_take(&b, str(base64)));
+	ck_assert_str_eq(buf_text(&b), text);
+	buf_clear(&b);
+}
+
+START_TEST(base64_goes_both_ways)
+{
+	/* RFC 4648 10. */
+	check_both_ways("", "");
+	check_both_ways("f", "Zg==");
+	check_both_ways("fo", "Zm8=");
+	check_both_ways("foo", "Zm9v");
+	check_both_ways("foob", "Zm9vYg==");
+	check_both_ways("fooba", "Zm9vYmE=");
+	check_both_ways("foobar", "Zm9vYmFy");
+	check_both_ways("\xfb\xff\xbf", "+/+/");
+}
+END_TEST
+
+START_TEST(base64_of_each_length_comes_back)
+{
+	unsigned char bytes[200];
+	struct buf text, back;
+
+	buf_init(&text, 1000);
+	buf_init(&back, 1000);
+	crypto_random(bytes, sizeof bytes);
+	for (size_t n = 0; n <= sizeof bytes; n++) {
+		buf_reset(&text);
+		buf_reset(&back);
+		crypto_base64_put(&text, str_n((char *)bytes, n));
+		ck_assert_uint_eq(buf_len(&text), (n + 2) / 3 * 4);
+		ck_assert(crypto_base64_take(&back, buf_str(&text)));
+		ck_assert_uint_eq(buf_len(&back), n);
+		ck_assert(n == 0 || memcmp(buf_text(&back), bytes, n) == 0);
+	}
+	buf_clear(&text);
+	buf_clear(&back);
+}
+END_TEST
+
+START_TEST(base64_has_one_form_only)
+{
+	static const char *const bad[] = {"Z", "Zg",
+	    "Zg=", "Zg===", "====", "=",
+	    "Z===", "Zh==", "Zm9=", "Zm8=Zm8=", "Zg==Zg==", "Zm 8", "Zm8=\n",
+	    " Zg==", "Zm-_", "Zm8\xc0", "Zg=v", "*"};
+	struct buf b;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		buf_init(&b, 100);
+		ck_assert_msg(
+		    !crypto_base64_take(&b, str(bad[i])), "\"%s\"", bad[i]);
+		buf_clear(&b);
+	}
+}
+END_TEST
+
+START_TEST(base64_that_does_not_fit_is_refused)
+{
+	struct buf b;
+
+	buf_init(&b, 5);
+	ck_assert(!crypto_base64_take(&b, STR_LIT("Zm9vYmFy")));
+	buf_clear(&b);
+}
+END_TEST
+
+UNIT_MAIN("crypto", sha256_gives_the_published_digests,
+    random_bytes_fill_all_and_differ,
+    equal_is_only_what_has_all_bytes_in_common, base64_goes_both_ways,
+    base64_of_each_length_comes_back, base64_has_one_form_only,
+    base64_that_does_not_fit_is_refused)
