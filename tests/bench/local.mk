@@ -1,1 +1,18 @@
-# tests/bench
+# What `make bench` needs; README.md beside this file says how to read it.
+EXTRA_PROGRAMS += tests/bench/limit
+tests_bench_limit_SOURCES = tests/bench/limit.c
+
+BENCH = tests/bench/bench.py \
+	tests/bench/disk.py \
+	tests/bench/measure.py \
+	tests/bench/report.py \
+	tests/bench/systems.py
+EXTRA_DIST += $(BENCH) tests/bench/README.md
+CLEANFILES += tests/bench/limit bench.json
+
+# make bench [SESSIONS="1 20 100"] [MESSAGES=N] [REPEATS=3] [WHICH="..."]
+bench: all tests/bench/limit
+	$(AM_TESTS_ENVIRONMENT) \
+	SESSIONS='$(SESSIONS)' MESSAGES='$(MESSAGES)' REPEATS='$(REPEATS)' \
+	WHICH='$(WHICH)' $(PYTHON3) -B $(srcdir)/tests/bench/bench.py
+.PHONY: bench
