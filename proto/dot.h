@@ -32,7 +32,7 @@ enum dot_result {
  * Decoding: takes from *in up to the final <CRLF>.<CRLF>, passes what belongs
  * to the message to out (the CRLF before the final dot included, stuffed dots
  * removed). Goes on to the end even when `bare` is set, so that the session
- * stays in step; then the message must be refused (5.5.2). A body of only the
+ * stays in step; then the message must be refused (5.6.0). A body of only the
  * final dot is an empty message. out gets at most one byte more than *in has.
  *
  * <CR><CR><LF>.<CR><LF> does hold the end of data, and a client that makes

@@ -12,6 +12,11 @@ libproto_a_SOURCES = \
 	proto/header_value.c \
 	proto/ident.c proto/ident.h \
 	proto/reply.c proto/reply.h \
+	proto/smtp_params.c proto/smtp_params.h \
+	proto/smtp_server.c proto/smtp_server.h proto/smtp_server_private.h \
+	proto/smtp_server_auth.c \
+	proto/smtp_server_body.c \
+	proto/smtp_server_verbs.c \
 	proto/socketmap.c proto/socketmap.h \
 	proto/trace.c proto/trace.h
 

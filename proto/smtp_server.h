@@ -4,7 +4,7 @@
  * engine for both. Bytes in, bytes out, no socket inside; what is allowed is
  * decided by callbacks (struct smtp_policy), which may block.
  *
- * The table of verbs in smtp_server.c is the whole rule of order: a callback
+ * The table of verbs in smtp_server_verbs.c is the whole rule of order: a callback
  * is never made out of turn.
  */
 #ifndef PROTO_SMTP_SERVER_H
@@ -32,11 +32,14 @@ struct smtp_server_conf {
 	const char *hostname;		/* in the greeting and EHLO's reply */
 	uint64_t max_size;		/* bytes of a message; 0: no limit */
 	unsigned max_rcpts;		/* per message: 452 4.5.3 beyond it */
-	unsigned max_errors;		/* 4xx/5xx replies to commands before
-					 * 421 4.7.0 and the end */
+	unsigned max_errors;		/* 4xx/5xx replies since the last message
+					 * that was taken, before 421 4.7.0 and
+					 * the end; too many recipients do not
+					 * count; 0: no limit */
 	unsigned max_commands;		/* before 421 4.7.0; 0: no limit */
 	uint64_t max_header_size;	/* 552 5.3.4 beyond it; 0: no limit */
-	unsigned max_hops;		/* Received fields: 554 5.4.6 beyond it */
+	unsigned max_hops;		/* Received fields: 554 5.4.6 beyond it;
+					 * 0: no limit */
 	bool starttls;			/* offered while the stream is plain */
 	bool tls_required;		/* 530 5.7.0 to MAIL before TLS */
 	bool auth_required;		/* 530 5.7.0 to MAIL before AUTH */
@@ -48,7 +51,8 @@ struct smtp_server_conf {
 
 /* What the engine knows; callbacks read it, lives as long as the session. */
 struct smtp_state {
-	struct str helo;		/* as the client gave it */
+	struct str helo;		/* as the client gave it, up to 255
+					 * bytes; odd ones are "?" */
 	bool esmtp;			/* EHLO or LHLO was used */
 	bool tls;
 	struct str user;		/* authenticated as; empty: not */
@@ -123,7 +127,8 @@ struct smtp_policy {
 	/* The transaction is over, whichever way: RSET, EHLO, end of data,
 	 * a refused body, the end of the session. Only after mail() was 0. */
 	void (*reset)(void *ctx);
-	/* Every reply that is no 2xx/3xx, for the log. verb may be NULL. */
+	/* Every reply that is no 2xx/3xx, for the log, but what body_close()
+	 * has decided; a body's once, in LMTP too. verb may be NULL. */
 	void (*refused)(void *ctx, const struct smtp_state *st,
 	    const char *verb, const struct smtp_reply *r);
 };

@@ -21,3 +21,5 @@ UNIT_TESTS += tests/unit/proto/check_socketmap
 tests_unit_proto_check_socketmap_LDADD = $(PROTO_UNIT_LIBS)
 UNIT_TESTS += tests/unit/proto/check_trace
 tests_unit_proto_check_trace_LDADD = $(PROTO_UNIT_LIBS)
+UNIT_TESTS += tests/unit/proto/check_smtp_server
+tests_unit_proto_check_smtp_server_LDADD = $(PROTO_UNIT_LIBS)
