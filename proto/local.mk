@@ -12,7 +12,11 @@ libproto_a_SOURCES = \
 	proto/header_value.c \
 	proto/ident.c proto/ident.h \
 	proto/reply.c proto/reply.h \
+	proto/smtp_client.c proto/smtp_client.h \
+	proto/smtp_client_private.h proto/smtp_client_send.c \
+	proto/smtp_command.c proto/smtp_command.h \
 	proto/smtp_params.c proto/smtp_params.h \
+	proto/smtp_peer.c proto/smtp_peer.h \
 	proto/smtp_server.c proto/smtp_server.h proto/smtp_server_private.h \
 	proto/smtp_server_auth.c \
 	proto/smtp_server_body.c \

@@ -20,37 +20,12 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "proto/envelope.h"
+#include "proto/smtp_peer.h"
 #include "proto/smtp_server.h"
-
-enum client_extension {
-	EXT_PIPELINING = 1 << 0,
-	EXT_8BITMIME = 1 << 1,
-	EXT_SMTPUTF8 = 1 << 2,
-	EXT_SIZE = 1 << 3,
-	EXT_CHUNKING = 1 << 4,
-	EXT_BINARYMIME = 1 << 5,
-	EXT_DSN = 1 << 6,
-	EXT_STARTTLS = 1 << 7,
-	EXT_AUTH = 1 << 8,
-	EXT_XFORWARD = 1 << 9,
-	EXT_REQUIRETLS = 1 << 10,
-	EXT_ENHANCEDSTATUSCODES = 1 << 11,
-	EXT_LIMITS = 1 << 12,
-};
 
 struct smtp_client_conf {
 	enum smtp_dialect dialect;
 	const char *hostname;	/* for EHLO or LHLO */
-};
-
-/* What the server said in EHLO's reply. */
-struct smtp_client_peer {
-	unsigned extensions;		/* EXT_ bits */
-	uint64_t max_size;		/* 0: none given */
-	unsigned rcpt_max;		/* LIMITS RCPTMAX; 0: none given */
-	unsigned mail_max;		/* LIMITS MAILMAX; 0: none given */
-	char auth[128];			/* mechanisms, split by blanks */
-	char xforward[128];		/* attributes, split by blanks */
 };
 
 /* One message to hand over. All is borrowed until the transaction is over. */
@@ -87,15 +62,19 @@ void smtp_client_free(struct smtp_client **client);
 enum client_next smtp_client_feed(struct smtp_client *client, struct buf *in,
     struct buf *out, struct fault *f);
 
-/* At CLIENT_READY: encrypt (where offered), or authenticate. Answers come by
- * smtp_client_feed() and end at CLIENT_READY again, or CLIENT_CLOSED. */
+/*
+ * At CLIENT_READY: encrypt (where offered), or authenticate. Answers come by
+ * smtp_client_feed() and end at CLIENT_READY again, or CLIENT_CLOSED. Where
+ * STARTTLS is refused, CLIENT_READY comes, with the fault, and no
+ * CLIENT_STARTTLS before it. A refused AUTH is CLIENT_CLOSED.
+ */
 void smtp_client_starttls(struct smtp_client *client, struct buf *out);
 void smtp_client_tls_done(struct smtp_client *client, struct buf *out);
 /* SASL PLAIN; borrows nothing. */
 void smtp_client_auth_plain(struct smtp_client *client, struct str user,
     struct str password, struct buf *out);
 
-const struct smtp_client_peer *smtp_client_peer(
+const struct smtp_peer *smtp_client_peer(
     const struct smtp_client *client);
 
 /*
@@ -104,15 +83,17 @@ const struct smtp_client_peer *smtp_client_peer(
  * wherever the peer has CHUNKING and PIPELINING and the size is known: then
  * "BDAT size LAST" stands in the same batch and CLIENT_BODY is returned at
  * once, so that the whole transaction is one write and one answer. What
- * the peer lacks and the message needs (SMTPUTF8, BINARYMIME, 8BITMIME is
- * sent as is in LMTP) gives every recipient a permanent fault (5.6.7, 5.6.1)
- * at once, and CLIENT_DONE.
+ * the peer lacks and the message needs gives every recipient a permanent fault
+ * at once, and CLIENT_DONE: SMTPUTF8 5.6.7, BINARYMIME 5.6.1, a greater SIZE
+ * 5.3.4, and, but in LMTP, 8BITMIME 5.6.1 and REQUIRETLS 5.7.30. CLIENT_CLOSED
+ * where the server has ended the session with its last answer.
  */
 enum client_next smtp_client_send(struct smtp_client *client,
     const struct smtp_client_message *message, struct buf *out);
 
 /* At CLIENT_BODY: appends to out what goes over the wire; write it whenever it
- * suits. bytes have CRLF line ends unless BINARYMIME. */
+ * suits. bytes have CRLF line ends unless BINARYMIME. Where the whole cannot be
+ * given, the connection must be closed. */
 void smtp_client_body(struct smtp_client *client, struct str bytes,
     struct buf *out);
 void smtp_client_body_end(struct smtp_client *client, struct buf *out);
@@ -121,8 +102,8 @@ void smtp_client_body_end(struct smtp_client *client, struct buf *out);
  * have the connection's fault, temporary): one for each recipient. */
 const struct smtp_outcome *smtp_client_outcomes(
     const struct smtp_client *client);
-/* Whether the body had been sent to its end when the connection failed: the
- * peer may have taken the message. */
+/* Whether the body had been sent to its end, and recipients had no answer, when
+ * the connection failed: the peer may have taken the message for them. */
 bool smtp_client_is_in_doubt(const struct smtp_client *client);
 
 /* QUIT, without waiting for its answer; or RSET before the next transaction

@@ -240,7 +240,7 @@ drive(struct connection *c, enum client_next next, struct fault *f)
 
 /* RFC 9422: a server may take fewer recipients at once than we would send. */
 static void
-note_limits(struct lmtp_pool *pool, const struct smtp_client_peer *peer)
+note_limits(struct lmtp_pool *pool, const struct smtp_peer *peer)
 {
 	unsigned max = peer->rcpt_max;
 
@@ -321,7 +321,6 @@ converse(struct connection *c, const struct lmtp_message *message,
 	    .size = message->head.len + spool_size(message->body),
 	};
 	enum client_next next;
-	bool sent = false;
 
 	next = drive(c, smtp_client_send(c->client, &wire, &c->out), f);
 	if (next == CLIENT_BODY) {
@@ -329,11 +328,11 @@ converse(struct connection *c, const struct lmtp_message *message,
 		 * so the server cannot have taken the message. */
 		if (send_body(c, message, f) < 0)
 			return TRY_FAILED;
-		sent = true;
 		next = drive(c, CLIENT_READ, f);
 	}
 	if (next != CLIENT_DONE)
-		return sent ? TRY_DOUBTFUL : TRY_FAILED;
+		return smtp_client_is_in_doubt(c->client) ? TRY_DOUBTFUL
+							  : TRY_FAILED;
 	memcpy(outcomes, smtp_client_outcomes(c->client),
 	    message->n_rcpts * sizeof *outcomes);
 	return TRY_ANSWERED;

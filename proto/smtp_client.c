@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The client engine: from the greeting to where transactions begin. These are
+ * in smtp_client_send.c.
+ */
+#include "config.h"
+
+#include "proto/smtp_client.h"
+
+#include "base/crypto.h"
+#include "base/mem.h"
+#include "proto/smtp_client_private.h"
+
+struct smtp_client *
+smtp_client_new(const struct smtp_client_conf *conf)
+{
+	struct smtp_client *c = mem_new(struct smtp_client);
+
+	c->conf = *conf;
+	reply_init(&c->reply);
+	buf_init(&c->t.xforward, 8 << 10);
+	return c;
+}
+
+void
+smtp_client_free(struct smtp_client **client)
+{
+	struct smtp_client *c = *client;
+
+	if (c == NULL)
+		return;
+	reply_clear(&c->reply);
+	buf_clear(&c->t.xforward);
+	mem_free(c->t.outcomes);
+	mem_free(c->t.fates);
+	mem_free(c);
+	*client = NULL;
+}
+
+const struct smtp_peer *
+smtp_client_peer(const struct smtp_client *c)
+{
+	return &c->peer;
+}
+
+/* Greeting and EHLO. */
+
+static void
+put_hello(struct smtp_client *c, struct buf *out)
+{
+	memset(&c->peer, 0, sizeof c->peer);
+	c->phase = PHASE_HELLO;
+	buf_putf(out, "%s %s\r\n",
+	    c->conf.dialect == DIALECT_LMTP ? "LHLO" : "EHLO",
+	    c->conf.hostname);
+}
+
+static enum client_next
+on_greeting(struct smtp_client *c, struct buf *out, struct fault *f)
+{
+	if (!reply_is_ok(&c->reply))
+		return smtp_client_refused(c, f);
+	put_hello(c, out);
+	return CLIENT_SEND;
+}
+
+static enum client_next
+on_hello(struct smtp_client *c, struct buf *out, struct fault *f)
+{
+	if (reply_is_ok(&c->reply)) {
+		smtp_peer_read(&c->peer, buf_str(&c->reply.text));
+		c->phase = PHASE_READY;
+		return CLIENT_READY;
+	}
+	/* RFC 5321 3.2: a server that knows no EHLO. */
+	if (c->conf.dialect == DIALECT_SMTP && c->reply.code >= 500) {
+		c->phase = PHASE_HELO;
+		buf_putf(out, "HELO %s\r\n", c->conf.hostname);
+		return CLIENT_SEND;
+	}
+	return smtp_client_refused(c, f);
+}
+
+static enum client_next
+on_helo(struct smtp_client *c, struct fault *f)
+{
+	if (!reply_is_ok(&c->reply))
+		return smtp_client_refused(c, f);
+	c->phase = PHASE_READY;
+	return CLIENT_READY;
+}
+
+/* TLS and AUTH. */
+
+void
+smtp_client_starttls(struct smtp_client *c, struct buf *out)
+{
+	c->phase = PHASE_STARTTLS;
+	buf_puts(out, "STARTTLS\r\n");
+}
+
+static enum client_next
+on_starttls(struct smtp_client *c, struct buf *in, struct fault *f)
+{
+	if (!reply_is_ok(&c->reply)) {
+		reply_to_fault(&c->reply, f);
+		c->phase = PHASE_READY;
+		return CLIENT_READY;
+	}
+	/* Said in the clear, and to be believed under TLS: an attack. */
+	if (buf_len(in) > 0) {
+		fault_temp(f, "4.7.0",
+		    "the server spoke before the TLS handshake");
+		return smtp_client_give_up(c, false, f);
+	}
+	c->phase = PHASE_HANDSHAKE;
+	return CLIENT_STARTTLS;
+}
+
+void
+smtp_client_tls_done(struct smtp_client *c, struct buf *out)
+{
+	put_hello(c, out);
+}
+
+void
+smtp_client_auth_plain(struct smtp_client *c, struct str user,
+    struct str password, struct buf *out)
+{
+	struct buf raw;
+
+	buf_init_secret(&raw, 4096);
+	buf_putc(&raw, '\0');
+	buf_put_str(&raw, user);
+	buf_putc(&raw, '\0');
+	buf_put_str(&raw, password);
+	buf_puts(out, "AUTH PLAIN ");
+	crypto_base64_put(out, buf_str(&raw));
+	buf_puts(out, "\r\n");
+	buf_clear(&raw);
+	c->phase = PHASE_AUTH;
+}
+
+static enum client_next
+on_auth(struct smtp_client *c, struct fault *f)
+{
+	if (!reply_is_ok(&c->reply))
+		return smtp_client_refused(c, f);
+	c->phase = PHASE_READY;
+	return CLIENT_READY;
+}
+
+static enum client_next
+nonsense(struct smtp_client *c, struct fault *f)
+{
+	fault_temp(f, "4.5.0", "the server's reply makes no sense");
+	return smtp_client_give_up(c, false, f);
+}
+
+/* One reply, whatever it answers. */
+static enum client_next
+on_reply(
+    struct smtp_client *c, struct buf *in, struct buf *out, struct fault *f)
+{
+	/* RFC 5321 3.8: the server is about to close, whatever was asked. */
+	if (c->reply.code == 421 && c->phase != PHASE_FINAL)
+		return smtp_client_refused(c, f);
+	switch (c->phase) {
+	case PHASE_GREETING:
+		return on_greeting(c, out, f);
+	case PHASE_HELLO:
+		return on_hello(c, out, f);
+	case PHASE_HELO:
+		return on_helo(c, f);
+	case PHASE_STARTTLS:
+		return on_starttls(c, in, f);
+	case PHASE_AUTH:
+		return on_auth(c, f);
+	case PHASE_COMMANDS:
+	case PHASE_FINAL:
+		return smtp_client_on_transaction(c, in, out, f);
+	default:
+		return nonsense(c, f);
+	}
+}
+
+/* What to do where there is no whole reply. */
+static enum client_next
+idle(const struct smtp_client *c)
+{
+	switch (c->phase) {
+	case PHASE_HANDSHAKE:
+		return CLIENT_STARTTLS;
+	case PHASE_READY:
+		return CLIENT_READY;
+	case PHASE_BODY:
+		return CLIENT_BODY;
+	default:
+		return CLIENT_READ;
+	}
+}
+
+enum client_next
+smtp_client_feed(
+    struct smtp_client *c, struct buf *in, struct buf *out, struct fault *f)
+{
+	enum client_next next;
+
+	if (c->phase == PHASE_CLOSED) {
+		fault_temp(f, "4.4.2", "the session is over");
+		return CLIENT_CLOSED;
+	}
+	/* What a server says to the body in the middle is read at its end. */
+	if (c->phase == PHASE_BODY)
+		return CLIENT_BODY;
+	do {
+		switch (reply_take(in, &c->reply)) {
+		case REPLY_OK:
+			next = on_reply(c, in, out, f);
+			/* Nothing was asked that this could answer. */
+			if (next == CLIENT_READY && buf_len(in) > 0)
+				return nonsense(c, f);
+			break;
+		case REPLY_MORE:
+			return idle(c);
+		case REPLY_BAD:
+			return nonsense(c, f);
+		}
+	} while (next == CLIENT_READ);
+	return next;
+}
+
+void
+smtp_client_quit(struct smtp_client *c, struct buf *out)
+{
+	c->phase = PHASE_CLOSED;
+	buf_puts(out, "QUIT\r\n");
+}
