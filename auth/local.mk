@@ -6,7 +6,8 @@ libauth_a_SOURCES = \
 	auth/directory_methods.c \
 	auth/directory_resolve.c \
 	auth/name.c auth/name.h \
-	auth/password.c auth/password.h
+	auth/password.c auth/password.h \
+	auth/sasl.c auth/sasl.h
 
 # What a program that links libauth.a needs besides.
-AUTH_LIBS = libproto.a libbase.a $(CRYPT_LIBS) $(PROTO_LIBS) $(BASE_LIBS)
+AUTH_LIBS = libproto.a libbase.a $(SASL_LIBS) $(CRYPT_LIBS) $(PROTO_LIBS) $(BASE_LIBS)

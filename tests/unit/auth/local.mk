@@ -10,3 +10,5 @@ UNIT_TESTS += tests/unit/auth/check_name
 tests_unit_auth_check_name_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_password
 tests_unit_auth_check_password_LDADD = $(AUTH_UNIT_LIBS)
+UNIT_TESTS += tests/unit/auth/check_sasl
+tests_unit_auth_check_sasl_LDADD = $(AUTH_UNIT_LIBS)

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Cyrus libsasl2 behind auth/sasl.h.
+ *
+ * The library asks by callbacks. Names come into key form in canon_user(), so
+ * that all it compares and returns is one spelling; passwords are checked in
+ * check_password(), after which it would go on to its own verifiers, were
+ * their list not empty.
+ */
+#include "config.h"
+
+#include "auth/sasl.h"
+
+#include <malloc.h>
+#include <pthread.h>
+#include <sasl/sasl.h>
+#include <sasl/saslplug.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/directory.h"
+#include "auth/name.h"
+#include "auth/password.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { CALLBACKS = 7 };
+
+const char *const sasl_mechanisms[] = {"PLAIN", "LOGIN", NULL};
+
+struct sasl_exchange {
+	sasl_conn_t *conn;
+	struct directory *directory;
+	sasl_callback_t callbacks[CALLBACKS];
+	char user[NAME_SIZE];
+	struct fault why;
+	bool has_why;
+};
+
+/* What it allocates may have held a password. */
+
+static void
+wipe_and_free(void *p)
+{
+	if (p == NULL)
+		return;
+	mem_wipe(p, malloc_usable_size(p));
+	free(p);
+}
+
+static void *
+resize(void *p, size_t size)
+{
+	size_t had = p == NULL ? 0 : malloc_usable_size(p);
+	void *q = malloc(size);
+
+	if (q == NULL)
+		return NULL;
+	if (had > 0)
+		memcpy(q, p, had < size ? had : size);
+	wipe_and_free(p);
+	return q;
+}
+
+/* Its locks, without which it must not be used by several threads. */
+
+static void *
+lock_new(void)
+{
+	pthread_mutex_t *m = mem_new(pthread_mutex_t);
+
+	pthread_mutex_init(m, NULL);
+	return m;
+}
+
+static int
+lock(void *m)
+{
+	return pthread_mutex_lock(m) == 0 ? 0 : -1;
+}
+
+static int
+unlock(void *m)
+{
+	return pthread_mutex_unlock(m) == 0 ? 0 : -1;
+}
+
+static void
+lock_free(void *m)
+{
+	pthread_mutex_destroy(m);
+	mem_free(m);
+}
+
+/* Callbacks. */
+
+static const struct {
+	const char *name, *value;
+} library_options[] = {
+    {"mech_list", "PLAIN LOGIN"},
+    {"pwcheck_method", ""},
+    {"auxprop_plugin", "posthouse"},
+    {"canon_user_plugin", "INTERNAL"},
+    {"log_level", "1"},
+};
+
+/* What is not in the list is unset, wherever else it may be set. */
+static int
+get_option(void *ctx, const char *plugin, const char *name, const char **value,
+    unsigned *len)
+{
+	(void)ctx;
+	(void)plugin;
+	*value = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(library_options); i++) {
+		if (strcmp(library_options[i].name, name) == 0)
+			*value = library_options[i].value;
+	}
+	if (len != NULL && *value != NULL)
+		*len = (unsigned)strlen(*value);
+	return *value != NULL ? SASL_OK : SASL_FAIL;
+}
+
+/* A folder that has no configuration file for us. The library frees it. */
+static int
+get_configuration_path(void *ctx, char **path)
+{
+	(void)ctx;
+	*path = strdup("/proc/self/fdinfo");
+	return *path != NULL ? SASL_OK : SASL_NOMEM;
+}
+
+/* What it has to say is of use only to who debugs. */
+static int
+take_log(void *ctx, int level, const char *text)
+{
+	(void)ctx;
+	if (text != NULL && level < SASL_LOG_PASS)
+		log_debug(NULL, "libsasl2", "text", text, NULL);
+	return SASL_OK;
+}
+
+static int
+canon_user(sasl_conn_t *conn, void *ctx, const char *in, unsigned in_len,
+    unsigned flags, const char *realm, char *out, unsigned out_max,
+    unsigned *out_len)
+{
+	struct sasl_exchange *x = ctx;
+	char key[NAME_SIZE];
+
+	(void)conn;
+	(void)realm;
+	/* What nobody can be called is checked like any other: it takes the
+	 * same time and fails in the same words. */
+	if (!name_key(str_n(in, in_len), key))
+		memcpy(key, "?", 2);
+	if (flags & SASL_CU_AUTHID)
+		memcpy(x->user, key, sizeof x->user);
+	if (!str_copy(str(key), out, out_max))
+		return SASL_BUFOVER;
+	*out_len = (unsigned)strlen(out);
+	return SASL_OK;
+}
+
+/* 1 where the password is the user's and the user may log in. */
+static int
+check(struct sasl_exchange *x, struct str name, struct str password)
+{
+	struct directory_user user = {0};
+	int found = directory_user_get(x->directory, name, &user, &x->why);
+	int rc;
+
+	if (found < 0)
+		return -1;
+	rc = password_verify(password, user.hash, &x->why);
+	mem_wipe(user.hash, sizeof user.hash);
+	if (rc < 0)
+		return -1;
+	if (found == 0)
+		fault_perm(&x->why, "5.7.8", "no such user");
+	else if (rc == 0)
+		fault_perm(&x->why, "5.7.8", "wrong password");
+	else if (user.disabled)
+		fault_perm(&x->why, "5.7.13", "disabled");
+	return found > 0 && rc > 0 && !user.disabled;
+}
+
+static int
+check_password(sasl_conn_t *conn, void *ctx, const char *user,
+    const char *password, unsigned len, struct propctx *props)
+{
+	struct sasl_exchange *x = ctx;
+
+	(void)conn;
+	(void)props;
+	switch (check(x, str(user), str_n(password, len))) {
+	case 1:
+		return SASL_OK;
+	case 0:
+		x->has_why = true;
+		return SASL_BADAUTH;
+	default:
+		x->has_why = true;
+		return SASL_TRYAGAIN;
+	}
+}
+
+/* Who logs in acts for nobody else. */
+static int
+authorize(sasl_conn_t *conn, void *ctx, const char *wanted, unsigned wanted_len,
+    const char *user, unsigned user_len, const char *realm, unsigned realm_len,
+    struct propctx *props)
+{
+	struct sasl_exchange *x = ctx;
+
+	(void)conn;
+	(void)realm;
+	(void)realm_len;
+	(void)props;
+	if (str_is(str_n(wanted, wanted_len), str_n(user, user_len)))
+		return SASL_OK;
+	fault_perm(&x->why, "5.7.8", "wants to act for another user");
+	x->has_why = true;
+	return SASL_NOAUTHZ;
+}
+
+/* The library knows each callback by its number and casts it back. */
+#define CALLBACK(id, function, context) \
+	((sasl_callback_t){             \
+	    id, (int (*)(void))(void (*)(void))(function), context})
+
+static const sasl_callback_t *
+common_callbacks(void)
+{
+	static sasl_callback_t c[4];
+
+	c[0] = CALLBACK(SASL_CB_GETOPT, get_option, NULL);
+	c[1] = CALLBACK(SASL_CB_GETCONFPATH, get_configuration_path, NULL);
+	c[2] = CALLBACK(SASL_CB_LOG, take_log, NULL);
+	c[3] = CALLBACK(SASL_CB_LIST_END, NULL, NULL);
+	return c;
+}
+
+static void
+set_callbacks(struct sasl_exchange *x)
+{
+	sasl_callback_t *c = x->callbacks;
+
+	*c++ = CALLBACK(SASL_CB_GETOPT, get_option, NULL);
+	*c++ = CALLBACK(SASL_CB_LOG, take_log, NULL);
+	*c++ = CALLBACK(SASL_CB_CANON_USER, canon_user, x);
+	*c++ = CALLBACK(SASL_CB_SERVER_USERDB_CHECKPASS, check_password, x);
+	*c++ = CALLBACK(SASL_CB_PROXY_POLICY, authorize, x);
+	*c++ = CALLBACK(SASL_CB_LIST_END, NULL, NULL);
+}
+
+/*
+ * Each name is also looked up among "auxiliary properties", of which we have
+ * none; without a plugin of our own that says so it would open sasldb.
+ */
+
+static int
+no_properties(void *ctx, sasl_server_params_t *params, unsigned flags,
+    const char *user, unsigned len)
+{
+	(void)ctx;
+	(void)params;
+	(void)flags;
+	(void)user;
+	(void)len;
+	return SASL_OK;
+}
+
+static int
+init_properties(const sasl_utils_t *utils, int max, int *version,
+    sasl_auxprop_plug_t **plug, const char *name)
+{
+	static char our_name[] = "posthouse";
+	static sasl_auxprop_plug_t ours = {
+	    .auxprop_lookup = no_properties, .name = our_name};
+
+	(void)utils;
+	(void)name;
+	if (max < SASL_AUXPROP_PLUG_VERSION)
+		return SASL_BADVERS;
+	*version = SASL_AUXPROP_PLUG_VERSION;
+	*plug = &ours;
+	return SASL_OK;
+}
+
+/* Start and end. */
+
+static bool
+is_listed(const char *list, const char *name)
+{
+	struct str rest = str(list);
+
+	while (rest.len > 0) {
+		if (str_is(str_cut(&rest, ' '), str(name)))
+			return true;
+	}
+	return false;
+}
+
+/* What is installed decides what the library can do. */
+static int
+need_mechanisms(struct fault *f)
+{
+	const char *list = "";
+	sasl_conn_t *conn = NULL;
+	int rc = 0;
+
+	if (sasl_server_new("smtp", "localhost", NULL, NULL, NULL, NULL, 0,
+		&conn) != SASL_OK ||
+	    sasl_listmech(conn, NULL, "", " ", "", &list, NULL, NULL) !=
+		SASL_OK)
+		list = "";
+	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++) {
+		if (!is_listed(list, sasl_mechanisms[i]))
+			rc = fault_perm(f, "5.3.5",
+			    "libsasl2 has no module for %s (on Debian: "
+			    "libsasl2-modules)",
+			    sasl_mechanisms[i]);
+	}
+	sasl_dispose(&conn);
+	return rc;
+}
+
+int
+sasl_open(struct fault *f)
+{
+	int rc;
+
+	sasl_set_alloc(malloc, calloc, resize, wipe_and_free);
+	sasl_set_mutex(lock_new, lock, unlock, lock_free);
+	/* Without a name it looks for no configuration file. */
+	rc = sasl_server_init(common_callbacks(), NULL);
+	if (rc == SASL_OK)
+		rc = sasl_auxprop_add_plugin("posthouse", init_properties);
+	if (rc != SASL_OK)
+		return fault_perm(
+		    f, "5.3.5", "libsasl2: %s", sasl_errstring(rc, NULL, NULL));
+	return need_mechanisms(f);
+}
+
+void
+sasl_close(void)
+{
+	sasl_done();
+}
+
+/* Exchanges. */
+
+struct sasl_exchange *
+sasl_exchange_new(struct directory *directory)
+{
+	struct sasl_exchange *x = mem_new(struct sasl_exchange);
+
+	x->directory = directory;
+	set_callbacks(x);
+	return x;
+}
+
+void
+sasl_exchange_free(struct sasl_exchange **exchange)
+{
+	if (*exchange == NULL)
+		return;
+	sasl_dispose(&(*exchange)->conn);
+	mem_free(*exchange);
+	*exchange = NULL;
+}
+
+static enum sasl_result
+fail(struct sasl_exchange *x, int rc, struct fault *f)
+{
+	if (x->has_why)
+		*f = x->why;
+	else if (rc == SASL_NOMEM)
+		fault_temp(f, "4.7.0", "libsasl2 has no memory");
+	else
+		fault_perm(f, "5.7.8", "%s", sasl_errstring(rc, NULL, NULL));
+	return f->kind == FAULT_TEMP ? EXCHANGE_TEMP : EXCHANGE_FAILED;
+}
+
+static bool
+is_offered(const char *mechanism)
+{
+	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++) {
+		if (strcmp(sasl_mechanisms[i], mechanism) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+start(struct sasl_exchange *x, const char *mechanism, struct str response,
+    bool has_response, struct str *challenge)
+{
+	const char *out = NULL;
+	unsigned len = 0;
+	int rc;
+
+	if (x->conn != NULL || !is_offered(mechanism))
+		return SASL_NOMECH;
+	rc = sasl_server_new(
+	    "smtp", "localhost", NULL, NULL, NULL, x->callbacks, 0, &x->conn);
+	if (rc != SASL_OK)
+		return rc;
+	/* An empty response is one; only NULL is none. */
+	rc = sasl_server_start(x->conn, mechanism,
+	    has_response ? (response.at != NULL ? response.at : "") : NULL,
+	    (unsigned)response.len, &out, &len);
+	*challenge = str_n(out, out != NULL ? len : 0);
+	return rc;
+}
+
+static int
+go_on(struct sasl_exchange *x, struct str response, struct str *challenge)
+{
+	const char *out = NULL;
+	unsigned len = 0;
+	int rc;
+
+	if (x->conn == NULL)
+		return SASL_NOTINIT;
+	rc = sasl_server_step(x->conn, response.at != NULL ? response.at : "",
+	    (unsigned)response.len, &out, &len);
+	*challenge = str_n(out, out != NULL ? len : 0);
+	return rc;
+}
+
+/* The name that was proven, which is authorized too. */
+static enum sasl_result
+take_user(struct sasl_exchange *x, struct fault *f)
+{
+	const void *user = NULL;
+	int rc = sasl_getprop(x->conn, SASL_USERNAME, &user);
+
+	if (rc != SASL_OK || !str_copy(str(user), x->user, sizeof x->user))
+		return fail(x, SASL_BADAUTH, f);
+	return EXCHANGE_OK;
+}
+
+enum sasl_result
+sasl_exchange_step(struct sasl_exchange *x, const char *mechanism,
+    struct str response, bool has_response, struct buf *challenge,
+    struct fault *f)
+{
+	struct str out = {0};
+	int rc;
+
+	buf_reset(challenge);
+	rc = mechanism != NULL
+		 ? start(x, mechanism, response, has_response, &out)
+		 : go_on(x, response, &out);
+	if (rc == SASL_OK)
+		return take_user(x, f);
+	if (rc != SASL_CONTINUE)
+		return fail(x, rc, f);
+	buf_put_str(challenge, out);
+	return EXCHANGE_CONTINUE;
+}
+
+const char *
+sasl_exchange_user(const struct sasl_exchange *exchange)
+{
+	return exchange->user;
+}

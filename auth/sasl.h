@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The server's side of SASL, PLAIN and LOGIN, by Cyrus libsasl2 with our own
+ * directory and passwords behind it. The only file that includes the library
+ * is sasl.c. It reads no configuration file and no user database of its own,
+ * and writes to no log but ours.
+ */
+#ifndef AUTH_SASL_H
+#define AUTH_SASL_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/fault.h"
+#include "base/str.h"
+
+struct directory;
+struct sasl_exchange;
+
+/* Once in a process. Permanent 5.3.5 where the library cannot do what
+ * sasl_mechanisms promises: a module is not installed. */
+int sasl_open(struct fault *f) MUST_USE;
+void sasl_close(void);
+
+/* "PLAIN" "LOGIN", ended by NULL. Both carry the password in the clear. */
+extern const char *const sasl_mechanisms[];
+
+enum sasl_result {
+	EXCHANGE_CONTINUE, /* the challenge is for the client */
+	EXCHANGE_OK,
+	EXCHANGE_FAILED, /* permanent */
+	EXCHANGE_TEMP,
+};
+
+/* Borrows the directory. One thread at a time. */
+struct sasl_exchange *sasl_exchange_new(struct directory *directory) MUST_USE;
+void sasl_exchange_free(struct sasl_exchange **exchange);
+
+/*
+ * The first step names the mechanism, the others NULL. challenge is replaced.
+ * The fault says why, for our log only: the client must not learn whether it
+ * was the name or the password.
+ */
+enum sasl_result sasl_exchange_step(struct sasl_exchange *exchange,
+    const char *mechanism, struct str response, bool has_response,
+    struct buf *challenge, struct fault *f);
+
+/* The login in key form, as far as it is known: proven only after
+ * EXCHANGE_OK. "" before. Lives as long as the exchange. */
+const char *sasl_exchange_user(const struct sasl_exchange *exchange);
+
+#endif
