@@ -1,13 +1,23 @@
 # auth: posthouse-authd, the directory and the passwords.
 noinst_LIBRARIES += libauth.a
 libauth_a_SOURCES = \
+	auth/auth_session.c auth/auth_session.h \
+	auth/authd.h \
 	auth/directory.c auth/directory.h \
 	auth/directory_bdb.c auth/directory_driver.h \
 	auth/directory_methods.c \
 	auth/directory_resolve.c \
 	auth/name.c auth/name.h \
+	auth/options.c auth/options.h \
 	auth/password.c auth/password.h \
-	auth/sasl.c auth/sasl.h
+	auth/peer.c auth/peer.h \
+	auth/sasl.c auth/sasl.h \
+	auth/socketmap_session.c auth/socketmap_session.h
 
 # What a program that links libauth.a needs besides.
-AUTH_LIBS = libproto.a libbase.a $(SASL_LIBS) $(CRYPT_LIBS) $(PROTO_LIBS) $(BASE_LIBS)
+AUTH_LIBS = libproto.a libbase.a $(SASL_LIBS) $(CRYPT_LIBS) $(PROTO_LIBS) \
+	$(BASE_LIBS)
+
+sbin_PROGRAMS += posthouse-authd
+posthouse_authd_SOURCES = auth/authd_main.c
+posthouse_authd_LDADD = libauth.a $(AUTH_LIBS)

@@ -13,6 +13,7 @@ SYSTEM_TESTS += \
 	tests/system/smtp_rules.py
 
 EXTRA_DIST += $(SYSTEM_TESTS) \
+	tests/system/lib/authd.py \
 	tests/system/lib/fakes.py \
 	tests/system/lib/harness.py \
 	tests/system/lib/instance.py \

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The Dovecot authentication protocol, the server for clients.
+ *
+ * All of our greeting goes out at once, since clients of before 2.4 wait for
+ * DONE before they say more than VERSION and CPID, or anything at all; the
+ * client's VERSION and CPID must come before its first request.
+ *
+ *   AUTH id mechanism [parameter…] [resp=base64]
+ *   CONT id base64
+ *   CANCEL id
+ *
+ * Requests are known by their id and may be many at once; each AUTH is
+ * answered by CONT, FAIL or OK with its id. A failure says the same whether
+ * the user exists or not.
+ */
+#include "config.h"
+
+#include "auth/auth_session.h"
+
+#include <unistd.h>
+
+#include "auth/authd.h"
+#include "auth/peer.h"
+#include "auth/sasl.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/mem.h"
+#include "proto/auth_line.h"
+
+enum {
+	IN_MAX = AUTH_LINE_MAX,
+	OUT_MAX = 256 << 10,
+	REQUESTS_MAX = 32,       /* at once in a connection */
+	REQUEST_MS = 150 * 1000, /* then it may make room for another */
+	MAJOR = 1,
+	MINOR = 2,
+};
+
+struct request {
+	uint32_t id;
+	struct sasl_exchange *exchange;
+	int64_t since; /* clock_ms() */
+	char mechanism[24], service[24], client[64], session[64];
+};
+
+struct auth_session {
+	struct authd *authd;
+	struct peer peer;
+	struct buf field, decoded, challenge; /* of the line at work; secret */
+	bool has_version, has_pid;
+	struct request *requests[REQUESTS_MAX]; /* n of them, oldest first */
+	size_t n;
+};
+
+/* Requests. */
+
+static void
+request_free(struct request **request)
+{
+	if (*request == NULL)
+		return;
+	sasl_exchange_free(&(*request)->exchange);
+	mem_free(*request);
+	*request = NULL;
+}
+
+static size_t
+find_request(const struct auth_session *s, uint32_t id)
+{
+	size_t i = 0;
+
+	while (i < s->n && s->requests[i]->id != id)
+		i++;
+	return i;
+}
+
+static void
+forget_request(struct auth_session *s, size_t i)
+{
+	request_free(&s->requests[i]);
+	s->n--;
+	memmove(s->requests + i, s->requests + i + 1,
+	    (s->n - i) * sizeof *s->requests);
+}
+
+/* NULL where there is no room. */
+static struct request *
+add_request(struct auth_session *s, uint32_t id)
+{
+	struct request *r;
+
+	if (s->n == REQUESTS_MAX &&
+	    clock_ms() - s->requests[0]->since > REQUEST_MS)
+		forget_request(s, 0);
+	if (s->n == REQUESTS_MAX)
+		return NULL;
+	r = mem_new(struct request);
+	r->id = id;
+	r->since = clock_ms();
+	r->exchange = sasl_exchange_new(s->authd->directory);
+	s->requests[s->n++] = r;
+	return r;
+}
+
+/* Answers. */
+
+static void
+put_fail(
+    struct auth_session *s, uint32_t id, const char *user, const char *detail)
+{
+	struct buf *out = &s->peer.out;
+
+	auth_line_put(out, STR_LIT("FAIL"));
+	auth_line_putf(out, "%u", (unsigned)id);
+	if (user != NULL && user[0] != '\0')
+		auth_line_putf(out, "user=%s", user);
+	if (detail != NULL)
+		auth_line_put(out, str(detail));
+	auth_line_end(out);
+}
+
+/* Clients of before 2.3 know only the bare word. */
+static void
+put_temp_fail(struct auth_session *s, uint32_t id, const char *user)
+{
+	put_fail(s, id, user, "temp");
+	buf_truncate(&s->peer.out, buf_len(&s->peer.out) - 1);
+	auth_line_put(&s->peer.out, STR_LIT("code=temp_fail"));
+	auth_line_end(&s->peer.out);
+}
+
+static void
+put_ok(struct auth_session *s, uint32_t id, const char *user)
+{
+	struct buf *out = &s->peer.out;
+
+	auth_line_put(out, STR_LIT("OK"));
+	auth_line_putf(out, "%u", (unsigned)id);
+	auth_line_putf(out, "user=%s", user);
+	auth_line_end(out);
+}
+
+static void
+put_challenge(struct auth_session *s, uint32_t id)
+{
+	struct buf *out = &s->peer.out;
+
+	auth_line_put(out, STR_LIT("CONT"));
+	auth_line_putf(out, "%u", (unsigned)id);
+	auth_line_put(out, STR_LIT(""));
+	crypto_base64_put(out, buf_str(&s->challenge));
+	auth_line_end(out);
+}
+
+static void
+put_greeting(struct auth_session *s, unsigned connection)
+{
+	struct buf *out = &s->peer.out;
+	uint8_t cookie[16];
+
+	buf_putf(out, "VERSION\t%d\t%d\n", MAJOR, MINOR);
+	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++)
+		buf_putf(out, "MECH\t%s\tplaintext\n", sasl_mechanisms[i]);
+	buf_putf(
+	    out, "SPID\t%ld\nCUID\t%u\nCOOKIE\t", (long)getpid(), connection);
+	crypto_random(cookie, sizeof cookie);
+	for (size_t i = 0; i < sizeof cookie; i++)
+		buf_putf(out, "%02x", cookie[i]);
+	buf_puts(out, "\nDONE\n");
+}
+
+/* Steps. */
+
+/* service=… and the like are for the log. */
+static const char *
+or_null(const char *text)
+{
+	return text[0] == '\0' ? NULL : text;
+}
+
+static void
+note(struct auth_session *s, const struct request *r, enum sasl_result result,
+    const struct fault *f)
+{
+	struct authd_counters *c = &s->authd->counters;
+	const char *user = sasl_exchange_user(r->exchange);
+	const char *why = result == EXCHANGE_OK ? NULL : f->text;
+
+	if (result == EXCHANGE_TEMP) {
+		atomic_fetch_add(&c->logins_failed, 1);
+		log_warn(&s->peer.log, "login not possible", "user", user,
+		    "mechanism", r->mechanism, "service", or_null(r->service),
+		    "client", or_null(r->client), "for", or_null(r->session),
+		    "reason", why, NULL);
+		return;
+	}
+	atomic_fetch_add(
+	    result == EXCHANGE_OK ? &c->logins : &c->logins_refused, 1);
+	log_info(&s->peer.log,
+	    result == EXCHANGE_OK ? "logged in" : "login refused", "user", user,
+	    "mechanism", r->mechanism, "service", or_null(r->service), "client",
+	    or_null(r->client), "for", or_null(r->session), "reason", why,
+	    NULL);
+}
+
+/* The exchange's next step; ends the request where it is the last. */
+static void
+step(struct auth_session *s, size_t i, bool first, bool has_response)
+{
+	struct request *r = s->requests[i];
+	struct fault f = {.text = ""};
+	enum sasl_result result =
+	    sasl_exchange_step(r->exchange, first ? r->mechanism : NULL,
+		buf_str(&s->decoded), has_response, &s->challenge, &f);
+	const char *user = sasl_exchange_user(r->exchange);
+
+	switch (result) {
+	case EXCHANGE_CONTINUE:
+		put_challenge(s, r->id);
+		return;
+	case EXCHANGE_OK:
+		put_ok(s, r->id, user);
+		break;
+	case EXCHANGE_FAILED:
+		put_fail(s, r->id, user, NULL);
+		break;
+	case EXCHANGE_TEMP:
+		put_temp_fail(s, r->id, user);
+		break;
+	}
+	note(s, r, result, &f);
+	forget_request(s, i);
+}
+
+/* Lines. The protocol wants words that are not known to be passed over; what
+ * makes no sense in known ones ends the connection. */
+
+static enum session_next
+nonsense(const struct auth_session *s, const char *why)
+{
+	log_warn(&s->peer.log, "protocol error", "protocol", "auth", "reason",
+	    why, NULL);
+	return SESSION_CLOSE;
+}
+
+static bool
+take_id(struct auth_session *s, struct str *rest, uint32_t *id)
+{
+	uint64_t n;
+
+	if (!auth_line_next(rest, &s->field) ||
+	    !str_to_u64(buf_str(&s->field), 1, UINT32_MAX, &n))
+		return false;
+	*id = (uint32_t)n;
+	return true;
+}
+
+static enum session_next
+on_version(struct auth_session *s, struct str rest)
+{
+	if (!auth_line_next(&rest, &s->field) ||
+	    !str_is(buf_str(&s->field), STR_LIT("1")))
+		return nonsense(s, "another version of the protocol");
+	s->has_version = true;
+	return SESSION_PARK;
+}
+
+static enum session_next
+on_cpid(struct auth_session *s, struct str rest)
+{
+	uint32_t pid;
+
+	if (!take_id(s, &rest, &pid))
+		return nonsense(s, "bad CPID");
+	s->has_pid = true;
+	return SESSION_PARK;
+}
+
+/* As much as fits: it is for the log. */
+static void
+copy_head(struct str text, char *to, size_t size)
+{
+	if (!str_copy(str_head(text, size - 1), to, size))
+		to[0] = '\0';
+}
+
+struct parameters {
+	bool secured;
+	bool has_response;
+	bool bad_response;
+};
+
+/* What follows the mechanism. The response is the last (whatever stands behind
+ * it is not read, so that no client can smuggle a parameter in), and goes into
+ * `decoded`. */
+static void
+take_parameters(struct auth_session *s, struct str rest, struct request *r,
+    struct parameters *p)
+{
+	while (!p->has_response && auth_line_next(&rest, &s->field)) {
+		struct str value = buf_str(&s->field);
+		struct str key = str_cut(&value, '=');
+
+		if (str_is(key, STR_LIT("secured"))) {
+			p->secured = true;
+		} else if (str_is(key, STR_LIT("service"))) {
+			copy_head(value, r->service, sizeof r->service);
+		} else if (str_is(key, STR_LIT("rip"))) {
+			copy_head(value, r->client, sizeof r->client);
+		} else if (str_is(key, STR_LIT("session"))) {
+			copy_head(value, r->session, sizeof r->session);
+		} else if (str_is(key, STR_LIT("resp"))) {
+			p->has_response = true;
+			p->bad_response =
+			    !crypto_base64_take(&s->decoded, value);
+		}
+	}
+}
+
+static bool
+is_offered(struct str mechanism)
+{
+	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++) {
+		if (str_is_nocase(mechanism, str(sasl_mechanisms[i])))
+			return true;
+	}
+	return false;
+}
+
+static void
+to_upper(char *s)
+{
+	for (; *s != '\0'; s++) {
+		if (*s >= 'a' && *s <= 'z')
+			*s = (char)(*s - 'a' + 'A');
+	}
+}
+
+/* With the request at the list's end. NULL, or what the client is told. */
+static const char *
+begin(struct auth_session *s, struct request *r, struct str rest)
+{
+	struct parameters p = {0};
+
+	if (!auth_line_next(&rest, &s->field) ||
+	    !is_offered(buf_str(&s->field)))
+		return "reason=Unsupported authentication mechanism";
+	copy_head(buf_str(&s->field), r->mechanism, sizeof r->mechanism);
+	to_upper(r->mechanism);
+	take_parameters(s, rest, r, &p);
+	if (!p.secured && !s->authd->options->auth_without_tls)
+		return "reason=Plaintext authentication needs TLS";
+	if (p.bad_response)
+		return "reason=Invalid base64 data";
+	step(s, s->n - 1, true, p.has_response);
+	return NULL;
+}
+
+static enum session_next
+on_auth(struct auth_session *s, struct str rest)
+{
+	const char *trouble;
+	struct request *r;
+	uint32_t id;
+
+	if (!s->has_version || !s->has_pid)
+		return nonsense(s, "AUTH before VERSION and CPID");
+	if (!take_id(s, &rest, &id))
+		return nonsense(s, "AUTH without an id");
+	if (find_request(s, id) < s->n)
+		return nonsense(s, "AUTH with an id that is in use");
+	r = add_request(s, id);
+	if (r == NULL) {
+		put_temp_fail(s, id, NULL);
+		return SESSION_PARK;
+	}
+	trouble = begin(s, r, rest);
+	if (trouble != NULL) {
+		put_fail(s, id, NULL, trouble);
+		forget_request(s, s->n - 1);
+	}
+	return SESSION_PARK;
+}
+
+/* Empty data may stand behind a TAB or not at all. */
+static enum session_next
+on_cont(struct auth_session *s, struct str rest)
+{
+	uint32_t id;
+	size_t i;
+
+	if (!take_id(s, &rest, &id))
+		return nonsense(s, "CONT without an id");
+	i = find_request(s, id);
+	/* It may have been forgotten, or have failed. */
+	if (i == s->n) {
+		put_fail(s, id, NULL, NULL);
+		return SESSION_PARK;
+	}
+	if (!auth_line_next(&rest, &s->field))
+		buf_reset(&s->field);
+	if (!crypto_base64_take(&s->decoded, buf_str(&s->field))) {
+		put_fail(s, id, NULL, "reason=Invalid base64 data");
+		forget_request(s, i);
+		return SESSION_PARK;
+	}
+	step(s, i, false, true);
+	return SESSION_PARK;
+}
+
+static enum session_next
+on_cancel(struct auth_session *s, struct str rest)
+{
+	uint32_t id;
+	size_t i;
+
+	if (!take_id(s, &rest, &id))
+		return nonsense(s, "CANCEL without an id");
+	i = find_request(s, id);
+	if (i < s->n)
+		forget_request(s, i);
+	return SESSION_PARK;
+}
+
+static const struct {
+	const char *name;
+	enum session_next (*run)(struct auth_session *s, struct str rest);
+} words[] = {
+    {"VERSION", on_version},
+    {"CPID", on_cpid},
+    {"AUTH", on_auth},
+    {"CONT", on_cont},
+    {"CANCEL", on_cancel},
+};
+
+static void
+wipe_fields(struct auth_session *s)
+{
+	buf_clear(&s->field);
+	buf_clear(&s->decoded);
+	buf_clear(&s->challenge);
+}
+
+static enum session_next
+take_line(struct auth_session *s, struct str line)
+{
+	enum session_next next = SESSION_PARK;
+
+	if (!auth_line_next(&line, &s->field))
+		return SESSION_PARK;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (str_is(buf_str(&s->field), str(words[i].name))) {
+			next = words[i].run(s, line);
+			break;
+		}
+	}
+	wipe_fields(s);
+	return next;
+}
+
+static enum session_next
+take_lines(void *ctx)
+{
+	struct auth_session *s = ctx;
+	struct buf *in = &s->peer.in;
+	struct str line;
+
+	while (buf_take_line(in, &line)) {
+		if (take_line(s, line) == SESSION_CLOSE)
+			return SESSION_CLOSE;
+		if (peer_is_full(&s->peer) && peer_flush(&s->peer) < 0)
+			return SESSION_CLOSE;
+	}
+	if (buf_len(in) == in->max)
+		return nonsense(s, "line too long");
+	/* What has been taken is wiped now, not when the memory is needed. */
+	if (buf_len(in) == 0)
+		buf_clear(in);
+	return SESSION_PARK;
+}
+
+static enum session_next
+on_input(void *state)
+{
+	struct auth_session *s = state;
+
+	return peer_work(&s->peer, take_lines, s);
+}
+
+static void *
+on_open(void *service, struct session *session)
+{
+	struct auth_session *s = mem_new(struct auth_session);
+
+	s->authd = service;
+	peer_init(&s->peer, session, IN_MAX, OUT_MAX,
+	    (int64_t)s->authd->options->idle_timeout);
+	s->peer.in.secret = true;
+	buf_init_secret(&s->field, AUTH_LINE_MAX);
+	buf_init_secret(&s->decoded, AUTH_LINE_MAX);
+	buf_init_secret(&s->challenge, AUTH_LINE_MAX);
+	atomic_fetch_add(&s->authd->counters.connections, 1);
+	put_greeting(s, atomic_fetch_add(&s->authd->connection, 1) + 1);
+	/* Where this fails, reading will fail too and end the session. */
+	(void)!peer_flush(&s->peer);
+	return s;
+}
+
+static void
+on_close(void *state)
+{
+	struct auth_session *s = state;
+
+	while (s->n > 0)
+		forget_request(s, s->n - 1);
+	wipe_fields(s);
+	peer_clear(&s->peer);
+	mem_free(s);
+}
+
+const struct session_ops auth_session_ops = {
+    .open = on_open,
+    .on_input = on_input,
+    .close = on_close,
+};

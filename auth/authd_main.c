@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * posthouse-authd: who gets mail, and who may log in.
+ *
+ * The only process that has the directory open. It runs as its owner, and no
+ * hash of a password leaves it.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "auth/auth_session.h"
+#include "auth/authd.h"
+#include "auth/directory.h"
+#include "auth/password.h"
+#include "auth/sasl.h"
+#include "auth/socketmap_session.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/service.h"
+
+enum { DRAIN_MS = 5000, PATH_SIZE = 512 };
+
+static const char program[] = "posthouse-authd";
+static struct authd authd;
+
+static void
+put_status(void *ctx, json_t *object)
+{
+	struct authd_counters *c = &authd.counters;
+
+	(void)ctx;
+	json_put_int(
+	    object, "connections", (int64_t)atomic_load(&c->connections));
+	json_put_int(object, "lookups", (int64_t)atomic_load(&c->lookups));
+	json_put_int(
+	    object, "lookups_found", (int64_t)atomic_load(&c->lookups_found));
+	json_put_int(
+	    object, "lookups_failed", (int64_t)atomic_load(&c->lookups_failed));
+	json_put_int(object, "logins", (int64_t)atomic_load(&c->logins));
+	json_put_int(
+	    object, "logins_refused", (int64_t)atomic_load(&c->logins_refused));
+	json_put_int(
+	    object, "logins_failed", (int64_t)atomic_load(&c->logins_failed));
+}
+
+static void
+set_limits(struct service *service)
+{
+	const struct authd_options *o = authd.options;
+	const struct server_limits sessions = {
+	    .sessions = (unsigned)o->max_sessions,
+	};
+	const struct loop_limits threads = {.max = (unsigned)o->threads};
+
+	service_set_limits(service, &sessions, &threads);
+	/* Log-ins that wait leave threads for look-ups. */
+	password_set_limits(
+	    (unsigned)o->max_hashes, (unsigned)(o->threads + 1) / 2);
+}
+
+/* Listeners. */
+
+struct door {
+	const char *protocol, *socket; /* the latter in run_dir */
+	const struct conf_list *addresses;
+	const char *mode, *group;
+	const struct session_ops *ops;
+};
+
+static void
+give_to_group(const char *address, const char *name)
+{
+	const struct group *group;
+
+	if (name == NULL || strncmp(address, "unix:", 5) != 0)
+		return;
+	group = getgrnam(name);
+	if (group == NULL)
+		die(EX_CONFIG, "%s: there is no group \"%s\"", program, name);
+	if (lchown(address + 5, (uid_t)-1, group->gr_gid) < 0)
+		die(EX_CONFIG, "%s: cannot give %s to the group \"%s\": %s",
+		    program, address, name, strerror(errno));
+}
+
+static void
+listen_at(struct service *service, const struct door *door, const char *address)
+{
+	mode_t mode;
+
+	if (!authd_socket_mode(door->mode, &mode))
+		die(EX_CONFIG, "%s: \"%s\" is no mode", program, door->mode);
+	service_listener(
+	    service, address, door->protocol, mode, door->ops, &authd);
+	give_to_group(address, door->group);
+}
+
+static void
+open_door(struct service *service, const struct door *door)
+{
+	char path[PATH_SIZE];
+
+	for (size_t i = 0; i < door->addresses->n; i++)
+		listen_at(service, door, door->addresses->items[i]);
+	if (door->addresses->n > 0)
+		return;
+	snprintf(path, sizeof path, "unix:%s/%s",
+	    service_common(service)->run_dir, door->socket);
+	listen_at(service, door, path);
+}
+
+static void
+set_up_listeners(struct service *service)
+{
+	const struct authd_options *o = authd.options;
+	const struct door doors[] = {
+	    {"socketmap", "socketmap.sock", &o->socketmap, o->socketmap_mode,
+		o->socketmap_group, &socketmap_session_ops},
+	    {"auth", "auth.sock", &o->auth, o->auth_mode, o->auth_group,
+		&auth_session_ops},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(doors); i++)
+		open_door(service, &doors[i]);
+}
+
+/* The directory. */
+
+static void
+directory_path(struct service *service, char path[PATH_SIZE])
+{
+	int n;
+
+	if (authd.options->directory != NULL)
+		n = snprintf(path, PATH_SIZE, "%s", authd.options->directory);
+	else
+		n = snprintf(path, PATH_SIZE, "%s/directory",
+		    service_common(service)->state_dir);
+	if (n < 0 || n >= PATH_SIZE)
+		die(EX_CONFIG, "%s: directory: the path is too long", program);
+}
+
+/* While root still is: the user may not be able to make it there. */
+static void
+make_folder(const char *path)
+{
+	const char *user = authd.options->user;
+	const struct passwd *pw;
+
+	if (mkdir(path, 0700) < 0) {
+		if (errno != EEXIST)
+			die(EX_CANTCREAT, "%s: cannot make %s: %s", program,
+			    path, strerror(errno));
+		return;
+	}
+	pw = user == NULL ? NULL : getpwnam(user);
+	if (pw != NULL && geteuid() == 0 &&
+	    chown(path, pw->pw_uid, pw->pw_gid) < 0)
+		die(EX_CANTCREAT, "%s: cannot give %s away: %s", program, path,
+		    strerror(errno));
+}
+
+/* As the user that it belongs to. */
+static void
+start_directory(const char *path)
+{
+	struct fault f;
+
+	if (directory_start(authd.directory, path, &f) < 0)
+		die(f.kind == FAULT_TEMP ? EX_TEMPFAIL : EX_CONFIG, "%s: %s",
+		    program, f.text);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct service_spec spec = {
+	    .program = program,
+	    .version = PACKAGE_VERSION,
+	    .table = &authd_table,
+	    .drain_ms = DRAIN_MS,
+	};
+	struct service *service = service_start(&spec, argc, argv);
+	char path[PATH_SIZE];
+	struct fault f;
+	int status;
+
+	authd.options = service_options(service);
+	authd.directory = directory_new();
+	if (sasl_open(&f) < 0)
+		die(EX_UNAVAILABLE, "%s: %s", program, f.text);
+	set_limits(service);
+	set_up_listeners(service);
+	directory_path(service, path);
+	make_folder(path);
+	service_control(
+	    service, directory_methods, authd.directory, put_status);
+	service_drop(service, authd.options->user);
+	start_directory(path);
+	status = service_run(service);
+	service_stop(&service);
+	directory_close(&authd.directory);
+	sasl_close();
+	return status;
+}

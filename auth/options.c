@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The options of posthouse-authd. What one option alone cannot say is checked
+ * here too, so that "config check" and the daemon refuse the same.
+ */
+#include "config.h"
+
+#include "auth/options.h"
+
+#include <stddef.h>
+
+#include "base/net.h"
+
+#define AUTHD(field) offsetof(struct authd_options, field)
+
+/* clang-format off */
+static const struct conf_option authd_options[] = {
+	{ .name = "user", .type = CONF_TEXT, .offset = AUTHD(user),
+	  .help = "the user to run as; the directory belongs to it" },
+	{ .name = "directory", .type = CONF_PATH, .offset = AUTHD(directory),
+	  .help = "the folder of the directory; "
+		  "default: directory in state_dir" },
+	{ .name = "socketmap", .type = CONF_LIST, .offset = AUTHD(socketmap),
+	  .help = "addresses to serve look-ups at; "
+		  "default: socketmap.sock in run_dir" },
+	{ .name = "socketmap_mode", .type = CONF_TEXT,
+	  .offset = AUTHD(socketmap_mode), .fallback = "0660",
+	  .help = "who may look up at the unix sockets" },
+	{ .name = "socketmap_group", .type = CONF_TEXT,
+	  .offset = AUTHD(socketmap_group),
+	  .help = "the group of the unix sockets for look-ups" },
+	{ .name = "auth", .type = CONF_LIST, .offset = AUTHD(auth),
+	  .help = "addresses to check passwords at; "
+		  "default: auth.sock in run_dir" },
+	{ .name = "auth_mode", .type = CONF_TEXT, .offset = AUTHD(auth_mode),
+	  .fallback = "0660",
+	  .help = "who may have passwords checked at the unix sockets" },
+	{ .name = "auth_group", .type = CONF_TEXT, .offset = AUTHD(auth_group),
+	  .help = "the group of the unix sockets for passwords" },
+	{ .name = "auth_without_tls", .type = CONF_BOOL,
+	  .offset = AUTHD(auth_without_tls), .fallback = "off",
+	  .help = "check passwords too that the asking server did not get "
+		  "over TLS" },
+	{ .name = "threads", .type = CONF_NUMBER, .offset = AUTHD(threads),
+	  .fallback = "128", .min = 4, .max = 4096,
+	  .help = "threads at most, those that wait for a hash included" },
+	{ .name = "max_sessions", .type = CONF_NUMBER,
+	  .offset = AUTHD(max_sessions), .fallback = "4096", .max = 100000,
+	  .help = "connections at once; 0: no limit" },
+	{ .name = "max_hashes", .type = CONF_NUMBER,
+	  .offset = AUTHD(max_hashes), .fallback = "0", .max = 64,
+	  .help = "password hashes computed at once, each in 16 MiB or "
+		  "more; 0: one a processor" },
+	{ .name = "idle_timeout", .type = CONF_TIME,
+	  .offset = AUTHD(idle_timeout), .fallback = "1h", .max = 86400000,
+	  .help = "how long a connection may be silent; 0: for ever" },
+	{ .name = NULL },
+};
+/* clang-format on */
+
+bool
+authd_socket_mode(const char *text, mode_t *mode)
+{
+	unsigned bits = 0;
+	size_t n = 0;
+
+	for (; text[n] >= '0' && text[n] <= '7' && n < 5; n++)
+		bits = bits << 3 | (unsigned)(text[n] - '0');
+	*mode = (mode_t)bits;
+	return n >= 3 && text[n] == '\0' && bits <= 0777;
+}
+
+/* Whoever reaches a socket may ask who exists, and guess passwords. */
+static int
+check_addresses(const char *name, const struct conf_list *list, struct fault *f)
+{
+	struct net_address address;
+	struct fault why;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (net_parse(str(list->items[i]), &address, &why) < 0)
+			return fault_perm(f, "5.3.5", "%s: %s", name, why.text);
+		if (!net_is_loopback(&address))
+			return fault_perm(f, "5.3.5",
+			    "%s: %s is neither a unix socket nor a loopback "
+			    "address; this protocol has no protection of its "
+			    "own",
+			    name, list->items[i]);
+	}
+	return 0;
+}
+
+static int
+check_mode(const char *name, const char *text, struct fault *f)
+{
+	mode_t mode;
+
+	if (!authd_socket_mode(text, &mode))
+		return fault_perm(
+		    f, "5.3.5", "%s: \"%s\" is no mode like 0660", name, text);
+	return 0;
+}
+
+static int
+check_authd(const void *options, struct fault *f)
+{
+	const struct authd_options *o = options;
+
+	if (check_addresses("socketmap", &o->socketmap, f) < 0 ||
+	    check_addresses("auth", &o->auth, f) < 0 ||
+	    check_mode("socketmap_mode", o->socketmap_mode, f) < 0)
+		return -1;
+	return check_mode("auth_mode", o->auth_mode, f);
+}
+
+const struct conf_table authd_table = {
+    .section = "authd",
+    .options = authd_options,
+    .size = sizeof(struct authd_options),
+    .check = check_authd,
+};

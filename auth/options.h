@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/* The section "authd" of the configuration file: posthouse-authd(8). */
+#ifndef AUTH_OPTIONS_H
+#define AUTH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/conf.h"
+
+struct authd_options {
+	const char *user;      /* NULL: stays who it is */
+	const char *directory; /* NULL: directory below state_dir */
+
+	struct conf_list socketmap;  /* empty: socketmap.sock in run_dir */
+	const char *socketmap_mode;  /* octal, for unix sockets */
+	const char *socketmap_group; /* NULL: not changed */
+	struct conf_list auth;       /* empty: auth.sock in run_dir */
+	const char *auth_mode;
+	const char *auth_group;
+	bool auth_without_tls;
+
+	uint64_t threads;
+	uint64_t max_sessions; /* 0: none */
+	uint64_t max_hashes;   /* at once; 0: one a processor */
+	uint64_t idle_timeout; /* ms; 0: none */
+};
+
+extern const struct conf_table authd_table;
+
+/* The value of a mode; false where it is none. */
+bool authd_socket_mode(const char *text, mode_t *mode) MUST_USE;
+
+#endif
