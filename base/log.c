@@ -16,8 +16,9 @@
 #include "base/str.h"
 
 enum {
-	LINE_MAX_LEN = 2000,
-	VALUE_MAX_LEN = 512, /* what an outsider may write in one field */
+	/* A pipe takes so much as one piece, and syslog's socket more. */
+	LINE_MAX_LEN = 4096 - 16,
+	VALUE_MAX_LEN = 512, /* as written: what an outsider gets of a line */
 };
 
 static struct {
@@ -38,15 +39,18 @@ static const struct {
 };
 
 struct line {
-	char text[LINE_MAX_LEN + 8];
+	char text[LINE_MAX_LEN + 16];
 	size_t len;
+	bool cut; /* something did not fit */
 };
 
 static void
 put(struct line *l, const char *bytes, size_t len)
 {
-	if (len > LINE_MAX_LEN - l->len)
+	if (len > LINE_MAX_LEN - l->len) {
 		len = LINE_MAX_LEN - l->len;
+		l->cut = true;
+	}
 	memcpy(l->text + l->len, bytes, len);
 	l->len += len;
 }
@@ -78,9 +82,9 @@ needs_quotes(const char *value)
 static void
 put_escaped(struct line *l, const char *value)
 {
-	size_t n = 0;
+	size_t end = l->len + VALUE_MAX_LEN;
 
-	for (; *value != '\0' && n < VALUE_MAX_LEN; value++, n++) {
+	for (; *value != '\0' && l->len < end; value++) {
 		unsigned char c = (unsigned char)*value;
 		char hex[5];
 
@@ -93,6 +97,8 @@ put_escaped(struct line *l, const char *value)
 		} else {
 			put(l, value, 1);
 		}
+		if (l->cut)
+			return;
 	}
 	if (*value != '\0')
 		puts_line(l, "...");
@@ -147,13 +153,15 @@ put_ids(struct line *l, const struct log_ctx *ctx)
 	puts_line(l, " ");
 }
 
+/* A field that does not fit is left out whole. */
 static void
 put_fields(struct line *l, va_list ap)
 {
 	const char *key;
 
-	while ((key = va_arg(ap, const char *)) != NULL) {
+	while (!l->cut && (key = va_arg(ap, const char *)) != NULL) {
 		const char *value = va_arg(ap, const char *);
+		size_t before = l->len;
 
 		if (value == NULL)
 			continue;
@@ -161,6 +169,12 @@ put_fields(struct line *l, va_list ap)
 		puts_line(l, key);
 		puts_line(l, "=");
 		put_value(l, value);
+		if (l->cut)
+			l->len = before;
+	}
+	if (l->cut) {
+		memcpy(l->text + l->len, " cut=yes", 8);
+		l->len += 8;
 	}
 }
 
