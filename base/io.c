@@ -18,10 +18,7 @@
 #include "base/mem.h"
 #include "base/tls.h"
 
-enum {
-	ROOM_MIN = 4 << 10,  /* the space that is made for one call */
-	ROOM_MAX = 64 << 10, /* what one call reads at most */
-};
+enum { ROOM_MAX = 64 << 10 }; /* what one call reads at most */
 
 struct io {
 	int fd;
@@ -205,51 +202,50 @@ try_read(struct io *io, char *bytes, size_t size, size_t *got, struct fault *f)
 	return FOUND_FAULT;
 }
 
+/* One attempt to put up to room bytes into b. */
+static enum found
+read_once(struct io *io, struct buf *b, size_t room, struct fault *f)
+{
+	size_t size, got = 0, want = b->max - buf_len(b);
+	enum found found;
+	char *at;
+
+	if (room > ROOM_MAX)
+		room = ROOM_MAX;
+	if (want > room)
+		want = room;
+	at = want > 0 ? buf_space(b, want, &size) : NULL;
+	if (at == NULL) {
+		fault_perm(f, "5.3.0", "too much input");
+		return FOUND_FAULT;
+	}
+	found = try_read(io, at, size < room ? size : room, &got, f);
+	if (found == FOUND_SOME)
+		buf_added(b, got);
+	return found;
+}
+
 int
 io_read_now(
     struct io *io, struct buf *b, size_t room, bool *again, struct fault *f)
 {
-	size_t size, want, got = 0;
-	char *at;
+	enum found found = read_once(io, b, room, f);
 
-	*again = false;
-	if (room > ROOM_MAX)
-		room = ROOM_MAX;
-	want = b->max - buf_len(b);
-	if (want > room)
-		want = room;
-	if (want > ROOM_MIN)
-		want = ROOM_MIN;
-	at = want > 0 ? buf_space(b, want, &size) : NULL;
-	if (at == NULL)
-		return fault_perm(f, "5.3.0", "too much input");
-	switch (try_read(io, at, size < room ? size : room, &got, f)) {
-	case FOUND_SOME:
-		buf_added(b, got);
-		return 1;
-	case FOUND_END:
-		return 0;
-	case FOUND_NOTHING:
-	case FOUND_NO_ROOM:
-		*again = true;
-		return 0;
-	case FOUND_FAULT:
-		break;
-	}
-	return -1;
+	*again = found == FOUND_NOTHING || found == FOUND_NO_ROOM;
+	return found == FOUND_SOME ? 1 : found == FOUND_FAULT ? -1 : 0;
 }
 
 int
 io_read(struct io *io, struct buf *b, size_t room, struct fault *f)
 {
-	bool again;
-	int rc;
-
 	for (;;) {
-		rc = io_read_now(io, b, room, &again, f);
-		if (!again)
-			return rc;
-		if (await(io, POLLIN, f) < 0)
+		enum found found = read_once(io, b, room, f);
+
+		if (found == FOUND_SOME || found == FOUND_END)
+			return found == FOUND_SOME ? 1 : 0;
+		if (found == FOUND_FAULT)
+			return -1;
+		if (await(io, found == FOUND_NO_ROOM ? POLLOUT : POLLIN, f) < 0)
 			return -1;
 	}
 }

@@ -22,7 +22,7 @@ struct tls_info;
 
 /* Takes the descriptor, which must be non-blocking. No deadline is set. */
 struct io *io_new(int fd) MUST_USE;
-/* Closes it. */
+/* Closes it. With TLS the process must ignore SIGPIPE: a farewell is written. */
 void io_free(struct io **io);
 int io_fd(const struct io *io);
 
@@ -44,7 +44,8 @@ int io_start_tls_client(struct io *io, struct tls_client *client,
 const struct tls_info *io_tls(const struct io *io);
 
 /*
- * Reads what there is, up to room bytes, waiting for the first: 1 where
+ * Reads what there is, up to room bytes (64 KiB at most; b grows by so much
+ * where it has to), waiting for the first: 1 where
  * something was put into b, 0 at the end of the stream, -1 on a fault. b's
  * maximum is respected; it must have space for a byte.
  */

@@ -105,6 +105,17 @@ warn_expired(SSL_CTX *ctx, const char *path)
 		log_warn(NULL, "certificate has expired", "file", path, NULL);
 }
 
+/* Instead of asking for it at the terminal, which a daemon has not. */
+static int
+refuse_password(char *text, int size, int writing, void *ctx)
+{
+	(void)text;
+	(void)size;
+	(void)writing;
+	(void)ctx;
+	return -1;
+}
+
 static int
 load_pair(const struct tls_certificate *files, SSL_CTX **out, struct fault *f)
 {
@@ -113,6 +124,7 @@ load_pair(const struct tls_certificate *files, SSL_CTX **out, struct fault *f)
 	if (ctx == NULL)
 		return -1;
 	ERR_clear_error();
+	SSL_CTX_set_default_passwd_cb(ctx, refuse_password);
 	if (access(files->chain, R_OK) < 0)
 		fault_errno(f, "%s", files->chain);
 	else if (access(files->key, R_OK) < 0)

@@ -31,8 +31,8 @@ struct tls_certificate {
 /*
  * Reads all certificates. The first serves clients that send no server name or
  * an unknown one; the others by the names inside them (SNI, wildcards). A file
- * that is missing, a key that does not match and an expired certificate are
- * faults that name the file (expired: only a log warning).
+ * that is missing, a key that does not match or has a password, are faults that
+ * name the file; a certificate that has expired is a warning in the log.
  */
 struct tls_server *tls_server_new(const struct tls_certificate *certificates,
     size_t n, struct fault *f) MUST_USE;
