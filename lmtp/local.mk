@@ -4,3 +4,9 @@ liblmtp_a_SOURCES = \
 	lmtp/options.c lmtp/options.h \
 	lmtp/policy.c lmtp/policy.h \
 	lmtp/session.c lmtp/session.h
+
+sbin_PROGRAMS += posthouse-lmtpd
+posthouse_lmtpd_SOURCES = lmtp/lmtpd_main.c
+posthouse_lmtpd_LDADD = liblmtp.a libstore.a libproto.a libbase.a \
+	$(BASE_LIBS) $(PROTO_LIBS)
+dist_man_MANS += docs/posthouse-lmtpd.8
