@@ -118,12 +118,13 @@ indent(const struct writer *w)
 		buf_putc(w->b, '\t');
 }
 
+/* "${x}" would be taken from the environment when it is read. */
 static void
 put_quoted(struct buf *b, const char *text)
 {
 	buf_putc(b, '"');
 	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
+		if (strchr("\"\\$", *text) != NULL)
 			buf_putc(b, '\\');
 		buf_putc(b, *text);
 	}
