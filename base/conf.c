@@ -49,6 +49,8 @@ struct reading {
 };
 static _Thread_local struct reading *reading;
 
+static void on_complaint(cfg_t *cfg, const char *fmt, va_list ap) FORMAT(2, 0);
+
 /* Only the first complaint counts: the rest follow from it. */
 static void
 on_complaint(cfg_t *cfg, const char *fmt, va_list ap)

@@ -14,6 +14,9 @@
 
 #include "base/str.h"
 
+static void fill(struct fault *f, enum fault_kind kind, const char *dsn,
+    const char *fmt, va_list ap) FORMAT(4, 0);
+
 static void
 fill(struct fault *f, enum fault_kind kind, const char *dsn, const char *fmt,
     va_list ap)
