@@ -1,1 +1,32 @@
-# tests/fuzz
+# Fuzzers. In an ordinary build each is a test that replays its corpus; with
+# --enable-fuzzers (clang) libFuzzer drives it, see `make fuzz`.
+if FUZZERS
+FUZZ_MAIN = $(LIB_FUZZING_ENGINE)
+else
+check_LIBRARIES += tests/fuzz/libreplay.a
+FUZZ_MAIN = tests/fuzz/libreplay.a
+endif
+tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c
+FUZZ_LIBS = $(FUZZ_MAIN) libproto.a libbase.a $(PROTO_LIBS) $(BASE_LIBS)
+
+FUZZ_TESTS += tests/fuzz/fuzz_address
+tests_fuzz_fuzz_address_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_dot
+tests_fuzz_fuzz_dot_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_header
+tests_fuzz_fuzz_header_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_netstring
+tests_fuzz_fuzz_netstring_LDADD = $(FUZZ_LIBS)
+
+check_PROGRAMS += $(FUZZ_TESTS)
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dictionary tests/fuzz/fuzz.h \
+	tests/fuzz/run
+
+# T seconds each, in a build of its own: make fuzz T=60
+T = 60
+fuzz:
+	sh $(top_srcdir)/tests/fuzz/run $(abs_top_srcdir) \
+		$(abs_top_builddir)/fuzz $(T) $(FUZZ_TESTS)
+.PHONY: fuzz
