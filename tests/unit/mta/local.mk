@@ -1,0 +1,15 @@
+# Unit tests of mta.
+MTA_UNIT_LIBS = libmta.a libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
+
+UNIT_TESTS += tests/unit/mta/check_lmtp_pool
+tests_unit_mta_check_lmtp_pool_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_message
+tests_unit_mta_check_message_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_options
+tests_unit_mta_check_options_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_recipient
+tests_unit_mta_check_recipient_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_repeat
+tests_unit_mta_check_repeat_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_trust
+tests_unit_mta_check_trust_LDADD = $(MTA_UNIT_LIBS)
