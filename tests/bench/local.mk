@@ -5,6 +5,7 @@ tests_bench_limit_SOURCES = tests/bench/limit.c
 BENCH = tests/bench/bench.py \
 	tests/bench/disk.py \
 	tests/bench/measure.py \
+	tests/bench/opensmtpd.py \
 	tests/bench/report.py \
 	tests/bench/systems.py
 EXTRA_DIST += $(BENCH) tests/bench/README.md

@@ -329,5 +329,3 @@ class LimitGroup(Limit):
     name = "limit-group"
     way = "group"
 
-
-ALL = (Posthouse, PostfixVirtual, PostfixDovecot, LimitEach, LimitGroup)
