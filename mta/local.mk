@@ -13,3 +13,7 @@ libmta_a_SOURCES = \
 
 # What a program that links libmta.a needs besides.
 MTA_LIBS = libproto.a libbase.a $(PROTO_LIBS) $(BASE_LIBS)
+
+sbin_PROGRAMS += posthouse-smtpd
+posthouse_smtpd_SOURCES = mta/smtpd/smtpd_main.c
+posthouse_smtpd_LDADD = libmta.a $(MTA_LIBS)

@@ -42,10 +42,11 @@ authd {{
 }}
 """
 
+# The zeros only make the titles differ: each is a port of the kernel's choice.
 LISTENERS = """
     listen "127.0.0.1:0" { protocol = smtp }
-    listen "127.0.0.1:0" { protocol = submission }
-    listen "127.0.0.1:0" { protocol = submissions }
+    listen "127.0.0.1:00" { protocol = submission }
+    listen "127.0.0.1:000" { protocol = submissions }
 """
 
 

@@ -26,6 +26,7 @@ MAPS = {
     },
 }
 
+# The zeros only make the titles differ: each is a port of the kernel's choice.
 CONF = """
 hostname = "example.org"
 run_dir = "{dir}"
@@ -34,8 +35,8 @@ log_target = stderr
 tls {{ certificate "default" {{ chain = "{dir}/cert.pem" key = "{dir}/cert.key" }} }}
 smtpd {{
     listen "127.0.0.1:0" {{ protocol = smtp }}
-    listen "127.0.0.1:0" {{ protocol = submission }}
-    listen "127.0.0.1:0" {{ protocol = submissions }}
+    listen "127.0.0.1:00" {{ protocol = submission }}
+    listen "127.0.0.1:000" {{ protocol = submissions }}
     {options}
 }}
 """
