@@ -569,6 +569,25 @@ parse(struct str text)
 	return rc;
 }
 
+/* Sockets need whole paths, and a daemon may leave the folder it started in. */
+static const char *
+absolute(struct arena *arena, struct str dir)
+{
+	char *here;
+	const char *whole;
+
+	if (str_starts(dir, STR_LIT("/")))
+		return arena_text(arena, dir);
+	here = getcwd(NULL, 0);
+	if (here == NULL)
+		return arena_text(arena, dir);
+	whole = str_is(dir, STR_LIT("."))
+		    ? arena_text(arena, str(here))
+		    : arena_putf(arena, "%s/%.*s", here, STR_ARG(dir));
+	free(here);
+	return whole;
+}
+
 static struct conf *
 conf_new(const char *path, const struct conf_table *const *known, size_t n)
 {
@@ -579,7 +598,7 @@ conf_new(const char *path, const struct conf_table *const *known, size_t n)
 	if (!str_has(str(path), '/'))
 		dir = STR_LIT(".");
 	conf->path = arena_text(&conf->arena, str(path));
-	conf->dir = arena_text(&conf->arena, dir);
+	conf->dir = absolute(&conf->arena, dir);
 	conf->n = n;
 	tables = arena_take(&conf->arena, n * sizeof(struct conf_table *));
 	conf->filled = arena_take(&conf->arena, n * sizeof(void *));
