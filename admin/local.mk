@@ -1,1 +1,26 @@
-# admin
+# admin: the operator's command.
+noinst_LIBRARIES += libadmin.a
+libadmin_a_SOURCES = \
+	admin/call.c admin/call.h \
+	admin/cmd.c admin/cmd.h \
+	admin/cmd_alias.c \
+	admin/cmd_config.c \
+	admin/cmd_domain.c \
+	admin/cmd_help.c \
+	admin/cmd_mailbox.c \
+	admin/cmd_run.c \
+	admin/cmd_status.c \
+	admin/cmd_user.c \
+	admin/list.c admin/list.h \
+	admin/password.c admin/password.h \
+	admin/place.c admin/place.h \
+	admin/supervisor.c admin/supervisor.h \
+	admin/table.c admin/table.h
+
+# What a program that links libadmin.a needs besides.
+ADMIN_LIBS = libmta.a liblmtp.a libstore.a libauth.a libproto.a libbase.a \
+	$(AUTH_LIBS) $(PROTO_LIBS) $(BASE_LIBS)
+
+sbin_PROGRAMS += posthouse
+posthouse_SOURCES = admin/posthouse_main.c
+posthouse_LDADD = libadmin.a $(ADMIN_LIBS)

@@ -1,1 +1,11 @@
-# tests/unit/admin
+# Unit tests of admin.
+ADMIN_UNIT_LIBS = libadmin.a $(ADMIN_LIBS) $(CHECK_LIBS)
+
+UNIT_TESTS += tests/unit/admin/check_cmd
+tests_unit_admin_check_cmd_LDADD = $(ADMIN_UNIT_LIBS)
+UNIT_TESTS += tests/unit/admin/check_password
+tests_unit_admin_check_password_LDADD = $(ADMIN_UNIT_LIBS)
+UNIT_TESTS += tests/unit/admin/check_place
+tests_unit_admin_check_place_LDADD = $(ADMIN_UNIT_LIBS)
+UNIT_TESTS += tests/unit/admin/check_table
+tests_unit_admin_check_table_LDADD = $(ADMIN_UNIT_LIBS)

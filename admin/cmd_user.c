@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/* posthouse user: who has a mailbox, and who may log in. */
+#include "config.h"
+
+#include "admin/call.h"
+#include "admin/cmd.h"
+#include "admin/list.h"
+#include "admin/password.h"
+
+static int add(struct cmd_line *line, struct fault *f);
+static int del(struct cmd_line *line, struct fault *f);
+static int list(struct cmd_line *line, struct fault *f);
+static int passwd(struct cmd_line *line, struct fault *f);
+static int disable(struct cmd_line *line, struct fault *f);
+static int enable(struct cmd_line *line, struct fault *f);
+
+/* clang-format off */
+const struct cmd cmd_user[] = {
+	{ "user", "add", "NAME", 1, 1, 0,
+	  "make a user; the password is asked for", add },
+	{ "user", "del", "NAME", 1, 1, 0,
+	  "no more mail and log-ins; the mailbox stays", del },
+	{ "user", "list", "[DOMAIN]", 0, 1, CMD_JSON,
+	  "all users, or a domain's", list },
+	{ "user", "passwd", "NAME", 1, 1, 0,
+	  "a new password, which is asked for", passwd },
+	{ "user", "disable", "NAME", 1, 1, 0,
+	  "no log-ins, and mail is refused", disable },
+	{ "user", "enable", "NAME", 1, 1, 0,
+	  "undo disable", enable },
+	{ 0 },
+};
+
+static const struct table_column columns[] = {
+	{ "USER", "user", TABLE_TEXT },
+	{ "DISABLED", "disabled", TABLE_BOOL },
+	{ "CREATED", "created", TABLE_DATE },
+	{ "CHANGED", "changed", TABLE_DATE },
+	{ 0 },
+};
+/* clang-format on */
+
+static int
+change(struct cmd_line *line, const char *method, const struct buf *password,
+    struct fault *f)
+{
+	json_t *params = json_new_object();
+
+	json_put_text(params, "user", line->args[0]);
+	if (password != NULL)
+		json_put_str(params, "password", buf_str(password));
+	return call_once(line, PLACE_AUTHD, method, params, NULL, f);
+}
+
+static int
+change_with_password(struct cmd_line *line, const char *method, struct fault *f)
+{
+	struct buf password;
+	int rc = -1;
+
+	buf_init_secret(&password, PASSWORD_MAX);
+	if (password_read(line->args[0], &password, f) == 0)
+		rc = change(line, method, &password, f);
+	buf_clear(&password);
+	return rc;
+}
+
+static int
+add(struct cmd_line *line, struct fault *f)
+{
+	return change_with_password(line, "user.add", f);
+}
+
+static int
+del(struct cmd_line *line, struct fault *f)
+{
+	return change(line, "user.del", NULL, f);
+}
+
+static int
+passwd(struct cmd_line *line, struct fault *f)
+{
+	return change_with_password(line, "user.passwd", f);
+}
+
+static int
+disable(struct cmd_line *line, struct fault *f)
+{
+	return change(line, "user.disable", NULL, f);
+}
+
+static int
+enable(struct cmd_line *line, struct fault *f)
+{
+	return change(line, "user.enable", NULL, f);
+}
+
+static int
+list(struct cmd_line *line, struct fault *f)
+{
+	static const struct list users = {
+	    PLACE_AUTHD, "user.list", "users", columns};
+	json_t *params = json_new_object();
+
+	if (line->n_args > 0)
+		json_put_text(params, "domain", line->args[0]);
+	return list_print(line, &users, params, f);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Lists of any length. A method gives a page, {KEY: [object…], "next": name},
+ * and takes that name as `after` for the next; each page is printed before the
+ * next one is asked for.
+ */
+#ifndef ADMIN_LIST_H
+#define ADMIN_LIST_H
+
+#include "admin/cmd.h"
+#include "admin/place.h"
+#include "admin/table.h"
+#include "base/attr.h"
+#include "base/json.h"
+
+struct list {
+	enum place_owner owner;
+	const char *method;
+	const char *key; /* of the array, in the result and in ours */
+	const struct table_column *columns;
+};
+
+/* As a table, or as {KEY: [object…]} with an object a line. Takes params. */
+int list_print(struct cmd_line *line, const struct list *list, json_t *params,
+    struct fault *f) MUST_USE;
+
+/* An object as JSON for --json, else as the fields say. */
+void list_print_object(struct cmd_line *line, const struct table_column *fields,
+    const json_t *object);
+void list_print_json(struct cmd_line *line, const json_t *value);
+
+#endif
