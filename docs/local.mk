@@ -1,2 +1,4 @@
 # docs
 dist_man_MANS += docs/posthouse-smtpd.8
+dist_man_MANS += docs/posthouse.8
+dist_man_MANS += docs/posthouse.conf.5
