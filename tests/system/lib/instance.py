@@ -50,6 +50,29 @@ LISTENERS = """
 """
 
 
+class Control:
+    """A connection to a control socket."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(60)
+        self.socket.connect(path)
+        self.file = self.socket.makefile()
+
+    def call(self, method, **params):
+        self.socket.sendall(json.dumps(
+            {"jsonrpc": "2.0", "id": 1, "method": method,
+             "params": params}).encode() + b"\n")
+        return json.loads(self.file.readline())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.socket.close()
+
+
 class Instance:
     """sections: text for the sections "common", "tls", "smtpd", "lmtpd",
     "authd", and "listeners" in place of the usual three."""
@@ -151,12 +174,11 @@ class Instance:
 
     def call(self, daemon, method, **params):
         """A method of a control socket: the whole answer."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(60)
-            s.connect(self.path("run", "posthouse-%s.ctl" % daemon))
-            s.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method,
-                                  "params": params}).encode() + b"\n")
-            return json.loads(s.makefile().readline())
+        with self.connect_control(daemon) as control:
+            return control.call(method, **params)
+
+    def connect_control(self, daemon):
+        return Control(self.path("run", "posthouse-%s.ctl" % daemon))
 
     def status(self, daemon="smtpd"):
         return self.call(daemon, "status")["result"]
