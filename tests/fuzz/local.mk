@@ -19,6 +19,8 @@ FUZZ_TESTS += tests/fuzz/fuzz_header
 tests_fuzz_fuzz_header_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_netstring
 tests_fuzz_fuzz_netstring_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_smtp_server
+tests_fuzz_fuzz_smtp_server_LDADD = $(FUZZ_LIBS)
 
 check_PROGRAMS += $(FUZZ_TESTS)
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dictionary tests/fuzz/fuzz.h \
