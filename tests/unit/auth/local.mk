@@ -1,7 +1,9 @@
 # Unit tests of auth.
-EXTRA_DIST += tests/unit/auth/place.h
+EXTRA_DIST += tests/unit/auth/place.h tests/unit/auth/served.h
 AUTH_UNIT_LIBS = libauth.a libproto.a $(UNIT_LIBS) $(AUTH_LIBS)
 
+UNIT_TESTS += tests/unit/auth/check_auth_session
+tests_unit_auth_check_auth_session_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_directory
 tests_unit_auth_check_directory_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_directory_methods
@@ -14,3 +16,5 @@ UNIT_TESTS += tests/unit/auth/check_password
 tests_unit_auth_check_password_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_sasl
 tests_unit_auth_check_sasl_LDADD = $(AUTH_UNIT_LIBS)
+UNIT_TESTS += tests/unit/auth/check_socketmap_session
+tests_unit_auth_check_socketmap_session_LDADD = $(AUTH_UNIT_LIBS)
