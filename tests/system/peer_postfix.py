@@ -45,7 +45,8 @@ class PostfixInFront(unittest.TestCase):
         # Postfix' processes run as the user postfix.
         cls.instance = Instance(
             lmtpd='socket_mode = "0666"\n    trusted = {"postfix"}',
-            authd='socket_mode = "0666"')
+            authd='socketmap_mode = "0666"\n    auth_mode = "0666"\n'
+                  '    auth_without_tls = on')
         os.chmod(cls.instance.path("run"), 0o755)
         cls.postfix = Postfix(MAIN.format(
             socketmap=cls.instance.socket("socketmap"),
