@@ -149,7 +149,8 @@ hand_over(struct smtpd_session *s, const struct smtp_state *st, struct str head,
 		    s->message->body, &s->message->ident);
 }
 
-static void
+/* True where all are ok. */
+static bool
 count(struct smtpd *smtpd, const struct smtp_outcome *rcpts, size_t n)
 {
 	bool refused = false, deferred = false;
@@ -166,21 +167,24 @@ count(struct smtpd *smtpd, const struct smtp_outcome *rcpts, size_t n)
 		atomic_fetch_add(&smtpd->counters.refused, 1);
 	else
 		atomic_fetch_add(&smtpd->counters.messages, 1);
+	return !refused && !deferred;
 }
 
-void
+bool
 deliver_message(struct smtpd_session *s, const struct smtp_state *st,
     struct smtp_outcome *outcomes)
 {
 	struct smtp_outcome *mailboxes =
 	    mem_zeroed(s->message->recipients.n, sizeof *mailboxes);
 	struct buf head;
+	bool ok;
 
 	buf_init(&head, HEAD_MAX);
 	resume(s, st);
 	put_head(s, st, &head);
 	hand_over(s, st, buf_str(&head), mailboxes, outcomes);
-	count(s->smtpd, outcomes, st->n_rcpts);
+	ok = count(s->smtpd, outcomes, st->n_rcpts);
 	buf_clear(&head);
 	mem_free(mailboxes);
+	return ok;
 }

@@ -6,12 +6,14 @@
 #ifndef MTA_SMTPD_DELIVER_H
 #define MTA_SMTPD_DELIVER_H
 
+#include <stdbool.h>
+
 #include "proto/smtp_server.h"
 
 struct smtpd_session;
 
-/* Fills one outcome for each of st->rcpts; logs them. */
-void deliver_message(struct smtpd_session *s, const struct smtp_state *st,
+/* Fills one outcome for each of st->rcpts; logs them. True where all are ok. */
+bool deliver_message(struct smtpd_session *s, const struct smtp_state *st,
     struct smtp_outcome *outcomes);
 
 #endif

@@ -238,9 +238,9 @@ on_body_close(void *ctx, const struct smtp_state *st,
 	struct smtpd_session *s = ctx;
 
 	(void)f;
-	deliver_message(s, st, outcomes);
+	if (deliver_message(s, st, outcomes))
+		s->messages++;
 	buf_putf(words, "%s delivered", s->message->ident.text);
-	s->messages++;
 	return 0;
 }
 

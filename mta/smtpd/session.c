@@ -29,6 +29,16 @@ enum {
 	READS_IN_A_ROW = 64,
 };
 
+/* From now on. */
+static void
+expect_handshake(struct smtpd_session *s)
+{
+	int64_t ms = (int64_t)s->smtpd->options->command_timeout;
+
+	s->handshake_ends =
+	    clock_ms() + (ms < HANDSHAKE_MS ? ms : HANDSHAKE_MS);
+}
+
 static int
 flush(struct smtpd_session *s)
 {
@@ -38,6 +48,7 @@ flush(struct smtpd_session *s)
 
 	if (buf_len(&s->out) == 0)
 		return 0;
+	s->idle_ends = 0;
 	io_set_deadline(io, clock_ms() + WRITE_MS);
 	rc = io_flush(io, &s->out, &f);
 	if (rc < 0)
@@ -79,17 +90,23 @@ shake_hands(struct smtpd_session *s)
 	return SESSION_PARK;
 }
 
+/* A command that comes byte by byte gets no time for each of them: what ends
+ * the wait is our answer. */
 static void
 set_idle(struct smtpd_session *s)
 {
 	const struct smtpd_options *o = s->smtpd->options;
-	int64_t ms = (int64_t)o->command_timeout;
+	int64_t now = clock_ms(), ends = s->handshake_ends;
 
-	if (s->handshake_ends != 0)
-		ms = s->handshake_ends - clock_ms();
-	else if (smtp_server_awaits(s->engine) == AWAITS_BODY)
-		ms = (int64_t)o->data_timeout;
-	session_set_idle(s->session, ms > 0 ? ms : 1);
+	if (ends == 0 && smtp_server_awaits(s->engine) == AWAITS_BODY) {
+		s->idle_ends = 0;
+		ends = now + (int64_t)o->data_timeout;
+	} else if (ends == 0) {
+		if (s->idle_ends == 0)
+			s->idle_ends = now + (int64_t)o->command_timeout;
+		ends = s->idle_ends;
+	}
+	session_set_idle(s->session, ends > now ? ends - now : 1);
 }
 
 /* A session that waits keeps no memory but what it needs. */
@@ -143,7 +160,7 @@ work(struct smtpd_session *s)
 		if (flush(s) < 0 || next == SMTP_NEXT_CLOSE)
 			return SESSION_CLOSE;
 		if (next == SMTP_NEXT_STARTTLS) {
-			s->handshake_ends = clock_ms() + HANDSHAKE_MS;
+			expect_handshake(s);
 			return shake_hands(s);
 		}
 	} while (buf_len(&s->in) > 0 && buf_len(&s->in) < before);
@@ -235,7 +252,7 @@ on_open_tls(void *service, struct session *session)
 {
 	struct smtpd_session *s = open_session(service, session);
 
-	s->handshake_ends = clock_ms() + HANDSHAKE_MS;
+	expect_handshake(s);
 	set_idle(s);
 	return s;
 }

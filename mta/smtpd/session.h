@@ -74,9 +74,10 @@ struct smtpd_session {
 	char mechanism[24];             /* of the AUTH that is under way */
 	struct auth_exchange *exchange; /* NULL: none under way */
 	struct message *message;        /* NULL outside a transaction */
-	unsigned messages;              /* delivered */
+	unsigned messages;              /* that were taken */
 	int64_t since;
 	int64_t handshake_ends; /* clock_ms(); 0: none is under way */
+	int64_t idle_ends;      /* of the wait for a command; 0: not set yet */
 };
 
 /* For ports where TLS comes by STARTTLS, or with the connection. */

@@ -26,6 +26,7 @@ class Case(unittest.TestCase):
 
     def begin(self):
         c = self.smtpd.connect()
+        self.addCleanup(c.close)
         c.say("EHLO client.example")
         return c
 

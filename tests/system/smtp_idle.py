@@ -57,6 +57,7 @@ class Idle(unittest.TestCase):
                 c.sendall(b"MAIL FR")
             self.assertGreaterEqual(self.smtpd.status()["sessions"], CLIENTS)
             busy = self.smtpd.connect()
+            self.addCleanup(busy.close)
             busy.say("EHLO busy.example")
             busy.say("MAIL FROM:<x@y.example>")
             self.assertRegex(busy.say("RCPT TO:<ann@example.org>"), "^250")

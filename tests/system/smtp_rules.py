@@ -4,6 +4,8 @@
 import base64
 import os
 import re
+import select
+import socket
 import sys
 import unittest
 
@@ -353,8 +355,17 @@ class Limits(Case):
         self.assertRegex(c.reply(), "^421 4.4.2")
         self.assertTrue(c.is_closed())
 
+    def test_command_that_comes_byte_by_byte_gets_no_more_time(self):
+        c = self.hello()
+        sent = 0
+        while not select.select([c.socket], [], [], 0.2)[0]:
+            c.send("N")
+            sent += 1
+            self.assertLess(sent, 50)
+        self.assertGreater(sent, 2)
+        self.assertRegex(c.reply(), "^421 4.4.2")
+
     def test_idle_client_before_tls_is_cut(self):
-        import socket
         with socket.create_connection(
                 ("127.0.0.1", self.smtpd.ports["submissions"]), 30) as s:
             self.assertEqual(s.recv(100), b"")

@@ -49,6 +49,11 @@ class Smuggling(unittest.TestCase):
                 c.send("Subject: outer\r\n\r\nouter" + end + INNER)
                 # One message, one answer: the inner lines were its body.
                 self.assertRegex(c.reply(), "^55[0-9] 5.[56]")
+                if end == "\r\r\n.\r\n":
+                    # To some this ends the message, to others it does not:
+                    # what follows is neither body nor command.
+                    self.assertTrue(c.is_closed())
+                    continue
                 self.assertRegex(c.say("NOOP"), "^250")
         self.assertEqual(self.instance.maildir("bob").messages(), [])
         self.assertEqual(self.instance.maildir("ann").messages(), [])
