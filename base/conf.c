@@ -3,9 +3,9 @@
  * Reading the configuration file with libconfuse; no other file includes it.
  *
  * To libconfuse every option is a text, which a callback checks while the line
- * is known; what is filled afterwards cannot fail. Our "@include" becomes
- * libconfuse's include function, and sections that belong to other programs
- * become blanks, before it sees the text: line numbers stay as they are.
+ * is known; what is filled afterwards cannot fail. Includes are expanded, and
+ * sections that belong to other programs blanked, before it sees the text:
+ * see conf_text.h.
  */
 #include "config.h"
 
@@ -13,22 +13,16 @@
 
 #include <confuse.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/conf_text.h"
 #include "base/conf_value.h"
 #include "base/mem.h"
-
-enum {
-	FILE_MAX_SIZE = 1 << 20,
-	TABLES_MAX = 32, /* sub-tables included */
-	INCLUDES_MAX = 50,
-};
 
 struct conf {
 	const char *path;
@@ -42,8 +36,7 @@ struct conf {
 /* One reading; libconfuse's callbacks have no argument for it. */
 struct reading {
 	struct conf *conf;
-	bool strict;
-	unsigned includes;
+	struct conf_text text;
 	bool failed;
 	struct fault *f;
 };
@@ -55,52 +48,22 @@ static void on_complaint(cfg_t *cfg, const char *fmt, va_list ap) FORMAT(2, 0);
 static void
 on_complaint(cfg_t *cfg, const char *fmt, va_list ap)
 {
+	struct conf_line place = conf_text_place(&reading->text, cfg->line);
 	char text[200];
 
 	if (reading->failed)
 		return;
 	reading->failed = true;
 	vsnprintf(text, sizeof text, fmt, ap);
-	fault_perm(reading->f, "5.3.5", "%s:%d: %s",
-	    cfg->filename != NULL ? cfg->filename : reading->conf->path,
-	    cfg->line, text);
-}
-
-/* The text before libconfuse sees it. */
-
-static bool
-is_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '@';
-}
-
-/* The length of the comment or quoted text at the front of s, 0 if none. */
-static size_t
-skip_opaque(struct str s)
-{
-	char quote = s.at[0];
-	size_t i;
-
-	if (quote == '#' || str_starts(s, STR_LIT("//")))
-		return str_find(s, '\n');
-	if (str_starts(s, STR_LIT("/*"))) {
-		for (i = 2; i < s.len; i++)
-			if (s.at[i] == '/' && i > 2 && s.at[i - 1] == '*')
-				return i + 1;
-		return s.len;
-	}
-	if (quote != '"' && quote != '\'')
-		return 0;
-	for (i = 1; i < s.len && s.at[i] != quote; i++)
-		if (s.at[i] == '\\')
-			i++;
-	return i < s.len ? i + 1 : s.len;
+	fault_perm(
+	    reading->f, "5.3.5", "%s:%u: %s", place.path, place.number, text);
 }
 
 static bool
-is_known_section(const struct conf *conf, struct str word)
+is_known_section(const void *ctx, struct str word)
 {
+	const struct conf *conf = ctx;
+
 	for (size_t i = 0; i < conf->n; i++) {
 		const struct conf_table *t = conf->tables[i];
 		const struct conf_option *o = t->options;
@@ -112,182 +75,6 @@ is_known_section(const struct conf *conf, struct str word)
 				return true;
 	}
 	return false;
-}
-
-static void
-blank(char *at, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (at[i] != '\n')
-			at[i] = ' ';
-}
-
-/* Replaces each "word {…}" at the top level whose word we do not know. */
-static void
-blank_foreign(const struct conf *conf, char *text, size_t len)
-{
-	size_t i = 0, word_at = 0, word_len = 0, foreign_at = 0;
-	unsigned depth = 0;
-	bool foreign = false;
-
-	while (i < len) {
-		struct str rest = str_n(text + i, len - i);
-		size_t skip = skip_opaque(rest);
-
-		if (skip == 0 && depth == 0 && is_word(text[i])) {
-			word_at = i;
-			while (i < len && is_word(text[i]))
-				i++;
-			word_len = i - word_at;
-			continue;
-		}
-		if (text[i] == '=' && depth == 0)
-			word_len = 0; /* a list's brace follows, or a value */
-		if (text[i] == '{' && depth++ == 0 && word_len > 0) {
-			foreign = !is_known_section(
-			    conf, str_n(text + word_at, word_len));
-			foreign_at = word_at;
-		}
-		if (text[i] == '}' && depth > 0 && --depth == 0) {
-			if (foreign)
-				blank(text + foreign_at, i + 1 - foreign_at);
-			foreign = false;
-			word_len = 0;
-		}
-		i += skip > 0 ? skip : 1;
-	}
-}
-
-/* '@include "x"' → 'include("x")'. */
-static void
-put_line(struct buf *b, struct str line)
-{
-	struct str rest = str_trim(line);
-
-	if (!str_starts(rest, STR_LIT("@include")) ||
-	    (rest.len > 8 && is_word(rest.at[8]))) {
-		buf_put_str(b, line);
-		return;
-	}
-	rest = str_trim(str_from(rest, 8));
-	if (rest.len > 0 && (rest.at[0] == '"' || rest.at[0] == '\'')) {
-		size_t len = skip_opaque(rest);
-
-		buf_puts(b, "include(");
-		buf_put_str(b, str_head(rest, len));
-		buf_puts(b, ")");
-		buf_put_str(b, str_from(rest, len));
-	} else {
-		buf_puts(b, "include(");
-		buf_put_str(b, rest);
-		buf_puts(b, ")");
-	}
-}
-
-static int
-read_all(const char *path, struct buf *b, struct fault *f)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return fault_perm(f, "5.3.5", "%s: %s", path, strerror(errno));
-	while (n > 0) {
-		size_t room;
-		char *at = buf_space(b, 4096, &room);
-
-		if (at == NULL)
-			break;
-		n = read(fd, at, room);
-		if (n > 0)
-			buf_added(b, (size_t)n);
-	}
-	close(fd);
-	if (n < 0)
-		return fault_perm(f, "5.3.5", "%s: %s", path, strerror(errno));
-	if (buf_is_full(b))
-		return fault_perm(f, "5.3.5", "%s is longer than %d bytes",
-		    path, FILE_MAX_SIZE);
-	if (str_has(buf_str(b), '\0'))
-		return fault_perm(f, "5.3.5", "%s has a NUL byte", path);
-	return 0;
-}
-
-/* Reads the file as libconfuse is to see it. */
-static int
-read_text(const char *path, bool top_level, struct buf *out, struct fault *f)
-{
-	struct buf raw;
-	struct str rest;
-	int rc;
-
-	buf_init(&raw, FILE_MAX_SIZE);
-	rc = read_all(path, &raw, f);
-	rest = buf_str(&raw);
-	while (rc == 0 && rest.len > 0) {
-		put_line(out, str_cut(&rest, '\n'));
-		buf_putc(out, '\n');
-	}
-	if (rc == 0 && top_level && !reading->strict && buf_len(out) > 0)
-		blank_foreign(
-		    reading->conf, out->bytes + out->start, buf_len(out));
-	buf_clear(&raw);
-	return rc;
-}
-
-/* Hands text over as a file, which is all that libconfuse includes. */
-static int
-include_text(cfg_t *cfg, cfg_opt_t *opt, const char *path, struct str text)
-{
-	char proc[64];
-	const char *argv[] = {proc};
-	int rc = 1, fd = memfd_create("conf", MFD_CLOEXEC);
-
-	if (fd < 0 || write(fd, text.at, text.len) != (ssize_t)text.len) {
-		cfg_error(cfg, "cannot include \"%s\"", path);
-	} else {
-		snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
-		lseek(fd, 0, SEEK_SET);
-		rc = cfg_include(cfg, opt, 1, argv);
-	}
-	if (rc == 0) {
-		/* What errors in there are to name. */
-		free(cfg->filename);
-		cfg->filename = strdup(path);
-	}
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
-static int
-on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
-{
-	struct fault f;
-	struct buf text;
-	char *path;
-	int rc = 1;
-
-	if (argc != 1 || argv[0][0] == '\0') {
-		cfg_error(cfg, "@include needs one file name in quotes");
-		return 1;
-	}
-	if (++reading->includes > INCLUDES_MAX) {
-		cfg_error(cfg, "more than %d files are included (a circle?)",
-		    INCLUDES_MAX);
-		return 1;
-	}
-	path = argv[0][0] == '/'
-		   ? arena_text(&reading->conf->arena, str(argv[0]))
-		   : arena_putf(&reading->conf->arena, "%s/%s",
-			 reading->conf->dir, argv[0]);
-	buf_init(&text, FILE_MAX_SIZE * 2);
-	if (read_text(path, strcmp(cfg->name, "root") == 0, &text, &f) < 0)
-		cfg_error(cfg, "%s", f.text);
-	else
-		rc = include_text(cfg, opt, path, buf_str(&text));
-	buf_clear(&text);
-	return rc;
 }
 
 /* Tables, as libconfuse wants them. */
@@ -345,6 +132,23 @@ on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	return 0;
 }
 
+/* libconfuse tells a callback the name of the section alone: two kinds of
+ * section may not share one. */
+static void
+check_sub_name(const struct conf_option *o)
+{
+	const struct conf *conf = reading->conf;
+
+	for (size_t i = 0; i < conf->n; i++) {
+		const struct conf_table *t =
+		    find_sub(conf->tables[i]->options, o->name);
+
+		if (t != NULL && t != o->sub)
+			die_bug("configuration: two kinds of section \"%s\"",
+			    o->name);
+	}
+}
+
 static cfg_opt_t *
 take_opts(size_t n)
 {
@@ -361,6 +165,7 @@ as_opt(const struct conf_option *o)
 	cfg_opt_t section = CFG_SEC(name, build(o->sub->options),
 	    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
 
+	check_sub_name(o);
 	return section;
 }
 
@@ -374,7 +179,6 @@ as_value(const struct conf_option *o)
 	return o->type == CONF_LIST ? list : one;
 }
 
-/* Options, and the include function, which every section has. */
 static size_t
 put_opts(const struct conf_option *o, cfg_opt_t *opts)
 {
@@ -398,17 +202,15 @@ count_options(const struct conf_option *o)
 static void
 put_end(cfg_opt_t *opts)
 {
-	cfg_opt_t include = CFG_FUNC("include", on_include);
 	cfg_opt_t end = CFG_END();
 
-	opts[0] = include;
-	opts[1] = end;
+	opts[0] = end;
 }
 
 static cfg_opt_t *
 build(const struct conf_option *options)
 {
-	cfg_opt_t *opts = take_opts(count_options(options) + 1);
+	cfg_opt_t *opts = take_opts(count_options(options));
 
 	put_end(opts + put_opts(options, opts));
 	return opts;
@@ -418,7 +220,7 @@ static cfg_opt_t *
 build_root(void)
 {
 	const struct conf *conf = reading->conf;
-	size_t n = 1 + conf->n;
+	size_t n = conf->n;
 	cfg_opt_t *opts;
 
 	for (size_t i = 0; i < conf->n; i++)
@@ -556,7 +358,6 @@ parse(struct str text)
 	if (cfg == NULL)
 		die_bug("libconfuse: no memory");
 	cfg_set_error_function(cfg, on_complaint);
-	cfg->filename = strdup(reading->conf->path);
 	/* An empty stream is an error to fmemopen(). */
 	file = fmemopen((char *)(uintptr_t)(text.len > 0 ? text.at : "\n"),
 	    text.len > 0 ? text.len : 1, "r");
@@ -615,19 +416,21 @@ conf_read(const char *path, const struct conf_table *const *known, size_t n,
     bool strict, struct fault *f)
 {
 	struct conf *conf = conf_new(path, known, n);
-	struct reading now = {.conf = conf, .strict = strict, .f = f};
-	struct buf text;
+	struct reading now = {.conf = conf, .f = f};
 	int rc;
 
-	f->text[0] = '\0';
 	reading = &now;
-	buf_init(&text, FILE_MAX_SIZE * 2);
-	rc = read_text(path, true, &text, f);
+	conf_text_init(&now.text, conf->dir, &conf->arena);
+	rc = conf_text_read(&now.text, conf->path, f);
 	if (rc == 0)
-		rc = parse(buf_str(&text));
-	if (rc < 0 && !now.failed && f->text[0] == '\0')
-		fault_perm(f, "5.3.5", "%s: cannot be read", path);
-	buf_clear(&text);
+		rc = conf_text_blank(
+		    &now.text, strict ? NULL : is_known_section, conf, f);
+	if (rc == 0) {
+		rc = parse(buf_str(&now.text.bytes));
+		if (rc < 0 && !now.failed)
+			fault_perm(f, "5.3.5", "%s: cannot be read", path);
+	}
+	conf_text_clear(&now.text);
 	reading = NULL;
 	if (rc < 0)
 		conf_free(&conf);

@@ -11,7 +11,9 @@
  *   }
  *   @include "/etc/posthouse/local.conf"
  *
- * Bad input is a fault whose text begins "FILE:LINE: ".
+ * An @include stands on a line of its own; a relative name is looked for in
+ * the folder of the first file. Bad input is a fault whose text begins
+ * "FILE:LINE: ".
  */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H

@@ -6,6 +6,7 @@ libbase_a_SOURCES = \
 	base/buf.c base/buf.h \
 	base/clock.c base/clock.h \
 	base/conf.c base/conf.h base/conf_show.c \
+	base/conf_text.c base/conf_text.h \
 	base/conf_value.c base/conf_value.h \
 	base/control.c base/control.h \
 	base/crypto.c base/crypto.h \
