@@ -398,6 +398,8 @@ conf_new(const char *path, const struct conf_table *const *known, size_t n)
 
 	if (!str_has(str(path), '/'))
 		dir = STR_LIT(".");
+	if (dir.len == 0)
+		dir = STR_LIT("/");
 	conf->path = arena_text(&conf->arena, str(path));
 	conf->dir = absolute(&conf->arena, dir);
 	conf->n = n;

@@ -76,9 +76,32 @@ static const struct conf_option tls[] = {
     {0},
 };
 
+/* It goes into replies and trace fields as it is. */
+static int
+check_common(const void *options, struct fault *f)
+{
+	const struct common_options *o = options;
+	struct str name = str(o->hostname);
+
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.at[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+		    !(c >= '0' && c <= '9') && c != '.' && c != '-')
+			name.len = 0;
+	}
+	if (o->hostname != NULL && name.len == 0)
+		return fault_perm(f, "5.3.5",
+		    "hostname: \"%s\" is no name of letters, digits, dots and "
+		    "hyphens",
+		    o->hostname);
+	return 0;
+}
+
 const struct conf_table common_table = {
     .options = common,
     .size = sizeof(struct common_options),
+    .check = check_common,
 };
 
 const struct conf_table tls_table = {
