@@ -357,13 +357,16 @@ read_answer(struct socketmap_client *client, struct str payload,
     struct buf *value, struct fault *f)
 {
 	struct str text = payload, word = str_cut(&text, ' ');
-	struct str why = text.len > 0 ? text : STR_LIT("no reason given");
+	/* A sentence for people: a NUL would end it. */
+	struct str why = str_head(text, str_find(text, '\0'));
 	size_t i = 0;
 
 	while (i < ARRAY_LEN(words) && !str_is(word, str(words[i].word)))
 		i++;
 	if (i == ARRAY_LEN(words))
 		return nonsense(client, f);
+	if (why.len == 0)
+		why = STR_LIT("no reason given");
 	why = str_head(why, sizeof f->text - 1);
 	switch (words[i].status) {
 	case SOCKETMAP_OK:
