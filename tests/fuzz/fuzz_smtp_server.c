@@ -20,6 +20,7 @@ enum {
 	MAX_SIZE = 3000,
 	MAX_COMMANDS = 200,
 	LINE_ROOM = 12288, /* of an AUTH line, the longest */
+	PIECES = 100,      /* that are small, for the sake of speed */
 	OUT_ROOM = 1 << 20,
 	/* Where the engine stops, and one body's answers to all recipients. */
 	OUT_ENOUGH = (32 << 10) + MAX_RCPTS * 4096,
@@ -311,8 +312,8 @@ pump(struct checker *c)
 static void
 feed(struct checker *c, struct str input, size_t step)
 {
-	while (input.len > 0 && !c->closed) {
-		struct str piece = str_head(input, step);
+	for (unsigned n = 0; input.len > 0 && !c->closed; n++) {
+		struct str piece = str_head(input, n < PIECES ? step : 4096);
 
 		buf_put_str(&c->in, piece);
 		input = str_from(input, piece.len);

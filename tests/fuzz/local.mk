@@ -11,6 +11,8 @@ FUZZ_LIBS = $(FUZZ_MAIN) libproto.a libbase.a $(PROTO_LIBS) $(BASE_LIBS)
 
 FUZZ_TESTS += tests/fuzz/fuzz_address
 tests_fuzz_fuzz_address_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_auth_line
+tests_fuzz_fuzz_auth_line_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_dot
@@ -19,8 +21,12 @@ FUZZ_TESTS += tests/fuzz/fuzz_header
 tests_fuzz_fuzz_header_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_netstring
 tests_fuzz_fuzz_netstring_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_smtp_client
+tests_fuzz_fuzz_smtp_client_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_smtp_server
 tests_fuzz_fuzz_smtp_server_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_socketmap
+tests_fuzz_fuzz_socketmap_LDADD = $(FUZZ_LIBS)
 
 check_PROGRAMS += $(FUZZ_TESTS)
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dictionary tests/fuzz/fuzz.h \
