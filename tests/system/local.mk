@@ -8,9 +8,11 @@ AM_TESTS_ENVIRONMENT = \
 	abs_top_srcdir='$(abs_top_srcdir)'; export abs_top_srcdir;
 
 SYSTEM_TESTS += \
+	tests/system/auth_protocol.py \
 	tests/system/smtp_delivery.py \
 	tests/system/smtp_idle.py \
-	tests/system/smtp_rules.py
+	tests/system/smtp_rules.py \
+	tests/system/socketmap.py
 
 EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/authd.py \

@@ -65,8 +65,9 @@ class Authd:
     def fill(self):
         """The domain, ann with a password, bob disabled, some aliases."""
         self.call("domain.add", domain=DOMAIN)
-        for user in ("ann", "bob", "carl"):
+        for user in ("ann", "bob"):
             self.call("user.add", user=user + "@" + DOMAIN, password=PASSWORD)
+        self.call("user.add", user="carl@" + DOMAIN)
         self.call("user.disable", user="bob@" + DOMAIN)
         self.call("alias.add", alias="team@" + DOMAIN,
                   targets=["ann@" + DOMAIN, "carl+team@" + DOMAIN])
@@ -168,12 +169,19 @@ class Auth(Peer):
         self.greeting = []
         self.last = 0
         if greet:
-            self.send(b"VERSION\t1\t2\nCPID\t%d\n" % os.getpid())
-            while self.greeting[-1:] != ["DONE"]:
-                line = self.line()
-                if not line:
-                    raise EOFError("no greeting")
-                self.greeting.append(line)
+            try:
+                self.greet()
+            except Exception:
+                self.close()
+                raise
+
+    def greet(self):
+        self.send(b"VERSION\t1\t2\nCPID\t%d\n" % os.getpid())
+        while self.greeting[-1:] != ["DONE"]:
+            line = self.line()
+            if not line:
+                raise EOFError("no greeting")
+            self.greeting.append(line)
 
     def start(self, mechanism, *parameters, secured=True):
         """Sends a request; its id."""
