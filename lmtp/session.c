@@ -14,7 +14,7 @@
 #include "lmtp/policy.h"
 
 enum {
-	READ_SIZE = 64 << 10,
+	READ_SIZE = 32 << 10,
 	IN_MAX = 256 << 10,
 	IN_KEPT = 64 << 10, /* while a session waits */
 	OUT_MAX = 4 << 20,  /* replies for many recipients */

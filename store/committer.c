@@ -12,12 +12,15 @@
 #include "store/committer.h"
 
 #include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -26,11 +29,13 @@
 #include "base/loop.h"
 #include "base/mem.h"
 
-/* One for all who wait for the same sync. */
+/*
+ * One for all who wait for the same sync. They wait by futex(2): a condition
+ * variable would have each of a hundred threads take one mutex when it wakes.
+ */
 struct batch {
-	pthread_cond_t done;
-	unsigned holds; /* under the committer's mutex, like all */
-	bool is_done;
+	atomic_uint done; /* 1: rc and fault are set */
+	atomic_uint holds;
 	int rc;
 	struct fault fault;
 };
@@ -107,10 +112,26 @@ sync_alone(int file, int dir, struct fault *f)
 static void
 release(struct batch *b)
 {
-	if (--b->holds > 0)
-		return;
-	pthread_cond_destroy(&b->done);
-	mem_free(b);
+	if (atomic_fetch_sub(&b->holds, 1) == 1)
+		mem_free(b);
+}
+
+static void
+wait_until_done(struct batch *b)
+{
+	while (atomic_load(&b->done) == 0)
+		syscall(SYS_futex, &b->done, FUTEX_WAIT_PRIVATE, 0, NULL);
+}
+
+/* Gives the committer's hold back. */
+static void
+finish(struct batch *b, int rc, const struct fault *f)
+{
+	b->rc = rc;
+	b->fault = *f;
+	atomic_store(&b->done, 1);
+	syscall(SYS_futex, &b->done, FUTEX_WAKE_PRIVATE, INT_MAX);
+	release(b);
 }
 
 static void *
@@ -133,13 +154,9 @@ run(void *ctx)
 		c->busy = true;
 		pthread_mutex_unlock(&c->mutex);
 		rc = sync_all(c, &f);
+		finish(b, rc, &f);
 		pthread_mutex_lock(&c->mutex);
 		c->busy = false;
-		b->rc = rc;
-		b->fault = f;
-		b->is_done = true;
-		pthread_cond_broadcast(&b->done);
-		release(b);
 	}
 	pthread_mutex_unlock(&c->mutex);
 	return NULL;
@@ -187,49 +204,47 @@ committer_free(struct committer **committer)
 	*committer = NULL;
 }
 
-/* Joins the batch that gathers. The mutex is held. */
-static int
-wait_in_batch(struct committer *c, struct fault *f)
+/* The batch that gathers, with one more hold. The mutex is held. */
+static struct batch *
+join_batch(struct committer *c)
 {
 	struct batch *b = c->next;
-	int rc;
 
 	if (b == NULL) {
 		b = mem_new(struct batch);
-		pthread_cond_init(&b->done, NULL);
-		b->holds = 1;
+		atomic_init(&b->done, 0);
+		atomic_init(&b->holds, 1);
 		c->next = b;
 		pthread_cond_signal(&c->work);
 	}
-	b->holds++;
-	while (!b->is_done)
-		pthread_cond_wait(&b->done, &c->mutex);
-	rc = b->rc;
-	if (rc < 0)
-		*f = b->fault;
-	release(b);
-	return rc;
+	atomic_fetch_add(&b->holds, 1);
+	return b;
 }
 
 int
 committer_wait(struct committer *c, int file, int dir, struct fault *f)
 {
-	bool alone;
-	int rc = -1;
+	struct batch *b = NULL;
+	int rc;
 
 	loop_blocking_begin();
 	pthread_mutex_lock(&c->mutex);
-	alone = !c->busy && c->next == NULL && file >= 0 && dir >= 0;
-	if (alone)
+	if (!c->busy && c->next == NULL && file >= 0 && dir >= 0)
 		c->busy = true;
 	else
-		rc = wait_in_batch(c, f);
+		b = join_batch(c);
 	pthread_mutex_unlock(&c->mutex);
-	if (alone) {
+	if (b == NULL) {
 		rc = sync_alone(file, dir, f);
 		pthread_mutex_lock(&c->mutex);
 		c->busy = false;
 		pthread_mutex_unlock(&c->mutex);
+	} else {
+		wait_until_done(b);
+		rc = b->rc;
+		if (rc < 0)
+			*f = b->fault;
+		release(b);
 	}
 	loop_blocking_end();
 	return rc;

@@ -163,6 +163,7 @@ make_name(struct delivery *d)
 	struct store *store = d->store;
 	const struct maildir_facts facts = {
 	    .time_us = clock_unix_us(),
+	    .pid = store->pid,
 	    .seq = atomic_fetch_add(&store->seq, 1),
 	    .ident = str(d->ident),
 	    .host = store->host,

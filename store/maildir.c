@@ -101,7 +101,7 @@ maildir_name_format(
 	snprintf(name, MAILDIR_NAME_SIZE,
 	    "%lld.M%06lldP%ldQ%llu%s%.*s.%s,S=%llu,W=%llu",
 	    (long long)(facts->time_us / 1000000),
-	    (long long)(facts->time_us % 1000000), (long)getpid(),
+	    (long long)(facts->time_us % 1000000), (long)facts->pid,
 	    (unsigned long long)facts->seq, facts->ident.len > 0 ? "I" : "",
 	    STR_ARG(facts->ident), facts->host, (unsigned long long)facts->size,
 	    (unsigned long long)facts->wire_size);

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/attr.h"
 #include "base/fault.h"
@@ -41,7 +42,8 @@ struct maildir_name {
 /* What goes into a new name. */
 struct maildir_facts {
 	int64_t time_us; /* since 1970 */
-	uint64_t seq;    /* not twice in this process and microsecond */
+	pid_t pid;
+	uint64_t seq; /* not twice in this process and microsecond */
 	struct str ident;
 	const char *host; /* by maildir_host() */
 	uint64_t size, wire_size;

@@ -33,6 +33,7 @@ open_root(struct store *store, struct fault *f)
 	if (store->root < 0 || fstat(store->root, &st) < 0)
 		return fault_errno(f, "cannot open %s", root);
 	store->dev = st.st_dev;
+	store->pid = getpid();
 	return 0;
 }
 

@@ -18,7 +18,8 @@ struct store {
 	struct store_conf conf; /* its strings are ours */
 	char host[MAILDIR_HOST_SIZE];
 	int root;
-	dev_t dev;                /* of root */
+	dev_t dev; /* of root */
+	pid_t pid;
 	atomic_uint_fast64_t seq; /* for file names */
 	struct index *index;
 	struct recent *recent;

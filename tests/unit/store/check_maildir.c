@@ -119,6 +119,7 @@ START_TEST(the_longest_name_fits_and_comes_back)
 	ck_assert_uint_eq(strlen(host), MAILDIR_HOST_SIZE - 1);
 	const struct maildir_facts facts = {
 	    .time_us = INT64_C(9999999999999999),
+	    .pid = INT32_MAX,
 	    .seq = UINT64_MAX / 2,
 	    .ident = str_n(ident, MAILDIR_IDENT_MAX),
 	    .host = host,
