@@ -149,10 +149,11 @@ refuse(const struct recipient_rules *rules, struct str domain, const char *text,
 	    text);
 }
 
+/* text is the address as it is written. */
 static bool
-hides_a_route(const struct address *a)
+is_never_ours(const struct address *a, const char *text)
 {
-	return strpbrk(a->local, "@%!") != NULL;
+	return text[0] == '"' || strpbrk(a->local, "@%!") != NULL;
 }
 
 int
@@ -173,7 +174,7 @@ recipient_add(struct recipients *r, const struct recipient_rules *rules,
 	if (!address_key(a, key))
 		return refuse(rules, (struct str){0}, text, why, f);
 	domain = str_from(str(key), str_find_last(str(key), '@') + 1);
-	if (hides_a_route(a))
+	if (is_never_ours(a, text))
 		return refuse(rules, domain, text, why, f);
 	buf_init(&value, SOCKETMAP_REPLY_MAX);
 	found = socketmap_look_up(

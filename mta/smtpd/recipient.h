@@ -5,6 +5,8 @@
  *
  * A local part with "@", "%" or "!" in it is never looked up: routes hide in
  * these, and what is not looked up cannot be relayed, nor reach a catch-all.
+ * Nor is one that must be quoted: the directory has no such names, and its
+ * answers are split by blanks.
  */
 #ifndef MTA_SMTPD_RECIPIENT_H
 #define MTA_SMTPD_RECIPIENT_H

@@ -98,7 +98,8 @@ class Clients(unittest.TestCase):
             if auth:
                 argv += ["--auth", "LOGIN", "--auth-user", ANN,
                          "--auth-password", PASSWORD]
-            self.run_client(argv, data)
+            # It ends the last line by itself.
+            self.run_client(argv, data[:-1])
         self.each_way(swaks)
 
     def test_msmtp(self):
@@ -127,8 +128,10 @@ class Clients(unittest.TestCase):
                     c.starttls(context=lax_context())
                 if auth:
                     c.login(ANN, PASSWORD)
+                # It sends bytes as they are.
+                crlf = data.replace(b"\n", b"\r\n")
                 self.assertEqual(
-                    c.sendmail(ANN, [BOB], data, ["BODY=8BITMIME"]), {})
+                    c.sendmail(ANN, [BOB], crlf, ["BODY=8BITMIME"]), {})
         self.each_way(smtplib_client)
 
     def test_nodemailer(self):

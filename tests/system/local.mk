@@ -9,10 +9,16 @@ AM_TESTS_ENVIRONMENT = \
 
 SYSTEM_TESTS += \
 	tests/system/auth_protocol.py \
+	tests/system/clients.py \
+	tests/system/clients_volume.py \
+	tests/system/smtp_addresses.py \
 	tests/system/smtp_delivery.py \
 	tests/system/smtp_idle.py \
+	tests/system/smtp_limits.py \
 	tests/system/smtp_rules.py \
-	tests/system/socketmap.py
+	tests/system/smtp_smuggling.py \
+	tests/system/socketmap.py \
+	tests/system/tls_certificates.py
 
 EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/authd.py \
@@ -20,6 +26,7 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/harness.py \
 	tests/system/lib/instance.py \
 	tests/system/lib/maildir.py \
+	tests/system/lib/nodemailer.js \
 	tests/system/lib/peers.py \
 	tests/system/lib/smtpd.py \
 	tests/system/lib/wire.py

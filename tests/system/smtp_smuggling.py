@@ -40,6 +40,7 @@ class Smuggling(unittest.TestCase):
         return "\r" in rest or "\n" in rest
 
     def test_every_other_end_of_data_is_refused(self):
+        before_all = len(self.instance.maildir("ann").messages())
         for before, after in itertools.product(ENDS, ENDS):
             end = before + "." + after
             if end == "\r\n.\r\n" or not self.is_bare(end):
@@ -49,14 +50,15 @@ class Smuggling(unittest.TestCase):
                 c.send("Subject: outer\r\n\r\nouter" + end + INNER)
                 # One message, one answer: the inner lines were its body.
                 self.assertRegex(c.reply(), "^55[0-9] 5.[56]")
-                if end == "\r\r\n.\r\n":
+                if end.startswith("\r\r\n.\r\n"):
                     # To some this ends the message, to others it does not:
                     # what follows is neither body nor command.
                     self.assertTrue(c.is_closed())
                     continue
                 self.assertRegex(c.say("NOOP"), "^250")
         self.assertEqual(self.instance.maildir("bob").messages(), [])
-        self.assertEqual(self.instance.maildir("ann").messages(), [])
+        self.assertEqual(len(self.instance.maildir("ann").messages()),
+                         before_all)
 
     def test_nul_beside_the_dot_does_not_end_the_message(self):
         for end in ("\r\n\0.\r\n", "\r\n.\0\r\n", "\0\r\n.\0\r\n"):
@@ -68,11 +70,12 @@ class Smuggling(unittest.TestCase):
         self.assertEqual(self.instance.maildir("bob").messages(), [])
 
     def test_bare_line_ends_in_chunks_are_refused(self):
+        before = len(self.instance.maildir("ann").messages())
         for text in ("a\nb\r\n", "a\rb\r\n", "a\r\n.\nb\r\n", "a\r"):
             with self.subTest(text=text), self.begin() as c:
                 c.send("BDAT %d LAST\r\n%s" % (len(text), text))
                 self.assertRegex(c.reply(), "^5")
-        self.assertEqual(self.instance.maildir("ann").messages(), [])
+        self.assertEqual(len(self.instance.maildir("ann").messages()), before)
 
     def test_line_ends_of_commands_are_no_way_in(self):
         with self.instance.connect() as c:

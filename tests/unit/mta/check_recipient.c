@@ -37,6 +37,9 @@ static const struct {
 	"bob@example.org"},
     {"recipient", "elsewhere.example!victim@example.org", SOCKETMAP_OK,
 	"bob@example.org"},
+    {"recipient", "ann+..@example.org", SOCKETMAP_OK, "ann+..@example.org"},
+    {"recipient", "ann+a bob@example.org", SOCKETMAP_OK,
+	"ann+a bob@example.org"},
 };
 
 static void
@@ -270,7 +273,19 @@ START_TEST(recipients_fold_to_the_worst_of_their_mailboxes)
 }
 END_TEST
 
-UNIT_MAIN("recipient", recipient_takes_whom_the_directory_knows,
+START_TEST(recipient_that_must_be_quoted_is_nobody)
+{
+	set_up();
+	ck_assert_str_eq(rcpt("<\"ann\"@example.org>"), "ok");
+	ck_assert_str_eq(rcpt("<\"ann+..\"@example.org>"), "5.1.1");
+	ck_assert_str_eq(rcpt("<\"ann+a bob\"@example.org>"), "5.1.1");
+	ck_assert_str_eq(rcpt("<\"ann+..\"@elsewhere.example>"), "5.7.1");
+	tear_down();
+}
+END_TEST
+
+UNIT_MAIN("recipient", recipient_that_must_be_quoted_is_nobody,
+    recipient_takes_whom_the_directory_knows,
     recipient_takes_postmaster_without_a_domain,
     recipient_counts_each_mailbox_once, recipient_refuses_who_is_not_there,
     recipient_relays_for_nobody, recipient_lets_no_relay_variant_through,
