@@ -191,8 +191,8 @@ note(struct auth_session *s, const struct request *r, enum sasl_result result,
 		atomic_fetch_add(&c->logins_failed, 1);
 		log_warn(&s->peer.log, "login not possible", "user", user,
 		    "mechanism", r->mechanism, "service", or_null(r->service),
-		    "client", or_null(r->client), "for", or_null(r->session),
-		    "reason", why, NULL);
+		    "client", or_null(r->client), "session",
+		    or_null(r->session), "reason", why, NULL);
 		return;
 	}
 	atomic_fetch_add(
@@ -200,7 +200,7 @@ note(struct auth_session *s, const struct request *r, enum sasl_result result,
 	log_info(&s->peer.log,
 	    result == EXCHANGE_OK ? "logged in" : "login refused", "user", user,
 	    "mechanism", r->mechanism, "service", or_null(r->service), "client",
-	    or_null(r->client), "for", or_null(r->session), "reason", why,
+	    or_null(r->client), "session", or_null(r->session), "reason", why,
 	    NULL);
 }
 
