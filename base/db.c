@@ -224,7 +224,7 @@ run_checkpoints(void *ctx)
 
 		if (rc < 0 && !failing)
 			log_error(
-			    NULL, "checkpoint failed", "why", f.text, NULL);
+			    NULL, "checkpoint failed", "reason", f.text, NULL);
 		failing = rc < 0;
 	}
 	return NULL;
@@ -350,7 +350,7 @@ db_env_close(struct db_env **env)
 	stop_checkpoints(*env);
 	(*env)->unclean = checkpoint(*env, 0, &f) < 0;
 	if ((*env)->unclean)
-		log_error(NULL, "last checkpoint failed", "why", f.text, NULL);
+		log_error(NULL, "last checkpoint failed", "reason", f.text, NULL);
 	release(*env);
 	*env = NULL;
 }

@@ -467,7 +467,7 @@ service_drop(struct service *service, const char *user)
 	}
 	if (service->made.path != NULL &&
 	    lchown(service->made.path, pw->pw_uid, (gid_t)-1) < 0)
-		log_warn(NULL, "cannot give the control socket away", "why",
+		log_warn(NULL, "cannot give the control socket away", "reason",
 		    strerror(errno), NULL);
 	become(program, pw);
 }

@@ -3,3 +3,4 @@ dist_man_MANS += docs/posthouse-authd.8
 dist_man_MANS += docs/posthouse-smtpd.8
 dist_man_MANS += docs/posthouse.8
 dist_man_MANS += docs/posthouse.conf.5
+dist_man_MANS += docs/posthouse-log.7
