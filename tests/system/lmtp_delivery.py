@@ -8,9 +8,9 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
-from harness import main  # noqa: E402
+from harness import main, temporary  # noqa: E402
 from instance import Instance  # noqa: E402
-from wire import stuffed  # noqa: E402
+from wire import Client, stuffed  # noqa: E402
 
 ANN, BOB, CARL = ("%s@example.org" % u for u in ("ann", "bob", "carl"))
 MESSAGE = b"Subject: %s\r\n\r\n.dot\r\nhello\r\n"
@@ -70,12 +70,13 @@ class Delivery(Case):
         self.assertEqual(stat.S_IMODE(got[0].stat.st_mode), 0o600)
         single = self.instance.maildir("ann").find(b"Subject: single")
         self.assertEqual(single.field("Delivered-To"), [ANN])
-        for path, folders, _ in os.walk(self.instance.path("mail")):
-            for name in folders:
-                mode = os.stat(os.path.join(path, name)).st_mode
-                self.assertEqual(stat.S_IMODE(mode), 0o700, path + name)
         for user in ("ann", "bob", "carl"):
-            self.instance.maildir(user).check()
+            box = self.instance.maildir(user)
+            box.check()
+            for part in ("", "tmp", "new", "cur", ".."):
+                path = os.path.join(box.path, part)
+                mode = stat.S_IMODE(os.stat(path).st_mode)
+                self.assertEqual(mode, 0o700, path)
 
     def test_null_sender_and_trace(self):
         with self.instance.lmtp() as c:
@@ -114,6 +115,51 @@ class Delivery(Case):
             self.deliver(c, MESSAGE % b"none", "bob+other@example.org")
         folder.find(b"Subject: sub")
         self.instance.maildir("bob").find(b"Subject: none")
+
+    def test_no_address_leads_out_of_its_mailbox(self):
+        before = sorted(os.listdir(self.instance.dir))
+        mail = self.instance.path("mail")
+        bad = ["../ann", "..", "../../etc/x", "ann/../bob", ".ann", "-ann",
+               "ann\\/../x", "x" * 250, "\\\0", "ann+../../bob",
+               "ann+/etc/passwd", "ann+" + "x" * 300, "ann+..", "ann+."]
+        with self.instance.lmtp() as c:
+            for local in bad:
+                c.expect("MAIL FROM:<x@elsewhere.example>", "250")
+                answers = [
+                    c.say("RCPT TO:<%s@example.org>" % local),
+                    c.say('RCPT TO:<"%s"@example.org>' % local),
+                    c.say("RCPT TO:<ann@%s>" % local.replace("+", "."))]
+                for answer in answers:
+                    if answer.startswith("250"):
+                        # A sub-address that no folder can have.
+                        self.assertTrue(local.startswith("ann+"), local)
+                    else:
+                        self.assertRegex(answer, "^5")
+                c.expect("RSET", "250")
+            self.deliver(c, MESSAGE % b"nowhere", '"ann+../bob"@example.org')
+        self.instance.maildir("ann").find(b"Subject: nowhere")
+        self.assertEqual(sorted(os.listdir(self.instance.dir)), before)
+        self.assertEqual(os.listdir(mail), ["example.org"])
+        self.assertLessEqual(
+            set(os.listdir(os.path.join(mail, "example.org"))),
+            {"ann", "bob", "carl"})
+
+    def test_tcp_is_served_too(self):
+        folder = temporary()
+        other = Instance(folder, lmtpd='listen = {"127.0.0.1:0", '
+                         '"unix:%s/run/lmtp.sock"}' % folder)
+        try:
+            port = [x["port"] for x in other.status("lmtpd")["listeners"]
+                    if x["port"]][0]
+            with Client(port) as c:
+                c.expect("LHLO client.example", "250")
+                # Nobody is trusted on TCP unless the configuration says so.
+                self.assertNotIn("XFORWARD", c.say("LHLO client.example"))
+                self.assertRegex(self.deliver(c, MESSAGE % b"tcp", ANN)[0],
+                                 "^250")
+            other.maildir("ann").find(b"Subject: tcp")
+        finally:
+            other.close()
 
     def test_a_link_in_a_mailbox_leads_nowhere(self):
         outside = self.instance.path("outside")

@@ -11,6 +11,8 @@ SYSTEM_TESTS += \
 	tests/system/auth_protocol.py \
 	tests/system/clients.py \
 	tests/system/clients_volume.py \
+	tests/system/lmtp_delivery.py \
+	tests/system/lmtp_repeat.py \
 	tests/system/smtp_addresses.py \
 	tests/system/smtp_delivery.py \
 	tests/system/smtp_idle.py \
@@ -18,6 +20,7 @@ SYSTEM_TESTS += \
 	tests/system/smtp_rules.py \
 	tests/system/smtp_smuggling.py \
 	tests/system/socketmap.py \
+	tests/system/store_full.py \
 	tests/system/tls_certificates.py
 
 EXTRA_DIST += $(SYSTEM_TESTS) \
