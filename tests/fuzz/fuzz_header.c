@@ -101,8 +101,9 @@ check_addresses(struct str value)
 }
 
 static void
-check_scan(struct str message, size_t cut, unsigned received)
+check_scan(struct str message, size_t cut, struct str body, unsigned received)
 {
+	size_t head = message.len - body.len;
 	struct header_scan whole, parts;
 
 	header_scan_init(&whole);
@@ -117,6 +118,10 @@ check_scan(struct str message, size_t cut, unsigned received)
 	FUZZ_CHECK(whole.has_from == parts.has_from);
 	FUZZ_CHECK(whole.size <= message.len);
 	FUZZ_CHECK(whole.received == received);
+	/* It ends at the empty line, or within the line that is no field. */
+	FUZZ_CHECK(whole.size >= head);
+	FUZZ_CHECK(whole.size <= head + str_find(body, '\n') + 1);
+	FUZZ_CHECK(whole.done || whole.size == message.len);
 }
 
 int
@@ -144,7 +149,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Fields, at most an empty line, and the body are the message. */
 	FUZZ_CHECK(message.len - used - rest.len <= 2);
 	FUZZ_CHECK(rest.at + rest.len == message.at + message.len);
-	check_scan(message, cut, received);
+	check_scan(message, cut, rest, received);
 	FUZZ_CHECK(header_find(message, "Received", &found) == (received > 0));
 	return 0;
 }
