@@ -67,11 +67,12 @@ struct delivery {
 	size_t n_slots, room;
 };
 
-/* Postfix' long queue ids: time in base 52, "z", inode number. */
+/* Postfix' long queue ids: time in base 52, "z", inode number in base 51, which
+ * has no "z"; the time may have some. */
 static bool
 is_long_queue_id(struct str id)
 {
-	size_t z = str_find(id, 'z');
+	size_t z = str_find_last(id, 'z');
 
 	if (z < 10 || z + 1 >= id.len || id.len > 32)
 		return false;
