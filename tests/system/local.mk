@@ -13,6 +13,9 @@ SYSTEM_TESTS += \
 	tests/system/clients_volume.py \
 	tests/system/lmtp_delivery.py \
 	tests/system/lmtp_repeat.py \
+	tests/system/peer_dovecot_imap.py \
+	tests/system/peer_dovecot_lmtp.py \
+	tests/system/peer_postfix.py \
 	tests/system/smtp_addresses.py \
 	tests/system/smtp_delivery.py \
 	tests/system/smtp_idle.py \

@@ -56,7 +56,9 @@ class Imap(unittest.TestCase):
         user = pwd.getpwnam(store_user())
         self.instance = Instance(
             start=False,
-            lmtpd='user = "%s"' % user.pw_name if os.geteuid() == 0 else "")
+            lmtpd='user = "%s"' % user.pw_name if os.geteuid() == 0 else "",
+            # lmtpd asks as that user, doveadm without TLS.
+            authd='socketmap_mode = "0666"\n    auth_without_tls = on')
         self.addCleanup(self.instance.close)
         for name in ("mail", "state/index"):
             os.makedirs(self.instance.path(name), exist_ok=True)

@@ -19,7 +19,7 @@ BOB = "bob@example.org"
 
 MAIN = """
 virtual_mailbox_domains = socketmap:unix:{socketmap}:domain
-virtual_mailbox_maps = socketmap:unix:{socketmap}:mailbox
+virtual_mailbox_maps = socketmap:unix:{socketmap}:recipient
 virtual_alias_maps = socketmap:unix:{socketmap}:alias
 virtual_alias_domains =
 virtual_transport = lmtp:unix:{lmtp}
@@ -104,9 +104,10 @@ class PostfixInFront(unittest.TestCase):
             with self.assertRaises(smtplib.SMTPAuthenticationError):
                 c.login(ANN, "wrong")
             c.login(ANN, PASSWORD)
-            with self.assertRaises(smtplib.SMTPSenderRefused) as refused:
+            # Postfix waits for RCPT to say what it thinks of the sender.
+            with self.assertRaises(smtplib.SMTPRecipientsRefused) as refused:
                 c.sendmail(BOB, [BOB], MESSAGE % b"five")
-            self.assertEqual(refused.exception.smtp_code, 553)
+            self.assertEqual(refused.exception.recipients[BOB][0], 553)
             c.rset()
             mark = self.instance.lmtpd.log.mark()
             c.sendmail(ANN, [BOB], MESSAGE % b"six")

@@ -6,6 +6,7 @@ import grp
 import imaplib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -14,12 +15,19 @@ import subprocess
 from harness import Process, make_certificate, temporary
 from wire import Client
 
+
 def free_port():
-    """For servers that cannot be told to take any port."""
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """For servers that cannot be told to take any port. Below those that the
+    kernel gives to whoever connects: nobody takes it in between."""
+    while True:
+        port = random.randrange(10000, 32768)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def owner():
