@@ -31,6 +31,8 @@ enum {
 	LOG_BUFFER_SIZE = 2 << 20,
 	MAX_LOCKS = 50000, /* one transaction may hold one a record */
 	MAX_LOCKERS = 2000,
+	LOCK_WAIT_MS = 3000,
+	LOCK_POLL_MS = 10,
 	CHECKPOINT_KBYTES = 32 << 10,
 	CHECKPOINT_POLL_S = 5,
 	CHECKPOINT_POLLS = 6, /* at least one checkpoint in so many polls */
@@ -134,6 +136,23 @@ write_state(int fd, const char *state)
 	return 0;
 }
 
+/* An operator's command has it for a moment only, and so has a daemon that
+ * ends: the next one need not fail for that. */
+static int
+wait_for_lock(int fd, struct flock *lock)
+{
+	static const struct timespec poll = {.tv_nsec = LOCK_POLL_MS * 1000000};
+
+	for (int i = 0; i < LOCK_WAIT_MS / LOCK_POLL_MS; i++) {
+		if (fcntl(fd, F_OFD_SETLK, lock) == 0)
+			return 0;
+		if (errno != EAGAIN && errno != EACCES)
+			return -1;
+		nanosleep(&poll, NULL);
+	}
+	return fcntl(fd, F_OFD_SETLK, lock);
+}
+
 static int
 take_lock(struct db_env *env, struct fault *f)
 {
@@ -144,7 +163,7 @@ take_lock(struct db_env *env, struct fault *f)
 	env->lock_fd = open_lock(env->dir, O_RDWR | O_CREAT);
 	if (env->lock_fd < 0)
 		return fault_errno(f, "cannot open %s/lock", env->dir);
-	if (fcntl(env->lock_fd, F_OFD_SETLK, &lock) < 0) {
+	if (wait_for_lock(env->lock_fd, &lock) < 0) {
 		if (errno != EAGAIN && errno != EACCES)
 			return fault_errno(f, "cannot lock %s", env->dir);
 		return fault_temp(
@@ -350,7 +369,8 @@ db_env_close(struct db_env **env)
 	stop_checkpoints(*env);
 	(*env)->unclean = checkpoint(*env, 0, &f) < 0;
 	if ((*env)->unclean)
-		log_error(NULL, "last checkpoint failed", "reason", f.text, NULL);
+		log_error(
+		    NULL, "last checkpoint failed", "reason", f.text, NULL);
 	release(*env);
 	*env = NULL;
 }

@@ -39,8 +39,9 @@ struct db_env_options {
 
 /*
  * Opens or makes the environment in dir (made with mode 0700 where missing).
- * DB_BUSY-like: another process that owns it is a temporary fault 4.3.2 whose
- * text says so. What recovery cannot mend is a permanent fault 5.3.5.
+ * DB_BUSY-like: another process that owns it, and goes on owning it for some
+ * seconds, is a temporary fault 4.3.2 whose text says so. What recovery cannot
+ * mend is a permanent fault 5.3.5.
  */
 struct db_env *db_env_open(
     const char *dir, const struct db_env_options *o, struct fault *f) MUST_USE;
