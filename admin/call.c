@@ -34,11 +34,18 @@ struct call {
 	void *ctx;
 };
 
-/* Whether the fault says that nobody is behind the socket. */
+/* Nobody is behind the socket. */
 static bool
 is_down(const struct fault *f)
 {
 	return strcmp(f->dsn, "4.4.1") == 0;
+}
+
+/* Somebody is, but hung up or kept silent. */
+static bool
+is_broken(const struct fault *f)
+{
+	return strcmp(f->dsn, "4.4.2") == 0;
 }
 
 static bool
@@ -58,10 +65,11 @@ fail_silent(const struct call *call, struct fault *f)
 	    p->control, p->dir, p->program);
 }
 
-/* 1: the daemon answers; 0: it is down. */
+/* 1: the daemon answers; 0: it is down, or just goes. */
 static int
 ask_daemon(const struct call *call, struct fault *f)
 {
+	int64_t deadline = clock_ms() + ANSWER_MS;
 	json_t *answer = control_request_within(
 	    call->place.control, "version", NULL, ANSWER_MS, f);
 
@@ -69,21 +77,23 @@ ask_daemon(const struct call *call, struct fault *f)
 		json_free(&answer);
 		return 1;
 	}
-	if (is_down(f))
-		return 0;
-	/* It keeps silent, or hung up because it stops; the lock knows. */
-	if (strcmp(f->dsn, "4.4.2") != 0)
+	if (!is_down(f) && !is_broken(f))
 		return -1;
-	return db_env_is_owned(call->place.dir) ? fail_silent(call, f) : 0;
+	/* Who hangs up ends; who is silent for so long is stuck. */
+	if (clock_ms() >= deadline && db_env_is_owned(call->place.dir))
+		return fail_silent(call, f);
+	return 0;
 }
 
 static int
 open_directory(struct call *call, struct fault *f)
 {
 	call->directory = directory_open(call->place.dir, f);
+	if (call->directory == NULL)
+		return -1;
 	call->methods = directory_methods;
 	call->ctx = call->directory;
-	return call->directory != NULL ? 0 : -1;
+	return 0;
 }
 
 static int
@@ -102,9 +112,11 @@ open_store(struct call *call, struct fault *f)
 	};
 
 	call->store = store_open(&conf, f);
+	if (call->store == NULL)
+		return -1;
 	call->methods = store_methods;
 	call->ctx = call->store;
-	return call->store != NULL ? 0 : -1;
+	return 0;
 }
 
 static int
@@ -201,13 +213,45 @@ call_directly(const struct call *call, const char *method, const json_t *params,
 	return result;
 }
 
+/* What changes nothing may be asked twice. */
+static bool
+only_reads(const char *method)
+{
+	return str_ends(str(method), STR_LIT(".list")) ||
+	       str_ends(str(method), STR_LIT(".stat")) ||
+	       str_ends(str(method), STR_LIT(".verify"));
+}
+
+/* Asks the daemon; where it has just gone, finds out who owns the place now.
+ * 1: so ask again. */
+static int
+ask_owner(struct call *call, const char *method, const json_t *params,
+    json_t **result, struct fault *f)
+{
+	*result = control_request(call->place.control, method, params, f);
+	if (*result != NULL)
+		return 0;
+	/* Whom nobody could hear has done nothing. */
+	if (is_down(f) || (is_broken(f) && only_reads(method)))
+		return reach(call, f) < 0 ? -1 : 1;
+	if (is_broken(f))
+		fault_temp(f, "4.4.2",
+		    "%s hung up; it may have done what was asked: look, or "
+		    "try again",
+		    call->place.program);
+	return -1;
+}
+
 json_t *
 call_method(struct call *call, const char *method, const json_t *params,
     struct fault *f)
 {
-	if (call->methods != NULL)
-		return call_directly(call, method, params, f);
-	return control_request(call->place.control, method, params, f);
+	json_t *result = NULL;
+	int again = 1;
+
+	while (again == 1 && call->methods == NULL)
+		again = ask_owner(call, method, params, &result, f);
+	return again == 1 ? call_directly(call, method, params, f) : result;
 }
 
 int

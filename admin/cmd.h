@@ -26,7 +26,8 @@ struct cmd_line {
 	char **args;           /* behind the command's own words */
 	size_t n_args;
 	FILE *out;
-	int status; /* what to leave with, where nothing failed */
+	int out_errno; /* why it could not be written to */
+	int status;    /* what to leave with, where nothing failed */
 };
 
 enum {

@@ -4,6 +4,8 @@
 
 #include "admin/list.h"
 
+#include <errno.h>
+
 #include "admin/call.h"
 #include "base/buf.h"
 
@@ -70,8 +72,10 @@ print_page(struct printing *p, const json_t *page, json_t *params)
 		print_item(p, json_at(items, i));
 	if (!p->line->json)
 		table_flush(&p->table);
-	/* Nobody reads on: "posthouse user list | head". */
-	if (next == NULL || fflush(p->line->out) != 0)
+	/* Perhaps nobody reads on: "posthouse user list | head". */
+	if (fflush(p->line->out) != 0)
+		p->line->out_errno = errno;
+	if (next == NULL || p->line->out_errno != 0)
 		return 0;
 	json_put_text(params, "after", next);
 	return 1;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <termios.h>
@@ -36,8 +37,6 @@ read_line(int fd, struct buf *line, struct fault *f)
 
 	while ((n = read(fd, &c, 1)) == 1 && c != '\n')
 		buf_putc(line, c);
-	if (n < 0 && errno == EINTR)
-		return fault_perm(f, "5.5.4", "interrupted");
 	if (n < 0)
 		return fault_errno(f, "cannot read the password");
 	if (n == 0 && buf_len(line) == 0)
@@ -67,13 +66,23 @@ check(const struct buf *password, struct fault *f)
 
 /* From a terminal without echo. */
 
+/*
+ * The signals are blocked but for the moment of waiting, so that none comes
+ * unseen between two looks. A terminal has its input by lines.
+ */
 static int
 ask(int tty, const char *prompt, struct buf *line, struct fault *f)
 {
+	struct pollfd input = {tty, POLLIN, 0};
+	sigset_t none;
 	int rc;
 
 	(void)!write(tty, prompt, strlen(prompt));
-	rc = read_line(tty, line, f);
+	sigemptyset(&none);
+	if (ppoll(&input, 1, NULL, &none) < 0)
+		rc = fault_perm(f, "5.5.4", "interrupted");
+	else
+		rc = read_line(tty, line, f);
 	(void)!write(tty, "\n", 1);
 	return rc;
 }
@@ -108,13 +117,18 @@ ask_hidden(int tty, const char *whose, struct buf *password, struct fault *f)
 	struct sigaction before[ARRAY_LEN(signals)];
 	struct sigaction note = {.sa_handler = on_signal};
 	struct termios old, quiet;
+	sigset_t block, mask;
 	int rc;
 
 	if (tcgetattr(tty, &old) < 0)
 		return fault_errno(f, "cannot switch the echo off");
 	caught = 0;
-	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+	sigemptyset(&block);
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		sigaddset(&block, signals[i]);
 		sigaction(signals[i], &note, &before[i]);
+	}
+	sigprocmask(SIG_BLOCK, &block, &mask);
 	quiet = old;
 	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
 	if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
@@ -124,6 +138,7 @@ ask_hidden(int tty, const char *whose, struct buf *password, struct fault *f)
 	(void)tcsetattr(tty, TCSAFLUSH, &old);
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
 		sigaction(signals[i], &before[i], NULL);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (caught != 0)
 		raise(caught);
 	return rc;

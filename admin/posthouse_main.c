@@ -16,12 +16,14 @@
 static int
 finish(struct cmd_line *line)
 {
-	errno = 0;
-	if (fflush(line->out) == 0 && !ferror(line->out))
+	if (fflush(line->out) != 0)
+		line->out_errno = errno;
+	if (line->out_errno == 0 && !ferror(line->out))
 		return line->status;
-	if (errno != EPIPE)
+	if (line->out_errno != EPIPE)
 		fprintf(stderr, "posthouse: standard output: %s\n",
-		    errno != 0 ? strerror(errno) : "cannot be written");
+		    line->out_errno != 0 ? strerror(line->out_errno)
+					 : "cannot be written");
 	return EX_IOERR;
 }
 

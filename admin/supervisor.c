@@ -305,8 +305,9 @@ on_end(struct supervisor *s, struct child *c, int how)
 	}
 	log_error(NULL, c->was_ready ? "died" : "cannot be started", "program",
 	    c->program, signaled ? "signal" : "status", LOG_NUM(code), NULL);
-	/* What never worked is the operator's to mend, not ours to repeat. */
-	if (!c->was_ready) {
+	/* What never worked is the operator's to mend, not ours to repeat, but
+	 * for a lock that is held: perhaps by a command. */
+	if (!c->was_ready && code != EX_TEMPFAIL) {
 		stop(s, signaled || code == 0 ? EX_SOFTWARE : code);
 		return;
 	}
