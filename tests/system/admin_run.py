@@ -67,8 +67,7 @@ class Case(unittest.TestCase):
 
     def deliver(self):
         with self.instance.connect() as c:
-            reply = c.transact("x@elsewhere.example", ["ann@" + DOMAIN],
-                               b"Subject: one\r\n\r\nbody\r\n")
+            reply = c.message(b"Subject: one\r\n\r\nbody\r\n", ["ann@" + DOMAIN])
         self.assertTrue(reply.startswith("250"), reply)
 
     def assert_nobody_left(self):

@@ -8,14 +8,18 @@ AM_TESTS_ENVIRONMENT = \
 	abs_top_srcdir='$(abs_top_srcdir)'; export abs_top_srcdir;
 
 SYSTEM_TESTS += \
+	tests/system/admin_command.py \
+	tests/system/admin_run.py \
 	tests/system/auth_protocol.py \
 	tests/system/clients.py \
 	tests/system/clients_volume.py \
+	tests/system/install.py \
 	tests/system/lmtp_delivery.py \
 	tests/system/lmtp_repeat.py \
 	tests/system/peer_dovecot_imap.py \
 	tests/system/peer_dovecot_lmtp.py \
 	tests/system/peer_postfix.py \
+	tests/system/quickstart.py \
 	tests/system/smtp_addresses.py \
 	tests/system/smtp_delivery.py \
 	tests/system/smtp_idle.py \
