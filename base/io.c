@@ -250,6 +250,12 @@ io_read(struct io *io, struct buf *b, size_t room, struct fault *f)
 	}
 }
 
+int
+io_await(struct io *io, struct fault *f)
+{
+	return io_has_pending(io) ? 0 : await(io, POLLIN, f);
+}
+
 bool
 io_has_pending(const struct io *io)
 {

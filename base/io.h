@@ -54,6 +54,9 @@ int io_read(
 /* The same without waiting: also 0 with *again set where nothing is there. */
 int io_read_now(struct io *io, struct buf *b, size_t room, bool *again,
     struct fault *f) MUST_USE;
+/* Waits until io_read() has something, or the end, to give: spares a try that
+ * is known to be in vain. */
+int io_await(struct io *io, struct fault *f) MUST_USE;
 /* Input that a poll() on the descriptor does not see (TLS). */
 bool io_has_pending(const struct io *io);
 

@@ -227,6 +227,8 @@ drive(struct connection *c, enum client_next next, struct fault *f)
 
 		if (buf_len(&c->out) > 0 && io_flush(c->io, &c->out, f) < 0)
 			return CLIENT_CLOSED;
+		if (io_await(c->io, f) < 0)
+			return CLIENT_CLOSED;
 		got = io_read(c->io, &c->in, READ_SIZE, f);
 		if (got == 0)
 			fault_temp(f, "4.4.2",
