@@ -139,17 +139,36 @@ cut_line(struct str s, size_t max)
 	return str_head(s, max);
 }
 
+/* Without printf: every command of every session comes by here. */
+static void
+put_line(struct buf *out, const char code[3], char gap, const char *dsn,
+    struct str line)
+{
+	buf_put(out, code, 3);
+	buf_putc(out, gap);
+	if (dsn[0] != '\0') {
+		buf_puts(out, dsn);
+		buf_putc(out, ' ');
+	}
+	buf_put_str(out, line);
+	buf_put(out, "\r\n", 2);
+}
+
 void
 reply_put(struct buf *out, const struct smtp_reply *r)
 {
-	struct str rest = buf_str(&r->text), line;
-	const char *gap = r->dsn[0] == '\0' ? "" : " ";
-	size_t used = 4 + strlen(r->dsn) + strlen(gap);
+	struct str rest = buf_str(&r->text);
+	size_t used = 4 + strlen(r->dsn) + (r->dsn[0] != '\0');
+	char code[3];
 
+	code[0] = (char)('0' + r->code / 100 % 10);
+	code[1] = (char)('0' + r->code / 10 % 10);
+	code[2] = (char)('0' + r->code % 10);
 	do {
-		line = cut_line(str_cut(&rest, '\n'), LINE_MAX_BYTES - used);
-		buf_putf(out, "%03d%c%s%s%.*s\r\n", r->code,
-		    rest.at == NULL ? ' ' : '-', r->dsn, gap, STR_ARG(line));
+		struct str line =
+		    cut_line(str_cut(&rest, '\n'), LINE_MAX_BYTES - used);
+
+		put_line(out, code, rest.at == NULL ? ' ' : '-', r->dsn, line);
 	} while (rest.at != NULL);
 }
 
