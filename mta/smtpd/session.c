@@ -17,9 +17,10 @@
 #include "proto/reply.h"
 
 enum {
-	READ_SIZE = 4 * 1024,
-	BODY_READ_SIZE = 16 * 1024,
-	LARGE_READ_SIZE = 64 * 1024,
+	/* With the NUL behind it, each fills a block of its size. */
+	READ_SIZE = 4 * 1024 - 1,
+	BODY_READ_SIZE = 16 * 1024 - 1,
+	LARGE_READ_SIZE = 64 * 1024 - 1,
 	IN_MAX = 128 * 1024,
 	OUT_MAX = 1 << 20,
 	/* A client that reads no answers holds a thread for so long. */
