@@ -80,20 +80,22 @@ log_message(struct smtpd_session *s, const struct smtp_state *st,
 		log_failures(s, outcomes);
 }
 
-/* Under its first id where the client was told to come again. */
-static void
+/* Under its first id where the client was told to come again: then true. */
+static bool
 resume(struct smtpd_session *s, const struct smtp_state *st)
 {
 	struct ident first;
 
 	if (!repeats_take(s->smtpd->repeats, &st->mail->reverse_path,
 		s->message->body, &first))
-		return;
+		return false;
 	log_info(&s->log, "message comes again", "first", first.text, NULL);
 	s->message->ident = first;
+	return true;
 }
 
-/* Whether the client will send again what some mailbox has, or may have. */
+/* Whether the client will send again what some mailbox has, or may have. What
+ * came again may be in one from the first time, whatever this time has shown. */
 static bool
 will_repeat(bool doubt, const struct smtp_outcome *mailboxes,
     size_t n_mailboxes, const struct smtp_outcome *rcpts, size_t n_rcpts)
@@ -108,7 +110,8 @@ will_repeat(bool doubt, const struct smtp_outcome *mailboxes,
 	return some_stored && temporary;
 }
 
-static void
+/* True where doubt remains whether some mailbox has it. */
+static bool
 hand_over(struct smtpd_session *s, const struct smtp_state *st, struct str head,
     struct smtp_outcome *mailboxes, struct smtp_outcome *rcpts)
 {
@@ -144,9 +147,7 @@ hand_over(struct smtpd_session *s, const struct smtp_state *st, struct str head,
 	    now + (int64_t)s->smtpd->options->delivery_timeout, mailboxes);
 	recipients_fold(r, mailboxes, rcpts);
 	log_message(s, st, mailboxes, now);
-	if (will_repeat(doubt, mailboxes, r->n, rcpts, st->n_rcpts))
-		repeats_put(s->smtpd->repeats, &st->mail->reverse_path,
-		    s->message->body, &s->message->ident);
+	return doubt;
 }
 
 /* True where all are ok. */
@@ -177,12 +178,16 @@ deliver_message(struct smtpd_session *s, const struct smtp_state *st,
 	struct smtp_outcome *mailboxes =
 	    mem_zeroed(s->message->recipients.n, sizeof *mailboxes);
 	struct buf head;
-	bool ok;
+	bool ok, doubt;
 
 	buf_init(&head, HEAD_MAX);
-	resume(s, st);
+	doubt = resume(s, st);
 	put_head(s, st, &head);
-	hand_over(s, st, buf_str(&head), mailboxes, outcomes);
+	doubt = hand_over(s, st, buf_str(&head), mailboxes, outcomes) || doubt;
+	if (will_repeat(doubt, mailboxes, s->message->recipients.n, outcomes,
+		st->n_rcpts))
+		repeats_put(s->smtpd->repeats, &st->mail->reverse_path,
+		    s->message->body, &s->message->ident);
 	ok = count(s->smtpd, outcomes, st->n_rcpts);
 	buf_clear(&head);
 	mem_free(mailboxes);
