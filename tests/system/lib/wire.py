@@ -34,7 +34,11 @@ class Client:
         if tls:
             self.wrap()
         self.file = self.socket.makefile("rb")
-        self.greeting = self.reply()
+        try:
+            self.greeting = self.reply()
+        except OSError:
+            self.close()
+            raise
 
     def wrap(self):
         self.socket = lax_context().wrap_socket(
