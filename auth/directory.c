@@ -404,37 +404,6 @@ directory_alias_del(struct directory *d, struct str name, struct fault *f)
 	return rc == 0 ? missing(f, name, "alias") : rc < 0 ? -1 : 0;
 }
 
-static int
-does_not_fit(struct buf *b, struct fault *f)
-{
-	buf_reset(b);
-	return fault_perm(f, "5.4.6", "too many addresses for one answer");
-}
-
-int
-directory_alias_get(
-    struct directory *d, struct str name, struct buf *targets, struct fault *f)
-{
-	char key[NAME_SIZE];
-	struct str rest;
-	struct buf list;
-	int rc;
-
-	buf_reset(targets);
-	if (!name_key(name, key))
-		return 0;
-	buf_init(&list, DIRECTORY_TARGETS_SIZE);
-	rc = d->driver->get_alias(d->store, str(key), &list, f);
-	rest = buf_str(&list);
-	while (rc > 0 && rest.len > 0) {
-		buf_put_str(targets, str_cut(&rest, ' '));
-		if (rest.len > 0)
-			buf_puts(targets, ", ");
-	}
-	buf_clear(&list);
-	return buf_is_full(targets) ? does_not_fit(targets, f) : rc;
-}
-
 /* Lists. */
 
 /* `after` may be any text that an earlier list has given. */

@@ -105,6 +105,13 @@ int directory_alias_get(struct directory *d, struct str name,
  */
 int directory_resolve(struct directory *d, struct str recipient,
     struct buf *mailboxes, struct fault *f) MUST_USE;
+/* The same one level deep, for those who expand aliases themselves: the
+ * targets ("a@x, b@y") of the alias that applies, the catch-all too... */
+int directory_find_alias(struct directory *d, struct str address,
+    struct buf *targets, struct fault *f) MUST_USE;
+/* ...or the user who gets the mail, sub-address or not, disabled or not. */
+int directory_find_mailbox(struct directory *d, struct str address,
+    struct directory_user *user, struct fault *f) MUST_USE;
 /* The logins that may send as address: the users that it resolves to. logins
  * is replaced, split by blanks, each once. 1, 0 or -1. */
 int directory_senders(struct directory *d, struct str address,

@@ -52,7 +52,7 @@ look_up_mailbox(
     struct directory *d, struct str key, struct buf *value, struct fault *f)
 {
 	struct directory_user user;
-	int rc = directory_user_get(d, key, &user, f);
+	int rc = directory_find_mailbox(d, key, &user, f);
 
 	if (rc <= 0)
 		return rc;
@@ -60,32 +60,6 @@ look_up_mailbox(
 		return fault_perm(f, "5.2.1", "this mailbox is disabled");
 	buf_puts(value, user.name);
 	return 1;
-}
-
-/*
- * Postfix asks for the catch-all where the address itself is no alias, even if
- * it is a mailbox. So a mailbox in a domain with a catch-all is an alias of
- * itself.
- */
-static int
-look_up_alias(
-    struct directory *d, struct str key, struct buf *value, struct fault *f)
-{
-	int rc = directory_alias_get(d, key, value, f);
-	char name[NAME_SIZE];
-	struct str catch_all;
-
-	if (rc != 0 || !name_key(key, name) || name[0] == '@')
-		return rc;
-	rc = directory_user_get(d, str(name), NULL, f);
-	if (rc <= 0)
-		return rc;
-	catch_all = str_from(str(name), str_find_last(str(name), '@'));
-	rc = directory_alias_get(d, catch_all, value, f);
-	buf_reset(value);
-	if (rc > 0)
-		buf_puts(value, name);
-	return rc;
 }
 
 static const struct {
@@ -96,7 +70,7 @@ static const struct {
     {"mailbox", look_up_mailbox},
     {"domain", look_up_domain},
     {"sender", directory_senders},
-    {"alias", look_up_alias},
+    {"alias", directory_find_alias},
 };
 
 static map_call *

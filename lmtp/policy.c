@@ -126,6 +126,16 @@ directory_fault(struct lmtp_session *s, struct fault *f)
 	    f, "4.3.0", "the directory is not available, try later");
 }
 
+static bool
+is_mailbox_of(const struct address *user, const struct mailbox_name *mailbox)
+{
+	char key[ADDRESS_TEXT_SIZE];
+
+	return address_key(user, key) && str_is(str(key), str(mailbox->text));
+}
+
+/* A directory that knows sub-addresses names the mailbox without it; one that
+ * does not is asked again. */
 static int
 find_mailbox(struct lmtp_session *s, const struct address *a,
     struct mailbox_name *mailbox, struct str *detail, struct fault *f)
@@ -149,6 +159,9 @@ find_mailbox(struct lmtp_session *s, const struct address *a,
 		    : look_up(s, a, mailbox, f);
 	if (found == 0 && cut_detail(s->lmtpd, a, &user, detail))
 		found = look_up(s, &user, mailbox, f);
+	else if (found > 0 && !(cut_detail(s->lmtpd, a, &user, detail) &&
+				  is_mailbox_of(&user, mailbox)))
+		*detail = (struct str){0};
 	if (found < 0)
 		return directory_fault(s, f);
 	if (found > 0)

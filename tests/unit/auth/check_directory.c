@@ -620,6 +620,48 @@ START_TEST(alias_get_is_one_level_with_commas)
 }
 END_TEST
 
+static void
+assert_finds(const char *address, const char *mailbox, const char *targets)
+{
+	struct directory_user user;
+	struct fault f = {.text = ""};
+	struct buf b;
+	int rc = directory_find_mailbox(d, str(address), &user, &f);
+
+	ck_assert_msg(rc == (mailbox != NULL), "%s: %d", address, rc);
+	if (mailbox != NULL)
+		ck_assert_str_eq(user.name, mailbox);
+	buf_init(&b, 4096);
+	buf_puts(&b, "old");
+	rc = directory_find_alias(d, str(address), &b, &f);
+	assert_answer(rc, &b, &f, targets);
+}
+
+START_TEST(finding_is_one_level_of_resolving)
+{
+	with_domain();
+	add_domain(d, "b.example");
+	add_user(d, "ann@example.org", NULL);
+	add_user(d, "ann+y@example.org", NULL);
+	add_alias(d, "ann+z@example.org", "x@b.example");
+	add_alias(d, "team@example.org", "ann@example.org all@example.org");
+	add_alias(d, "@example.org", "ann@example.org");
+	assert_finds("Ann@example.org", "ann@example.org", NULL);
+	assert_finds("ann+x@example.org", "ann@example.org", NULL);
+	assert_finds("ann+y@example.org", "ann+y@example.org", NULL);
+	assert_finds("ann+z@example.org", NULL, "x@b.example");
+	assert_finds(
+	    "team@example.org", NULL, "ann@example.org, all@example.org");
+	assert_finds(
+	    "team+x@example.org", NULL, "ann@example.org, all@example.org");
+	assert_finds("any@example.org", NULL, "ann@example.org");
+	assert_finds("@example.org", NULL, "ann@example.org");
+	assert_finds("any@b.example", NULL, NULL);
+	assert_finds("nonsense", NULL, NULL);
+	end_directory(&d);
+}
+END_TEST
+
 struct listed {
 	struct buf names;
 	size_t n, stop;
@@ -815,7 +857,7 @@ UNIT_MAIN("directory", directory_knows_what_was_added,
     resolve_finds_nobody_behind_missing_targets, resolve_bounds_the_depth,
     resolve_gives_a_thousand_mailboxes_or_none, resolve_bounds_its_work,
     senders_are_the_users_that_an_address_leads_to,
-    alias_get_is_one_level_with_commas,
+    alias_get_is_one_level_with_commas, finding_is_one_level_of_resolving,
     lists_are_in_order_and_go_on_behind_a_name,
     lists_of_domains_and_aliases_go_on_too, counts_are_of_records,
     many_threads_may_change_and_look_up_at_once)
