@@ -19,7 +19,7 @@ BOB = "bob@example.org"
 
 MAIN = """
 virtual_mailbox_domains = socketmap:unix:{socketmap}:domain
-virtual_mailbox_maps = socketmap:unix:{socketmap}:recipient
+virtual_mailbox_maps = socketmap:unix:{socketmap}:mailbox
 virtual_alias_maps = socketmap:unix:{socketmap}:alias
 virtual_alias_domains =
 virtual_transport = lmtp:unix:{lmtp}
@@ -84,6 +84,18 @@ class PostfixInFront(unittest.TestCase):
         folder = self.instance.maildir("carl").make_folder("Lists")
         self.deliver(b"three", "carl+Lists@example.org")
         folder.find(b"<three@")
+
+    def test_catch_all_and_sub_address_of_an_alias(self):
+        self.instance.admin("domain", "add", "catch.example")
+        self.instance.add_user("erik@catch.example")
+        self.instance.admin("alias", "add", "@catch.example", BOB)
+        self.deliver(b"any", "anybody@catch.example")
+        self.instance.maildir("bob").find(b"<any@")
+        # The catch-all takes nobody's own mail.
+        self.deliver(b"own", "erik+x@catch.example")
+        self.instance.maildir("erik@catch.example").find(b"<own@")
+        self.deliver(b"list", "team+x@example.org", count=2)
+        self.instance.maildir("ann").find(b"<list@")
 
     def test_unknown_recipients_are_refused_at_rcpt(self):
         with self.postfix.connect() as c:
