@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -52,8 +53,11 @@ struct loop {
 	atomic_uint waiting; /* threads in epoll_wait() */
 	atomic_bool stopping;
 
+	/* A post for each surplus thread that is wanted. Behind a condition
+	 * variable it would have to queue for the mutex when it wakes. */
+	sem_t call;
+
 	pthread_mutex_t mutex;
-	pthread_cond_t call; /* a surplus thread is wanted */
 	pthread_cond_t gone; /* the last thread has left */
 	unsigned threads, surplus, calls;
 	pthread_t leaver; /* the last that left: whoever leaves next joins it */
@@ -332,17 +336,39 @@ wants_thread(struct loop *l)
 static void
 call_thread(struct loop *l)
 {
+	bool calls = false;
+
 	pthread_mutex_lock(&l->mutex);
 	if (wants_thread(l)) {
 		if (l->surplus > l->calls) {
 			l->calls++;
 			atomic_fetch_add(&l->active, 1);
-			pthread_cond_signal(&l->call);
+			calls = true;
 		} else if (l->threads < l->max) {
 			(void)start_thread(l);
 		}
 	}
 	pthread_mutex_unlock(&l->mutex);
+	if (calls)
+		sem_post(&l->call);
+}
+
+/* Counts itself among those too many; false where it is not, after all: others
+ * may have gone too, or the last one that waited may have got work. */
+static bool
+become_surplus(struct loop *l)
+{
+	bool surplus;
+
+	pthread_mutex_lock(&l->mutex);
+	atomic_fetch_sub(&l->active, 1);
+	surplus = !wants_thread(l) && !atomic_load(&l->stopping);
+	if (surplus)
+		l->surplus++;
+	else
+		atomic_fetch_add(&l->active, 1);
+	pthread_mutex_unlock(&l->mutex);
+	return surplus;
 }
 
 /* A thread too many waits here until it is called: true, or may go. */
@@ -351,27 +377,25 @@ wait_for_call(struct loop *l)
 {
 	struct timespec until;
 	bool called;
-	int rc = 0;
+	int rc;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += SURPLUS_S;
-	pthread_mutex_lock(&l->mutex);
-	atomic_fetch_sub(&l->active, 1);
-	/* Meanwhile others may have gone too, or the last one that waited may
-	 * have got work. */
-	if (wants_thread(l)) {
-		atomic_fetch_add(&l->active, 1);
-		pthread_mutex_unlock(&l->mutex);
+	if (!become_surplus(l))
 		return true;
-	}
-	l->surplus++;
-	while (l->calls == 0 && !atomic_load(&l->stopping) && rc == 0)
-		rc = pthread_cond_timedwait(&l->call, &l->mutex, &until);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += SURPLUS_S;
+	do
+		rc = sem_timedwait(&l->call, &until);
+	while (rc < 0 && errno == EINTR);
+	pthread_mutex_lock(&l->mutex);
+	/* Where all are called, the post for this one is on its way. */
+	called = rc == 0 || l->calls == l->surplus;
 	l->surplus--;
-	called = l->calls > 0;
 	if (called)
 		l->calls--;
 	pthread_mutex_unlock(&l->mutex);
+	if (rc < 0 && called)
+		while (sem_wait(&l->call) < 0 && errno == EINTR)
+			;
 	return called;
 }
 
@@ -491,18 +515,14 @@ struct loop *
 loop_new(const struct loop_limits *limits, struct fault *f)
 {
 	struct loop *l = mem_new(struct loop);
-	pthread_condattr_t attr;
 
 	l->busy = limits->busy > 0 ? limits->busy : processors();
 	l->max = limits->max > 0 ? limits->max : DEFAULT_MAX;
 	if (l->max < l->busy)
 		l->max = l->busy;
 	pthread_mutex_init(&l->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->call, &attr);
-	pthread_cond_init(&l->gone, &attr);
-	pthread_condattr_destroy(&attr);
+	sem_init(&l->call, 0, 0);
+	pthread_cond_init(&l->gone, NULL);
 	if (open_descriptors(l, f) < 0)
 		loop_free(&l);
 	return l;
@@ -521,7 +541,7 @@ loop_free(struct loop **loop)
 		close(l->timer);
 	if (l->stopper >= 0)
 		close(l->stopper);
-	pthread_cond_destroy(&l->call);
+	sem_destroy(&l->call);
 	pthread_cond_destroy(&l->gone);
 	pthread_mutex_destroy(&l->mutex);
 	mem_free(l->slots);
@@ -553,7 +573,10 @@ loop_stop(struct loop *loop)
 
 	pthread_mutex_lock(&loop->mutex);
 	atomic_store(&loop->stopping, true);
-	pthread_cond_broadcast(&loop->call);
+	for (; loop->calls < loop->surplus; loop->calls++) {
+		atomic_fetch_add(&loop->active, 1);
+		sem_post(&loop->call);
+	}
 	pthread_mutex_unlock(&loop->mutex);
 	if (write(loop->stopper, &one, sizeof one) < 0 && errno != EAGAIN)
 		die_bug("eventfd: %s", strerror(errno));
