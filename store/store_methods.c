@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The operator's methods on mailboxes. Each is one job of the index' writer,
- * so what it answers is not overtaken by what it reads.
+ * so what it answers is not overtaken by what it reads. Parameters, "?" where
+ * they may be missing:
+ *
+ *   mailbox.list     domain? after? limit?
+ *   mailbox.stat     mailbox
+ *   mailbox.verify   mailbox?
+ *   mailbox.rebuild  mailbox?
+ *
+ * Where the list has more, it has next: what to give as `after`.
  */
 #include "config.h"
 
@@ -11,6 +19,8 @@
 #include "store/index.h"
 #include "store/store_private.h"
 
+enum { LIST_LIMIT = 5000 }; /* mailboxes at once */
+
 struct call {
 	struct store *store;
 	struct mailbox_name mailbox; /* text "": all */
@@ -18,8 +28,11 @@ struct call {
 	enum index_check_how how;
 	json_t *result;
 	json_t *items; /* in the result */
-	/* mailbox.list: the item that grows */
-	struct mailbox_name current;
+	/* mailbox.list */
+	struct mailbox_name after; /* text "": from the first on */
+	size_t limit;
+	bool more;
+	struct mailbox_name current; /* the item that grows */
 	struct index_stat sum;
 	uint64_t folders;
 };
@@ -99,7 +112,8 @@ end_mailbox(struct call *c)
 	c->folders = 0;
 }
 
-/* The folders of a mailbox come in a row. */
+/* The folders of a mailbox come in a row, in the order of paths. Stops before
+ * the mailbox that finds the page full. */
 static int
 list_folder(void *ctx, const struct mailbox_name *mailbox,
     const struct mailbox_folder *folder, const struct index_stat *stat)
@@ -108,10 +122,15 @@ list_folder(void *ctx, const struct mailbox_name *mailbox,
 	struct str user = str(mailbox->path), domain = str_cut(&user, '/');
 
 	(void)folder;
-	if (c->domain.len > 0 && !str_is(domain, c->domain))
+	if ((c->domain.len > 0 && !str_is(domain, c->domain)) ||
+	    strcmp(mailbox->path, c->after.path) <= 0)
 		return 0;
 	if (!str_is(str(mailbox->path), str(c->current.path)))
 		end_mailbox(c);
+	if (json_len(c->items) == c->limit) {
+		c->more = true;
+		return 1;
+	}
 	c->current = *mailbox;
 	c->folders++;
 	add_stat(&c->sum, stat);
@@ -127,7 +146,10 @@ list(struct index *index, void *ctx, struct fault *f)
 	json_put(c->result, "mailboxes", c->items);
 	if (index_each_folder(index, str(""), list_folder, c, f) < 0)
 		return -1;
-	end_mailbox(c);
+	if (c->more)
+		json_put_text(c->result, "next", c->current.text);
+	else
+		end_mailbox(c);
 	return 0;
 }
 
@@ -135,7 +157,16 @@ static json_t *
 on_list(void *ctx, const json_t *params, struct fault *f)
 {
 	struct call c = {.store = ctx};
+	const char *after = json_get_text(params, "after");
+	int64_t limit = json_get_int(params, "limit", LIST_LIMIT);
 
+	if (limit < 1 || limit > LIST_LIMIT) {
+		fault_perm(f, "5.5.4", "limit: from 1 to %d", LIST_LIMIT);
+		return NULL;
+	}
+	if (after != NULL && mailbox_name_parse(str(after), &c.after, f) < 0)
+		return NULL;
+	c.limit = (size_t)limit;
 	c.domain = str(json_get_text(params, "domain"));
 	return run(&c, list, f);
 }

@@ -171,6 +171,31 @@ START_TEST(the_operator_sees_all_mailboxes)
 }
 END_TEST
 
+START_TEST(the_operator_turns_pages)
+{
+	begin();
+	deliver("ann@b");
+	deliver("ann.x@b");
+	deliver("bob@c");
+	ck_assert_str_eq(call("mailbox.list", "{\"limit\":2}"),
+	    "{\"mailboxes\":["
+	    "{\"mailbox\":\"ann@b\",\"folders\":1,\"messages\":1,"
+	    "\"unseen\":1,\"bytes\":12},"
+	    "{\"mailbox\":\"ann.x@b\",\"folders\":1,\"messages\":1,"
+	    "\"unseen\":1,\"bytes\":12}],\"next\":\"ann.x@b\"}");
+	ck_assert_str_eq(
+	    call("mailbox.list", "{\"limit\":2,\"after\":\"ann.x@b\"}"),
+	    "{\"mailboxes\":["
+	    "{\"mailbox\":\"bob@c\",\"folders\":1,\"messages\":1,"
+	    "\"unseen\":1,\"bytes\":12}]}");
+	ck_assert_str_eq(call("mailbox.list", "{\"after\":\"bob@c\"}"),
+	    "{\"mailboxes\":[]}");
+	ck_assert_str_eq(call("mailbox.list", "{\"limit\":0}"), "5.5.4");
+	ck_assert_str_eq(call("mailbox.list", "{\"after\":\"../x\"}"), "5.1.3");
+	end();
+}
+END_TEST
+
 START_TEST(the_operator_looks_into_one)
 {
 	begin();
@@ -217,4 +242,5 @@ END_TEST
 
 UNIT_MAIN("store", a_store_is_made_for_its_owner_alone, only_one_has_it_open,
     a_root_that_can_not_be_made_is_a_fault, the_operator_sees_all_mailboxes,
-    the_operator_looks_into_one, the_operator_verifies_and_rebuilds)
+    the_operator_turns_pages, the_operator_looks_into_one,
+    the_operator_verifies_and_rebuilds)
