@@ -19,7 +19,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
-from harness import main, program
+from harness import SOURCE, main, program
 from instance import DOMAIN, PASSWORD, Instance
 
 EX_USAGE, EX_DATAERR, EX_NOUSER = 64, 65, 67
@@ -460,6 +460,29 @@ class Words(unittest.TestCase):
             self.assertEqual(done.returncode, EX_USAGE, args)
             self.assertIn(said, done.stderr)
             self.assertEqual(done.stdout, "")
+
+    def test_completion(self):
+        i = self.instance
+        i.admin("domain", "add", "complete.example")
+        i.admin("user", "add", "zoe@complete.example", stdin="abcdefgh\n")
+        script = (
+            '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+            '_posthouse "$1"; printf "%s\\n" "${COMPREPLY[@]}"')
+        for words, wanted in (
+                (["u"], {"user"}),
+                (["mailbox", "re"], {"rebuild"}),
+                (["config", ""], {"check", "show", "sample"}),
+                (["-c", i.conf, "domain", "del", ""], {"complete.example"}),
+                (["-c", i.conf, "user", "passwd", "z"],
+                 {"zoe@complete.example"}),
+                (["-c", i.conf[:-2]], {i.conf}),
+                (["status", "--js"], {"--json"})):
+            done = subprocess.run(
+                ["bash", "-c", script, "bash",
+                 os.path.join(SOURCE, "completion", "posthouse.bash"),
+                 program("posthouse")] + words,
+                capture_output=True, text=True, timeout=60)
+            self.assertEqual(set(done.stdout.split()), wanted, done.stderr)
 
     def test_help_and_version(self):
         text = self.instance.admin("help")
