@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "tests/unit/base/certificate.h"
 
-enum { VOLUME = 5 << 20, PATIENCE_MS = 20000 };
+enum { VOLUME = 5 << 20, PATIENCE_MS = 50000 };
 
 static char dir[64];
 static struct certificate pair;

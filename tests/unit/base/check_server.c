@@ -216,7 +216,7 @@ dial(void)
 static const char *
 hear(struct client *c)
 {
-	static char text[1000];
+	static _Thread_local char text[1000];
 	struct str line;
 	struct fault f;
 	int rc;
