@@ -158,7 +158,7 @@ start(struct supervisor *s, struct child *c)
 	if (c->pid == 0)
 		become(s, c, parent);
 	if (c->pid < 0) {
-		log_error(NULL, "cannot fork", "program", c->program, "why",
+		log_error(NULL, "cannot fork", "program", c->program, "reason",
 		    strerror(errno), NULL);
 		c->pid = 0;
 		delay(c);

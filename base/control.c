@@ -279,8 +279,8 @@ connect_to(const char *path, struct fault *f)
 }
 
 static int
-exchange(struct io *io, const json_t *request, struct buf *in,
-    struct str *line, struct fault *f)
+exchange(struct io *io, const json_t *request, struct buf *in, struct str *line,
+    struct fault *f)
 {
 	struct buf out;
 	int rc;

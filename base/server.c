@@ -292,7 +292,8 @@ run_listener(struct loop_task *task, enum loop_why why)
 	}
 	fd = net_accept(task->fd, &peer);
 	if (fd < 0 && is_out_of_resources(errno)) {
-		log_error(NULL, "cannot accept", "reason", strerror(errno), NULL);
+		log_error(
+		    NULL, "cannot accept", "reason", strerror(errno), NULL);
 		/* The socket stays readable: without a pause we would spin. */
 		loop_blocking_begin();
 		usleep(OUT_OF_FDS_US);

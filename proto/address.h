@@ -24,11 +24,11 @@ enum {
 };
 
 enum address_host {
-	ADDRESS_DOMAIN,		/* "example.org", letters or U-labels */
-	ADDRESS_IPV4,		/* "[192.0.2.1]" */
-	ADDRESS_IPV6,		/* "[IPv6:2001:db8::1]" */
-	ADDRESS_GENERAL,	/* "[tag:text]" */
-	ADDRESS_NO_HOST,	/* <> and <postmaster>, in lower case */
+	ADDRESS_DOMAIN,  /* "example.org", letters or U-labels */
+	ADDRESS_IPV4,    /* "[192.0.2.1]" */
+	ADDRESS_IPV6,    /* "[IPv6:2001:db8::1]" */
+	ADDRESS_GENERAL, /* "[tag:text]" */
+	ADDRESS_NO_HOST, /* <> and <postmaster>, in lower case */
 };
 
 /*
@@ -41,7 +41,7 @@ struct address {
 	char local[ADDRESS_LOCAL_MAX + 1];
 	char domain[ADDRESS_DOMAIN_MAX + 1];
 	enum address_host host;
-	bool is_utf8;	/* holds bytes over 127: needs SMTPUTF8 */
+	bool is_utf8; /* holds bytes over 127: needs SMTPUTF8 */
 };
 
 /*
@@ -59,12 +59,11 @@ int address_parse_forward(struct str text, bool utf8, struct address *a,
 
 /* An address as an operator writes it: "user@example.org", no brackets, UTF-8
  * allowed. */
-int address_parse(struct str text, struct address *a, struct fault *f)
-    MUST_USE;
+int address_parse(struct str text, struct address *a, struct fault *f) MUST_USE;
 /* A domain as it may stand in an address, or in EHLO (address literals too).
  * Faults are permanent, 5.5.4. */
-int address_parse_domain(struct str text, bool utf8, char *domain,
-    size_t size, struct fault *f) MUST_USE;
+int address_parse_domain(struct str text, bool utf8, char *domain, size_t size,
+    struct fault *f) MUST_USE;
 
 /* The null reverse-path. */
 bool address_is_null(const struct address *a);
@@ -83,14 +82,13 @@ void address_format(const struct address *a, char text[ADDRESS_TEXT_SIZE]);
  * case (ASCII), "@", the domain in lower case and A-label form (libidn2).
  * False where the domain has no A-label form or is a literal.
  */
-bool address_key(const struct address *a, char key[ADDRESS_TEXT_SIZE])
-    MUST_USE;
+bool address_key(const struct address *a, char key[ADDRESS_TEXT_SIZE]) MUST_USE;
 
 /* "user+detail" with separator '+': *user and *detail are views into
  * local, cut at the first '+'; false, and *user the whole, where there is no
  * detail or nothing before it. A separator of 0 is never there. */
-bool address_split_detail(struct str local, char separator, struct str *user,
-    struct str *detail);
+bool address_split_detail(
+    struct str local, char separator, struct str *user, struct str *detail);
 
 /* RFC 3461 4: xtext. Decoding is strict; false where text is not xtext. */
 void xtext_put(struct buf *b, struct str bytes);

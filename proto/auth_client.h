@@ -27,24 +27,23 @@ void auth_client_free(struct auth_client **client);
 
 /* The mechanisms that the server lists, split by blanks, without anonymous
  * ones. Lives until the client is freed. NULL and a fault where there is no server. */
-const char *auth_client_mechanisms(struct auth_client *client,
-    struct fault *f);
+const char *auth_client_mechanisms(struct auth_client *client, struct fault *f);
 
 struct auth_facts {
-	const char *remote;	/* client's address or NULL */
+	const char *remote; /* client's address or NULL */
 	uint16_t remote_port;
-	const char *local;	/* our address or NULL */
+	const char *local; /* our address or NULL */
 	uint16_t local_port;
-	const char *session;	/* our session id */
-	bool secured;		/* TLS, or the loopback exception */
+	const char *session; /* our session id */
+	bool secured;        /* TLS, or the loopback exception */
 };
 
 /* One exchange: it has a connection of its own until it ends. */
 struct auth_exchange;
 
 /* Begins; then steps until something else than AUTH_CONTINUE comes. */
-struct auth_exchange *auth_exchange_new(struct auth_client *client,
-    const struct auth_facts *facts) MUST_USE;
+struct auth_exchange *auth_exchange_new(
+    struct auth_client *client, const struct auth_facts *facts) MUST_USE;
 void auth_exchange_free(struct auth_exchange **exchange);
 enum auth_result auth_exchange_step(struct auth_exchange *exchange,
     const char *mechanism, struct str response, bool has_response,

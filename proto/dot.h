@@ -19,13 +19,13 @@
 
 struct dot {
 	int state;
-	bool bare;	/* sticky: a bare CR or LF was seen */
-	bool doubtful;	/* at DOT_END: the final dot stands behind CR CR LF */
+	bool bare;     /* sticky: a bare CR or LF was seen */
+	bool doubtful; /* at DOT_END: the final dot stands behind CR CR LF */
 };
 
 enum dot_result {
-	DOT_MORE,	/* all of *in was taken */
-	DOT_END,	/* the final dot was taken; *in is behind it */
+	DOT_MORE, /* all of *in was taken */
+	DOT_END,  /* the final dot was taken; *in is behind it */
 };
 
 /*

@@ -29,14 +29,14 @@ enum envelope_ret {
 /* Strings live as long as the transaction's arena. */
 struct envelope_mail {
 	struct address reverse_path;
-	uint64_t size;			/* declared; 0: not */
+	uint64_t size; /* declared; 0: not */
 	enum envelope_body body;
 	bool smtputf8;
 	bool requiretls;
 	enum envelope_ret ret;
-	struct str envid;		/* decoded xtext; empty: unset */
+	struct str envid; /* decoded xtext; empty: unset */
 	bool has_auth;
-	struct str auth;		/* decoded; "" for AUTH=<> */
+	struct str auth; /* decoded; "" for AUTH=<> */
 };
 
 enum {
@@ -49,9 +49,9 @@ enum {
 
 struct envelope_rcpt {
 	struct address forward_path;
-	unsigned notify;		/* NOTIFY_ bits */
-	struct str orcpt_type;		/* "rfc822"; empty: unset */
-	struct str orcpt;		/* decoded xtext */
+	unsigned notify;       /* NOTIFY_ bits */
+	struct str orcpt_type; /* "rfc822"; empty: unset */
+	struct str orcpt;      /* decoded xtext */
 };
 
 /*

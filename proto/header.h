@@ -17,9 +17,9 @@
 #include "base/str.h"
 
 struct header_field {
-	struct str name;	/* without the colon */
-	struct str value;	/* raw: with folds, without the line end */
-	struct str whole;	/* with the line end */
+	struct str name;  /* without the colon */
+	struct str value; /* raw: with folds, without the line end */
+	struct str whole; /* with the line end */
 };
 
 /* Takes the next field off *rest. False at the end of the section; *rest is
@@ -27,8 +27,8 @@ struct header_field {
 bool header_next(struct str *rest, struct header_field *field);
 
 /* The first field of this name, without case. */
-bool header_find(struct str message, const char *name,
-    struct header_field *field);
+bool header_find(
+    struct str message, const char *name, struct header_field *field);
 
 /* The value on one line: folds (and any CR or LF) become one blank, ends
  * trimmed. */
@@ -55,8 +55,8 @@ struct str header_message_id(struct str value);
  * a view that lives until it returns. False where the field is not well-formed
  * or has more than 1000 (what came before was called).
  */
-bool header_each_address(struct str value,
-    void (*each)(void *ctx, struct str addr_spec), void *ctx);
+bool header_each_address(
+    struct str value, void (*each)(void *ctx, struct str addr_spec), void *ctx);
 
 /*
  * Watches the header section of a message that goes by in pieces: how many
@@ -64,11 +64,11 @@ bool header_each_address(struct str value,
  */
 struct header_scan {
 	/* Results, valid at any time. */
-	unsigned received;	/* hops */
-	uint64_t size;		/* bytes of the header section so far, with
+	unsigned received; /* hops */
+	uint64_t size;     /* bytes of the header section so far, with
 				 * the empty line (of a line that is no field
 				 * instead: up to where it is known to be none) */
-	bool done;		/* the header section has ended */
+	bool done;         /* the header section has ended */
 	bool has_date, has_message_id, has_from;
 	/* Private. */
 	int state;

@@ -109,8 +109,8 @@ on_starttls(struct smtp_client *c, struct buf *in, struct fault *f)
 	}
 	/* Said in the clear, and to be believed under TLS: an attack. */
 	if (buf_len(in) > 0) {
-		fault_temp(f, "4.7.0",
-		    "the server spoke before the TLS handshake");
+		fault_temp(
+		    f, "4.7.0", "the server spoke before the TLS handshake");
 		return smtp_client_give_up(c, false, f);
 	}
 	c->phase = PHASE_HANDSHAKE;

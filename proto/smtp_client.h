@@ -25,7 +25,7 @@
 
 struct smtp_client_conf {
 	enum smtp_dialect dialect;
-	const char *hostname;	/* for EHLO or LHLO */
+	const char *hostname; /* for EHLO or LHLO */
 };
 
 /* One message to hand over. All is borrowed until the transaction is over. */
@@ -33,26 +33,26 @@ struct smtp_client_message {
 	const struct envelope_mail *mail;
 	const struct envelope_rcpt *rcpts;
 	size_t n_rcpts;
-	const struct envelope_xforward *xforward;	/* NULL: none */
-	uint64_t size;		/* of the body as given to smtp_client_body(),
+	const struct envelope_xforward *xforward; /* NULL: none */
+	uint64_t size; /* of the body as given to smtp_client_body(),
 				 * exactly; 0: unknown */
 };
 
 enum client_next {
-	CLIENT_SEND,	/* write out, then read and feed */
-	CLIENT_READ,	/* read and feed */
-	CLIENT_STARTTLS,	/* handshake, then smtp_client_tls_done() */
-	CLIENT_READY,	/* between transactions */
-	CLIENT_BODY,	/* write out, then the message with
+	CLIENT_SEND,     /* write out, then read and feed */
+	CLIENT_READ,     /* read and feed */
+	CLIENT_STARTTLS, /* handshake, then smtp_client_tls_done() */
+	CLIENT_READY,    /* between transactions */
+	CLIENT_BODY,     /* write out, then the message with
 			 * smtp_client_body() and smtp_client_body_end() */
-	CLIENT_DONE,	/* the transaction's outcomes are known; ready again */
-	CLIENT_CLOSED,	/* the connection is of no more use; fault is filled */
+	CLIENT_DONE,     /* the transaction's outcomes are known; ready again */
+	CLIENT_CLOSED,   /* the connection is of no more use; fault is filled */
 };
 
 struct smtp_client;
 
-struct smtp_client *smtp_client_new(const struct smtp_client_conf *conf)
-    MUST_USE;
+struct smtp_client *smtp_client_new(
+    const struct smtp_client_conf *conf) MUST_USE;
 void smtp_client_free(struct smtp_client **client);
 
 /*
@@ -74,8 +74,7 @@ void smtp_client_tls_done(struct smtp_client *client, struct buf *out);
 void smtp_client_auth_plain(struct smtp_client *client, struct str user,
     struct str password, struct buf *out);
 
-const struct smtp_peer *smtp_client_peer(
-    const struct smtp_client *client);
+const struct smtp_peer *smtp_client_peer(const struct smtp_client *client);
 
 /*
  * At CLIENT_READY: begins a transaction. XFORWARD, MAIL, RCPTs and DATA go out in
@@ -94,8 +93,8 @@ enum client_next smtp_client_send(struct smtp_client *client,
 /* At CLIENT_BODY: appends to out what goes over the wire; write it whenever it
  * suits. bytes have CRLF line ends unless BINARYMIME. Where the whole cannot be
  * given, the connection must be closed. */
-void smtp_client_body(struct smtp_client *client, struct str bytes,
-    struct buf *out);
+void smtp_client_body(
+    struct smtp_client *client, struct str bytes, struct buf *out);
 void smtp_client_body_end(struct smtp_client *client, struct buf *out);
 
 /* At CLIENT_DONE (and after CLIENT_CLOSED: then recipients without an answer

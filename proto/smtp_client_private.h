@@ -60,16 +60,16 @@ struct smtp_client {
 };
 
 /* The reply that was taken into c->reply, in PHASE_COMMANDS or PHASE_FINAL. */
-enum client_next smtp_client_on_transaction(struct smtp_client *c,
-    struct buf *in, struct buf *out, struct fault *f);
+enum client_next smtp_client_on_transaction(
+    struct smtp_client *c, struct buf *in, struct buf *out, struct fault *f);
 
 /*
  * The connection's end. Where the server itself has ended it, nothing more was
  * taken: what is open is settled. Otherwise that stays in doubt, and only the
  * fault is noted.
  */
-enum client_next smtp_client_give_up(struct smtp_client *c, bool by_server,
-    const struct fault *f);
+enum client_next smtp_client_give_up(
+    struct smtp_client *c, bool by_server, const struct fault *f);
 /* The same for the server's reply, as *f. */
 enum client_next smtp_client_refused(struct smtp_client *c, struct fault *f);
 

@@ -12,8 +12,8 @@
 /* size is for RFC 1870; 0: unknown. */
 void smtp_command_put_mail(struct buf *out, const struct envelope_mail *mail,
     bool smtputf8, uint64_t size, unsigned extensions);
-void smtp_command_put_rcpt(struct buf *out, const struct envelope_rcpt *rcpt,
-    unsigned extensions);
+void smtp_command_put_rcpt(
+    struct buf *out, const struct envelope_rcpt *rcpt, unsigned extensions);
 
 /* As many lines as it takes for what is said and what the peer names (split
  * by blanks). Returns how many. */

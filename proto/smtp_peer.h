@@ -24,12 +24,12 @@ enum smtp_extension {
 };
 
 struct smtp_peer {
-	unsigned extensions;		/* EXT_ bits */
-	uint64_t max_size;		/* 0: none given */
-	unsigned rcpt_max;		/* LIMITS RCPTMAX; 0: none given */
-	unsigned mail_max;		/* LIMITS MAILMAX; 0: none given */
-	char auth[128];			/* mechanisms, split by blanks */
-	char xforward[128];		/* attributes, split by blanks */
+	unsigned extensions; /* EXT_ bits */
+	uint64_t max_size;   /* 0: none given */
+	unsigned rcpt_max;   /* LIMITS RCPTMAX; 0: none given */
+	unsigned mail_max;   /* LIMITS MAILMAX; 0: none given */
+	char auth[128];      /* mechanisms, split by blanks */
+	char xforward[128];  /* attributes, split by blanks */
 };
 
 /* Replaces what is in peer. lines are split by LF and without codes. */

@@ -29,38 +29,38 @@ enum smtp_dialect {
 
 struct smtp_server_conf {
 	enum smtp_dialect dialect;
-	const char *hostname;		/* in the greeting and EHLO's reply */
-	uint64_t max_size;		/* bytes of a message; 0: no limit */
-	unsigned max_rcpts;		/* per message: 452 4.5.3 beyond it */
-	unsigned max_errors;		/* 4xx/5xx replies since the last message
+	const char *hostname;     /* in the greeting and EHLO's reply */
+	uint64_t max_size;        /* bytes of a message; 0: no limit */
+	unsigned max_rcpts;       /* per message: 452 4.5.3 beyond it */
+	unsigned max_errors;      /* 4xx/5xx replies since the last message
 					 * that was taken, before 421 4.7.0 and
 					 * the end; too many recipients do not
 					 * count; 0: no limit */
-	unsigned max_commands;		/* before 421 4.7.0; 0: no limit */
-	uint64_t max_header_size;	/* 552 5.3.4 beyond it; 0: no limit */
-	unsigned max_hops;		/* Received fields: 554 5.4.6 beyond it;
+	unsigned max_commands;    /* before 421 4.7.0; 0: no limit */
+	uint64_t max_header_size; /* 552 5.3.4 beyond it; 0: no limit */
+	unsigned max_hops;        /* Received fields: 554 5.4.6 beyond it;
 					 * 0: no limit */
-	bool starttls;			/* offered while the stream is plain */
-	bool tls_required;		/* 530 5.7.0 to MAIL before TLS */
-	bool auth_required;		/* 530 5.7.0 to MAIL before AUTH */
-	bool auth_plain_ok;		/* the named loopback exception: AUTH
+	bool starttls;            /* offered while the stream is plain */
+	bool tls_required;        /* 530 5.7.0 to MAIL before TLS */
+	bool auth_required;       /* 530 5.7.0 to MAIL before AUTH */
+	bool auth_plain_ok;       /* the named loopback exception: AUTH
 					 * without TLS */
-	bool xforward;			/* this peer is a trusted part */
-	bool requiretls;		/* REQUIRETLS may be offered (TLS only) */
+	bool xforward;            /* this peer is a trusted part */
+	bool requiretls;          /* REQUIRETLS may be offered (TLS only) */
 };
 
 /* What the engine knows; callbacks read it, lives as long as the session. */
 struct smtp_state {
-	struct str helo;		/* as the client gave it, up to 255
+	struct str helo; /* as the client gave it, up to 255
 					 * bytes; odd ones are "?" */
-	bool esmtp;			/* EHLO or LHLO was used */
+	bool esmtp;      /* EHLO or LHLO was used */
 	bool tls;
-	struct str user;		/* authenticated as; empty: not */
-	struct envelope_xforward xforward;	/* of this transaction */
-	const struct envelope_mail *mail;	/* NULL outside a transaction */
-	const struct envelope_rcpt *rcpts;	/* accepted ones, in order */
+	struct str user;                   /* authenticated as; empty: not */
+	struct envelope_xforward xforward; /* of this transaction */
+	const struct envelope_mail *mail;  /* NULL outside a transaction */
+	const struct envelope_rcpt *rcpts; /* accepted ones, in order */
 	size_t n_rcpts;
-	struct arena *arena;		/* emptied when the transaction ends */
+	struct arena *arena; /* emptied when the transaction ends */
 };
 
 /*
@@ -70,8 +70,8 @@ struct smtp_state {
 enum auth_result {
 	AUTH_OK,
 	AUTH_CONTINUE,
-	AUTH_FAILED,	/* 535 5.7.8 */
-	AUTH_TEMP,	/* 454 4.7.0 */
+	AUTH_FAILED, /* 535 5.7.8 */
+	AUTH_TEMP,   /* 454 4.7.0 */
 };
 
 struct smtp_outcome {
@@ -89,8 +89,7 @@ struct smtp_policy {
 	int (*hello)(void *ctx, const struct smtp_state *st, struct fault *f);
 
 	/* SASL mechanisms to offer now, split by blanks; NULL: none. */
-	const char *(*auth_mechanisms)(void *ctx,
-	    const struct smtp_state *st);
+	const char *(*auth_mechanisms)(void *ctx, const struct smtp_state *st);
 	/* mechanism is upper case for the first step and NULL for later ones.
 	 * response is decoded; has_response is false where the client sent no
 	 * initial response. */
@@ -108,8 +107,8 @@ struct smtp_policy {
 	    const struct envelope_rcpt *rcpt, struct fault *f);
 
 	/* Before 354, or the first BDAT. */
-	int (*body_open)(void *ctx, const struct smtp_state *st,
-	    struct fault *f);
+	int (*body_open)(
+	    void *ctx, const struct smtp_state *st, struct fault *f);
 	/* Pieces of the message, lines ending in CRLF (BINARYMIME: any bytes).
 	 * After a fault the rest of the body is read and dropped. */
 	int (*body_write)(void *ctx, const struct smtp_state *st,
@@ -141,15 +140,15 @@ struct smtp_server *smtp_server_new(const struct smtp_server_conf *conf,
 void smtp_server_free(struct smtp_server **server);
 
 /* 220, or the fault (554/421: the session ends), into out. */
-void smtp_server_greet(struct smtp_server *server, const struct fault *refusal,
-    struct buf *out);
+void smtp_server_greet(
+    struct smtp_server *server, const struct fault *refusal, struct buf *out);
 
 /* What the session is to do after smtp_server_feed(). */
 enum smtp_next {
-	SMTP_NEXT_INPUT,	/* flush out, then feed more */
-	SMTP_NEXT_STARTTLS,	/* flush out, do the handshake, then
+	SMTP_NEXT_INPUT,    /* flush out, then feed more */
+	SMTP_NEXT_STARTTLS, /* flush out, do the handshake, then
 				 * smtp_server_tls_done() */
-	SMTP_NEXT_CLOSE,	/* flush out, then close */
+	SMTP_NEXT_CLOSE,    /* flush out, then close */
 };
 
 /*
@@ -158,8 +157,8 @@ enum smtp_next {
  * At SMTP_NEXT_STARTTLS nothing is left in in: input behind STARTTLS is an
  * error that ends the session.
  */
-enum smtp_next smtp_server_feed(struct smtp_server *server, struct buf *in,
-    struct buf *out);
+enum smtp_next smtp_server_feed(
+    struct smtp_server *server, struct buf *in, struct buf *out);
 /* Forgets all that was said before (RFC 3207 4.2). */
 void smtp_server_tls_done(struct smtp_server *server);
 

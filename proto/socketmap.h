@@ -27,24 +27,24 @@ enum {
 enum socketmap_status {
 	SOCKETMAP_OK,
 	SOCKETMAP_NOTFOUND,
-	SOCKETMAP_TEMP,		/* TEMP and TIMEOUT */
+	SOCKETMAP_TEMP, /* TEMP and TIMEOUT */
 	SOCKETMAP_PERM,
 };
 
 /* For the server. False where the payload is no "map key". */
-bool socketmap_parse_query(struct str payload, struct str *map,
-    struct str *key) MUST_USE;
+bool socketmap_parse_query(
+    struct str payload, struct str *map, struct str *key) MUST_USE;
 /* Appends the whole netstring. */
-void socketmap_put_reply(struct buf *out, enum socketmap_status status,
-    struct str text);
+void socketmap_put_reply(
+    struct buf *out, enum socketmap_status status, struct str text);
 
 struct socketmap_client;
 
 struct socketmap_client_conf {
 	struct net_address address;
-	int64_t timeout_ms;	/* for one look-up, connecting included */
-	int64_t cache_ms;	/* how long found answers are kept; 0: not */
-	size_t cache_entries;	/* at most */
+	int64_t timeout_ms;   /* for one look-up, connecting included */
+	int64_t cache_ms;     /* how long found answers are kept; 0: not */
+	size_t cache_entries; /* at most */
 };
 
 /* May be used by many threads at once. */

@@ -14,14 +14,14 @@
 
 struct trace_facts {
 	enum smtp_dialect dialect;
-	bool esmtp, tls, authenticated, smtputf8;	/* ESMTPSA, UTF8LMTP… */
+	bool esmtp, tls, authenticated, smtputf8; /* ESMTPSA, UTF8LMTP… */
 	struct str helo;
-	struct str client_address;	/* "192.0.2.1"; "unix"; empty: left out */
-	const char *tls_version;	/* NULL where plain */
+	struct str client_address; /* "192.0.2.1"; "unix"; empty: left out */
+	const char *tls_version;   /* NULL where plain */
 	const char *tls_cipher;
-	const char *hostname;		/* by */
+	const char *hostname; /* by */
 	const char *id;
-	const struct address *rcpt;	/* "for", or NULL */
+	const struct address *rcpt; /* "for", or NULL */
 	time_t when;
 };
 

@@ -321,8 +321,8 @@ static void
 complain(struct index *index, const struct fault *f)
 {
 	if (!index->is_failing)
-		log_warn(
-		    NULL, "index could not be written", "why", f->text, NULL);
+		log_warn(NULL, "index could not be written", "reason", f->text,
+		    NULL);
 	index->is_failing = true;
 }
 
@@ -535,8 +535,8 @@ mend(struct index *index)
 	index->in_doubt = false;
 	if (now < index->retry_at || is_fit(index, &f))
 		return;
-	log_error(
-	    NULL, "index has failed and is opened again", "why", f.text, NULL);
+	log_error(NULL, "index has failed and is opened again", "reason",
+	    f.text, NULL);
 	index->mended = now;
 	again = again && index->env != NULL;
 	if (index_db_reopen(index, again ? &f : NULL, &f) == 0 &&
@@ -544,7 +544,7 @@ mend(struct index *index)
 		index->retry_ms = 0;
 		return;
 	}
-	log_error(NULL, "index is out of use", "why", f.text, NULL);
+	log_error(NULL, "index is out of use", "reason", f.text, NULL);
 	/* Less and less often: each try may cost memory, since the library
 	 * frees nothing of an environment that has panicked. */
 	index->retry_ms = index->retry_ms == 0         ? RETRY_MS

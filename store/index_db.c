@@ -436,7 +436,7 @@ move_aside(struct index *index, const struct fault *why, struct fault *f)
 	remove_files(aside);
 	if (rename(index->dir, aside) < 0)
 		return fault_errno(f, "cannot move %s aside", index->dir);
-	log_error(NULL, "index is damaged and will be made anew", "why",
+	log_error(NULL, "index is damaged and will be made anew", "reason",
 	    why->text, "moved_to", aside, NULL);
 	return 0;
 }

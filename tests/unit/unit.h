@@ -9,11 +9,11 @@
 #include "base/str.h"
 
 /* The bytes of a view against a C string. */
-#define ck_assert_view_eq(view, text)                                          \
-	do {                                                                   \
-		struct str v_ = (view);                                        \
-		ck_assert_msg(str_is(v_, str(text)),                           \
-		    "%s is \"%.*s\", not \"%s\"", #view, STR_ARG(v_), text);   \
+#define ck_assert_view_eq(view, text)                                        \
+	do {                                                                 \
+		struct str v_ = (view);                                      \
+		ck_assert_msg(str_is(v_, str(text)),                         \
+		    "%s is \"%.*s\", not \"%s\"", #view, STR_ARG(v_), text); \
 	} while (0)
 
 /* UNIT_MAIN("str", str_cut_takes_the_part_before, ...) */
@@ -36,11 +36,11 @@ unit_run(const char *name, const TTest *const *tests, size_t n)
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-#define UNIT_MAIN(name, ...)                                                   \
-	int main(void)                                                         \
-	{                                                                      \
-		const TTest *const tests[] = {__VA_ARGS__};                    \
-		return unit_run(name, tests, sizeof tests / sizeof *tests);    \
+#define UNIT_MAIN(name, ...)                                                \
+	int main(void)                                                      \
+	{                                                                   \
+		const TTest *const tests[] = {__VA_ARGS__};                 \
+		return unit_run(name, tests, sizeof tests / sizeof *tests); \
 	}
 
 #endif
