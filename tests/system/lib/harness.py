@@ -189,6 +189,12 @@ def resident(pid, field="VmRSS"):
     raise AssertionError("no " + field)
 
 
+def has_sanitizers(name):
+    """Whether a program was built with them: its memory says nothing then."""
+    with open(program(name), "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 def need_program(*names):
     """Ends the test program as skipped where a peer's program is missing."""
     for name in names:
