@@ -3,9 +3,9 @@
  * One message into one or more mailboxes, durable before the answer.
  *
  * The message is written once, into tmp/ of the first mailbox, and hard-linked
- * into the others. Committing waits for the committer, one thread that takes
- * all deliveries that wait: moves them into new/, makes files and directories
- * durable in one go, and answers all.
+ * into the others. Committing renames it into new/ and waits for the committer,
+ * one thread that makes the files and directories of all deliveries that wait
+ * durable in one go.
  */
 #ifndef STORE_DELIVERY_H
 #define STORE_DELIVERY_H
