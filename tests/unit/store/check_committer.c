@@ -90,13 +90,9 @@ END_TEST
 
 START_TEST(a_sync_that_fails_is_everybodys_fault)
 {
-	int fds[2];
-
-	ck_assert_int_eq(pipe(fds), 0);
-	close(fds[0]);
-	close(fds[1]);
-	/* No file system is behind this number any more. */
-	ck_assert_uint_eq(wait_by_threads(fds[0]).failed, 400);
+	/* Not a number that was closed: the C library opens a file when a
+	 * thread first allocates, and would get it. */
+	ck_assert_uint_eq(wait_by_threads(-1).failed, 400);
 }
 END_TEST
 
