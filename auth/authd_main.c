@@ -8,7 +8,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,35 +70,21 @@ set_limits(struct service *service)
 struct door {
 	const char *protocol, *socket; /* the latter in run_dir */
 	const struct conf_list *addresses;
-	const char *mode, *group;
+	const char *mode, *group_option, *group;
 	const struct session_ops *ops;
 };
-
-static void
-give_to_group(const char *address, const char *name)
-{
-	const struct group *group;
-
-	if (name == NULL || strncmp(address, "unix:", 5) != 0)
-		return;
-	group = getgrnam(name);
-	if (group == NULL)
-		die(EX_CONFIG, "%s: there is no group \"%s\"", program, name);
-	if (lchown(address + 5, (uid_t)-1, group->gr_gid) < 0)
-		die(EX_CONFIG, "%s: cannot give %s to the group \"%s\": %s",
-		    program, address, name, strerror(errno));
-}
 
 static void
 listen_at(struct service *service, const struct door *door, const char *address)
 {
 	mode_t mode;
 
-	if (!authd_socket_mode(door->mode, &mode))
+	if (!net_parse_mode(door->mode, &mode))
 		die(EX_CONFIG, "%s: \"%s\" is no mode", program, door->mode);
 	service_listener(
 	    service, address, door->protocol, mode, door->ops, &authd);
-	give_to_group(address, door->group);
+	service_listener_group(
+	    service, address, door->group_option, door->group);
 }
 
 static void
@@ -122,9 +107,9 @@ set_up_listeners(struct service *service)
 	const struct authd_options *o = authd.options;
 	const struct door doors[] = {
 	    {"socketmap", "socketmap.sock", &o->socketmap, o->socketmap_mode,
-		o->socketmap_group, &socketmap_session_ops},
-	    {"auth", "auth.sock", &o->auth, o->auth_mode, o->auth_group,
-		&auth_session_ops},
+		"socketmap_group", o->socketmap_group, &socketmap_session_ops},
+	    {"auth", "auth.sock", &o->auth, o->auth_mode, "auth_group",
+		o->auth_group, &auth_session_ops},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(doors); i++)

@@ -58,18 +58,6 @@ static const struct conf_option authd_options[] = {
 };
 /* clang-format on */
 
-bool
-authd_socket_mode(const char *text, mode_t *mode)
-{
-	unsigned bits = 0;
-	size_t n = 0;
-
-	for (; text[n] >= '0' && text[n] <= '7' && n < 5; n++)
-		bits = bits << 3 | (unsigned)(text[n] - '0');
-	*mode = (mode_t)bits;
-	return n >= 3 && text[n] == '\0' && bits <= 0777;
-}
-
 /* Whoever reaches a socket may ask who exists, and guess passwords. */
 static int
 check_addresses(const char *name, const struct conf_list *list, struct fault *f)
@@ -95,7 +83,7 @@ check_mode(const char *name, const char *text, struct fault *f)
 {
 	mode_t mode;
 
-	if (!authd_socket_mode(text, &mode))
+	if (!net_parse_mode(text, &mode))
 		return fault_perm(
 		    f, "5.3.5", "%s: \"%s\" is no mode like 0660", name, text);
 	return 0;

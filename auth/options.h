@@ -30,7 +30,4 @@ struct authd_options {
 
 extern const struct conf_table authd_table;
 
-/* The value of a mode; false where it is none. */
-bool authd_socket_mode(const char *text, mode_t *mode) MUST_USE;
-
 #endif

@@ -278,6 +278,18 @@ open_socket(struct net_address *address)
 	return socket(AF_INET, flags, 0);
 }
 
+bool
+net_parse_mode(const char *text, mode_t *mode)
+{
+	unsigned bits = 0;
+	size_t n = 0;
+
+	for (; text[n] >= '0' && text[n] <= '7' && n < 5; n++)
+		bits = bits << 3 | (unsigned)(text[n] - '0');
+	*mode = (mode_t)bits;
+	return n >= 3 && text[n] == '\0' && bits <= 0777;
+}
+
 int
 net_listen(const struct net_address *wanted, mode_t mode, struct fault *f)
 {

@@ -44,6 +44,10 @@ bool net_is_unix(const struct net_address *address);
 /* A unix socket, or 127.0.0.0/8 or ::1. */
 bool net_is_loopback(const struct net_address *address);
 
+/* The mode of a unix socket, three to five octal digits and at most 0777;
+ * false where text is none. */
+bool net_parse_mode(const char *text, mode_t *mode) MUST_USE;
+
 /*
  * Returns a listening, non-blocking, close-on-exec socket. For a unix socket a
  * dead one is removed first and the new one gets the mode. "*:25" listens on

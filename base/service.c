@@ -380,22 +380,32 @@ with_status(const struct control_method *methods)
 	return all;
 }
 
+/* refused is the exit status where the group is there and may not have it. */
 static void
-give_to_group(const struct service *s)
+give_to_group(const struct service *s, const char *path, const char *option,
+    const char *name, int refused)
 {
-	const char *name = s->common.admin_group;
 	const struct group *group;
 
 	if (name == NULL)
 		return;
 	group = getgrnam(name);
 	if (group == NULL)
-		die(EX_CONFIG, "%s: %s: admin_group: no such group \"%s\"",
-		    s->spec.program, conf_path(s->conf), name);
+		die(EX_CONFIG, "%s: %s: %s: no such group \"%s\"",
+		    s->spec.program, conf_path(s->conf), option, name);
 	/* Not through a link that the daemon's user may have put there. */
-	if (lchown(s->made.path, (uid_t)-1, group->gr_gid) < 0)
-		die(EX_NOPERM, "%s: cannot give %s to the group %s: %s",
-		    s->spec.program, s->made.path, name, strerror(errno));
+	if (lchown(path, (uid_t)-1, group->gr_gid) < 0)
+		die(refused, "%s: cannot give %s to the group %s: %s",
+		    s->spec.program, path, name, strerror(errno));
+}
+
+void
+service_listener_group(const struct service *service, const char *address,
+    const char *option, const char *group)
+{
+	if (str_starts(str(address), STR_LIT("unix:")))
+		give_to_group(service, address + strlen("unix:"), option, group,
+		    EX_CONFIG);
 }
 
 void
@@ -415,7 +425,8 @@ service_control(struct service *service, const struct control_method *methods,
 	if (service->control == NULL)
 		die(EX_UNAVAILABLE, "%s: %s", service->spec.program, f.text);
 	remember(service, &service->made, path);
-	give_to_group(service);
+	give_to_group(service, service->made.path, "admin_group",
+	    service->common.admin_group, EX_NOPERM);
 }
 
 /* Giving up root. */

@@ -71,6 +71,14 @@ void service_listener(struct service *service, const char *address,
     void *state);
 
 /*
+ * Gives the socket of service_listener() to a group; a no-op where it is no
+ * unix socket or group is NULL. Exits with EX_CONFIG, naming the option, where
+ * there is no such group or the socket cannot be given to it.
+ */
+void service_listener_group(const struct service *service, const char *address,
+    const char *option, const char *group);
+
+/*
  * Serves <run_dir>/<program>.ctl with the daemon's methods (may be NULL) and
  * "status": {program, version, pid, uptime, sessions, listeners: [{protocol,
  * address, port}]} plus what `status` (may be NULL) puts into it.

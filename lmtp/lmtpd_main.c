@@ -6,8 +6,6 @@
  */
 #include "config.h"
 
-#include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -130,34 +128,16 @@ set_limits(struct service *service)
 }
 
 static void
-give_to_group(const char *address)
-{
-	const char *name = lmtpd.options->socket_group;
-	const struct group *group;
-
-	if (name == NULL || strncmp(address, "unix:", 5) != 0)
-		return;
-	group = getgrnam(name);
-	if (group == NULL)
-		die(EX_CONFIG,
-		    "posthouse-lmtpd: socket_group: there is no group \"%s\"",
-		    name);
-	if (lchown(address + 5, (uid_t)-1, group->gr_gid) < 0)
-		die(EX_CONFIG,
-		    "posthouse-lmtpd: cannot give %s to the group \"%s\": %s",
-		    address, name, strerror(errno));
-}
-
-static void
 listen_at(struct service *service, const char *address)
 {
 	mode_t mode;
 
-	if (!lmtpd_socket_mode(lmtpd.options->socket_mode, &mode))
+	if (!net_parse_mode(lmtpd.options->socket_mode, &mode))
 		die(EX_CONFIG, "posthouse-lmtpd: socket_mode is no mode");
 	service_listener(
 	    service, address, "lmtp", mode, &lmtp_session_ops, &lmtpd);
-	give_to_group(address);
+	service_listener_group(
+	    service, address, "socket_group", lmtpd.options->socket_group);
 }
 
 static void

@@ -93,18 +93,6 @@ static const struct conf_option lmtpd_options[] = {
 };
 /* clang-format on */
 
-bool
-lmtpd_socket_mode(const char *text, mode_t *mode)
-{
-	unsigned bits = 0;
-	size_t n = 0;
-
-	for (; text[n] >= '0' && text[n] <= '7' && n < 5; n++)
-		bits = bits << 3 | (unsigned)(text[n] - '0');
-	*mode = (mode_t)bits;
-	return n >= 3 && text[n] == '\0' && bits <= 0777;
-}
-
 static int
 check_addresses(const struct lmtpd_options *o, struct fault *f)
 {
@@ -148,7 +136,7 @@ check_lmtpd(const void *options, struct fault *f)
 	const struct lmtpd_options *o = options;
 	mode_t mode;
 
-	if (!lmtpd_socket_mode(o->socket_mode, &mode))
+	if (!net_parse_mode(o->socket_mode, &mode))
 		return fault_perm(f, "5.3.5",
 		    "socket_mode: \"%s\" is no mode like 0660", o->socket_mode);
 	if (strlen(o->separator) > 1)

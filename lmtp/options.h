@@ -45,7 +45,4 @@ struct lmtpd_options {
 
 extern const struct conf_table lmtpd_table;
 
-/* The value of socket_mode; false where it is none. */
-bool lmtpd_socket_mode(const char *text, mode_t *mode) MUST_USE;
-
 #endif

@@ -94,36 +94,5 @@ START_TEST(options_refuse_what_makes_no_sense)
 }
 END_TEST
 
-static const struct {
-	const char *text;
-	int mode; /* -1: none */
-} modes[] = {
-    {"0660", 0660},
-    {"666", 0666},
-    {"0600", 0600},
-    {"000", 0},
-    {"", -1},
-    {"66", -1},
-    {"0888", -1},
-    {"01777", -1},
-    {"066000", -1},
-    {"0660 ", -1},
-    {"-660", -1},
-};
-
-START_TEST(modes_are_octal)
-{
-	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
-		mode_t mode;
-		bool ok = authd_socket_mode(modes[i].text, &mode);
-
-		ck_assert_msg(
-		    ok == (modes[i].mode >= 0), "\"%s\"", modes[i].text);
-		if (ok)
-			ck_assert_int_eq((int)mode, modes[i].mode);
-	}
-}
-END_TEST
-
 UNIT_MAIN("options", options_have_sane_defaults, options_read_listeners,
-    options_refuse_what_makes_no_sense, modes_are_octal)
+    options_refuse_what_makes_no_sense)

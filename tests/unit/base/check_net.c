@@ -328,6 +328,44 @@ START_TEST(what_is_no_network_is_a_fault)
 }
 END_TEST
 
+START_TEST(a_mode_is_octal_and_has_no_more_than_permissions)
+{
+	static const struct {
+		const char *text;
+		bool good;
+		mode_t mode;
+	} cases[] = {
+	    {"0660", true, 0660},
+	    {"0600", true, 0600},
+	    {"600", true, 0600},
+	    {"666", true, 0666},
+	    {"000", true, 0},
+	    {"00777", true, 0777},
+	    {"1777", false, 0},
+	    {"01777", false, 0},
+	    {"66", false, 0},
+	    {"", false, 0},
+	    {"0680", false, 0},
+	    {"0888", false, 0},
+	    {"0660x", false, 0},
+	    {"0660 ", false, 0},
+	    {"-660", false, 0},
+	    {"066000", false, 0},
+	    {"0000660", false, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		mode_t mode;
+
+		ck_assert_msg(
+		    net_parse_mode(cases[i].text, &mode) == cases[i].good,
+		    "\"%s\"", cases[i].text);
+		if (cases[i].good)
+			ck_assert_uint_eq(mode, cases[i].mode);
+	}
+}
+END_TEST
+
 UNIT_MAIN("net", addresses_are_parsed_and_written_back,
     what_is_no_address_is_a_fault_that_shows_it,
     a_path_that_does_not_fit_a_socket_is_refused, a_connection_shows_its_peer,
@@ -336,4 +374,5 @@ UNIT_MAIN("net", addresses_are_parsed_and_written_back,
     a_dead_unix_socket_is_replaced_and_a_live_one_is_not,
     what_is_no_socket_is_never_removed,
     nobody_there_is_a_temporary_fault_that_names_the_address,
-    networks_hold_what_is_in_them, what_is_no_network_is_a_fault)
+    networks_hold_what_is_in_them, what_is_no_network_is_a_fault,
+    a_mode_is_octal_and_has_no_more_than_permissions)

@@ -100,38 +100,6 @@ START_TEST(options_that_make_no_sense_are_refused_with_their_name)
 }
 END_TEST
 
-START_TEST(a_socket_mode_is_octal_and_has_no_more_than_permissions)
-{
-	static const struct {
-		const char *text;
-		bool good;
-		mode_t mode;
-	} cases[] = {
-	    {"0660", true, 0660},
-	    {"600", true, 0600},
-	    {"00777", true, 0777},
-	    {"1777", false, 0},
-	    {"66", false, 0},
-	    {"", false, 0},
-	    {"0680", false, 0},
-	    {"0660x", false, 0},
-	    {"-660", false, 0},
-	    {"0000660", false, 0},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		mode_t mode;
-
-		ck_assert_msg(
-		    lmtpd_socket_mode(cases[i].text, &mode) == cases[i].good,
-		    "\"%s\"", cases[i].text);
-		if (cases[i].good)
-			ck_assert_uint_eq(mode, cases[i].mode);
-	}
-}
-END_TEST
-
 UNIT_MAIN("options", options_have_sane_defaults,
     options_are_taken_as_they_are_written,
-    options_that_make_no_sense_are_refused_with_their_name,
-    a_socket_mode_is_octal_and_has_no_more_than_permissions)
+    options_that_make_no_sense_are_refused_with_their_name)
