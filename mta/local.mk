@@ -2,7 +2,16 @@
 noinst_LIBRARIES += libmta.a
 libmta_a_SOURCES = \
 	mta/options.c mta/options.h \
+	mta/queue/entry.h \
+	mta/queue/notifier.h \
+	mta/queue/queue.h \
+	mta/queue/scheduler.h \
+	mta/queued_options.c mta/queued_options.h \
+	mta/send/dns.h \
 	mta/send/lmtp_pool.c mta/send/lmtp_pool.h \
+	mta/send/route.h \
+	mta/send/sender.h \
+	mta/send/target.h \
 	mta/smtpd/deliver.c mta/smtpd/deliver.h \
 	mta/smtpd/message.c mta/smtpd/message.h \
 	mta/smtpd/policy.c mta/smtpd/policy.h \

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Who is tried next. Three kinds of things, all of them bounded:
+ *
+ *   lane      what one owner has waiting for one domain: a row count and the
+ *             time of its first row. All lanes are in memory, no message is.
+ *   hop       a next hop: the key of a resolved target (mta/send/target.h).
+ *             Many domains may share one. It has the concurrency, and it is
+ *             what is dead or alive.
+ *   provider  hops with the same organisation behind them: rate, gap and
+ *             concurrency that the operator set, or that its replies ask for.
+ *
+ * A lane that is due is resolved (DNS; cached) and stands at its hop, in a ring
+ * of owners and for each owner a ring of lanes: each gets one message at a
+ * time, so that a mailing of 50,000 delays nobody's letter.
+ * A hop's concurrency begins low, grows with each success and shrinks with each
+ * failure to reach it. One that cannot be reached is dead for a time that
+ * doubles: then one message is its probe, and the others wait without an
+ * attempt of their own.
+ */
+#ifndef MTA_QUEUE_SCHEDULER_H
+#define MTA_QUEUE_SCHEDULER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/fault.h"
+#include "base/str.h"
+
+struct loop;
+struct notifier;
+struct queue;
+struct routes;
+struct scheduler;
+struct sender;
+
+struct scheduler_conf {
+	unsigned max_deliveries; /* at once, in all; 0: 100 */
+	unsigned hop_start;      /* a hop's concurrency at first; 0: 5 */
+	unsigned hop_max;        /* 0: 20 */
+	unsigned max_rcpts;      /* in one transaction; 0: 50 */
+	int64_t retry_min_ms;    /* the first pause after a failure; 0: 5 m */
+	int64_t retry_max_ms;    /* doubles up to this; 0: 4 h */
+	int64_t warn_ms;         /* a delay notice after so long; 0: none */
+};
+
+/* All are borrowed and outlive the scheduler. */
+struct scheduler *scheduler_new(const struct scheduler_conf *conf,
+    struct queue *queue, struct routes *routes, struct sender *sender,
+    struct notifier *notifier, struct loop *loop, struct fault *f) MUST_USE;
+/* No attempt may be under way: after scheduler_stop() and loop_run(). */
+void scheduler_free(struct scheduler **scheduler);
+
+/* Reads all lanes and begins. */
+int scheduler_start(struct scheduler *scheduler, struct fault *f) MUST_USE;
+/* Begins no more attempts; those under way end. */
+void scheduler_stop(struct scheduler *scheduler);
+
+/* Makes all that waits due now: for a domain, or (empty) for all; a dead hop is
+ * tried at once. Returns how many messages that concerns. */
+uint64_t scheduler_flush(struct scheduler *scheduler, struct str domain);
+/* A hop (its key, or a domain) begins no more attempts until it is resumed.
+ * Kept over a restart. */
+int scheduler_pause(struct scheduler *scheduler, struct str hop, bool pause,
+    struct fault *f) MUST_USE;
+
+/* For `posthouse queue stats`. Strings are borrowed for the call. */
+struct scheduler_hop {
+	const char *key;
+	const char *provider;
+	uint64_t waiting; /* messages, those of lanes that stand here */
+	unsigned active, concurrency;
+	int64_t oldest;     /* ms since 1970, arrival; 0: nothing waits */
+	int64_t dead_until; /* 0: alive */
+	bool is_paused;
+	const struct fault *last; /* NULL: none */
+};
+void scheduler_each_hop(struct scheduler *scheduler,
+    void (*each)(void *ctx, const struct scheduler_hop *hop), void *ctx);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+/* The options of posthouse-queued. */
+#include "config.h"
+
+#include "mta/queued_options.h"
+
+#include <stddef.h>
+
+#include "base/net.h"
+
+/* In the order of enum route_tls (mta/send/route.h). */
+static const char *const tls_levels[] = {
+    "none", "may", "encrypt", "verify", NULL};
+static const char *const route_tls_levels[] = {
+    "default", "none", "may", "encrypt", "verify", NULL};
+
+#define ROUTE(field) offsetof(struct route_options, field)
+#define QUEUED(field) offsetof(struct queued_options, field)
+
+/* clang-format off */
+static const struct conf_option route_options[] = {
+	{ .name = "by_sender", .type = CONF_BOOL, .offset = ROUTE(by_sender),
+	  .fallback = "off",
+	  .help = "the title is compared with the sender's address" },
+	{ .name = "to", .type = CONF_TEXT, .offset = ROUTE(to),
+	  .help = "mx, smtp:HOST[:PORT], lmtp:ADDRESS, error:CODE TEXT or "
+		  "discard" },
+	{ .name = "tls", .type = CONF_CHOICE, .offset = ROUTE(tls),
+	  .fallback = "default", .choices = route_tls_levels,
+	  .help = "none, may, encrypt or verify" },
+	{ .name = "implicit_tls", .type = CONF_BOOL,
+	  .offset = ROUTE(implicit_tls), .fallback = "off",
+	  .help = "TLS begins with the connection (port 465)" },
+	{ .name = "auth_user", .type = CONF_TEXT, .offset = ROUTE(user),
+	  .help = "log in with this name; only over TLS" },
+	{ .name = "password_file", .type = CONF_PATH,
+	  .offset = ROUTE(password_file),
+	  .help = "a file that holds the password, and nothing else" },
+	{ .name = NULL },
+};
+
+static const struct conf_table route_table = {
+	.section = "route",
+	.options = route_options,
+	.size = sizeof(struct route_options),
+};
+
+static const struct conf_option queued_options[] = {
+	{ .name = "user", .type = CONF_TEXT, .offset = QUEUED(user),
+	  .help = "the user to run as, and the owner of the queue" },
+	{ .name = "listen", .type = CONF_TEXT, .offset = QUEUED(listen),
+	  .help = "where mail is handed over by LMTP; "
+		  "default: queue.sock in run_dir" },
+	{ .name = "listen_mode", .type = CONF_TEXT,
+	  .offset = QUEUED(listen_mode), .fallback = "0666",
+	  .help = "mode of the unix socket; who may use it, says "
+		  "trusted_users" },
+	{ .name = "listen_group", .type = CONF_TEXT,
+	  .offset = QUEUED(listen_group),
+	  .help = "group of the unix socket" },
+	{ .name = "trusted_users", .type = CONF_LIST,
+	  .offset = QUEUED(trusted_users),
+	  .help = "users, besides root and queued's own, that may hand mail "
+		  "over" },
+	{ .name = "socketmap", .type = CONF_TEXT, .offset = QUEUED(socketmap),
+	  .help = "where local domains are looked up; "
+		  "default: socketmap.sock in run_dir" },
+	{ .name = "lmtp", .type = CONF_TEXT, .offset = QUEUED(lmtp),
+	  .help = "where local mail is delivered; "
+		  "default: lmtp.sock in run_dir" },
+	{ .name = "transport_map", .type = CONF_TEXT,
+	  .offset = QUEUED(transport_map),
+	  .help = "a socketmap server with the map \"transport\"; default: "
+		  "none" },
+	{ .name = "route", .type = CONF_SECTION, .offset = QUEUED(routes),
+	  .sub = &route_table,
+	  .help = "where mail for an address or a domain goes" },
+	{ .name = "smarthost", .type = CONF_TEXT, .offset = QUEUED(smarthost),
+	  .help = "HOST[:PORT] that takes all mail for elsewhere" },
+	{ .name = "tls", .type = CONF_CHOICE, .offset = QUEUED(tls),
+	  .fallback = "may", .choices = tls_levels,
+	  .help = "none, may (where it is offered), encrypt or verify" },
+	{ .name = "ca_file", .type = CONF_PATH, .offset = QUEUED(ca_file),
+	  .help = "the authorities that verify trusts; default: the "
+		  "system's" },
+	{ .name = "dns_server", .type = CONF_TEXT,
+	  .offset = QUEUED(dns_server),
+	  .help = "ADDRESS[@PORT] of a resolver; default: those of "
+		  "/etc/resolv.conf" },
+	{ .name = "dns_trust_anchor", .type = CONF_PATH,
+	  .offset = QUEUED(dns_trust_anchor),
+	  .help = "a file with the DNSSEC keys to trust; default: the "
+		  "system's" },
+	{ .name = "smtp_port", .type = CONF_NUMBER, .offset = QUEUED(smtp_port),
+	  .fallback = "25", .min = 1, .max = 65535,
+	  .help = "the port of other mail servers" },
+	{ .name = "cache", .type = CONF_SIZE, .offset = QUEUED(cache),
+	  .fallback = "32M", .min = UINT64_C(1) << 20,
+	  .max = UINT64_C(1) << 36,
+	  .help = "memory for the database" },
+	{ .name = "min_free", .type = CONF_SIZE, .offset = QUEUED(min_free),
+	  .fallback = "64M", .max = UINT64_C(1) << 40,
+	  .help = "space on the disk that new messages may not use" },
+	{ .name = "max_size", .type = CONF_SIZE, .offset = QUEUED(max_size),
+	  .fallback = "50M", .max = UINT64_C(1) << 40,
+	  .help = "size of a message; 0: no limit" },
+	{ .name = "threads", .type = CONF_NUMBER, .offset = QUEUED(threads),
+	  .fallback = "256", .min = 4, .max = 4096,
+	  .help = "threads at most" },
+	{ .name = "max_deliveries", .type = CONF_NUMBER,
+	  .offset = QUEUED(max_deliveries), .fallback = "100", .min = 1,
+	  .max = 2000,
+	  .help = "deliveries at once, in all" },
+	{ .name = "hop_start", .type = CONF_NUMBER, .offset = QUEUED(hop_start),
+	  .fallback = "5", .min = 1, .max = 1000,
+	  .help = "deliveries at once to a next hop, at first" },
+	{ .name = "hop_max", .type = CONF_NUMBER, .offset = QUEUED(hop_max),
+	  .fallback = "20", .min = 1, .max = 1000,
+	  .help = "deliveries at once to a next hop, at most" },
+	{ .name = "max_rcpts", .type = CONF_NUMBER, .offset = QUEUED(max_rcpts),
+	  .fallback = "50", .min = 1, .max = 1000,
+	  .help = "recipients in one transaction" },
+	{ .name = "retry_min", .type = CONF_TIME, .offset = QUEUED(retry_min),
+	  .fallback = "5m", .min = 100, .max = 86400000,
+	  .help = "the pause after a first failure; it doubles" },
+	{ .name = "retry_max", .type = CONF_TIME, .offset = QUEUED(retry_max),
+	  .fallback = "4h", .min = 100, .max = UINT64_C(86400000) * 7,
+	  .help = "the longest pause" },
+	{ .name = "max_age", .type = CONF_TIME, .offset = QUEUED(max_age),
+	  .fallback = "5d", .min = 1000, .max = UINT64_C(86400000) * 100,
+	  .help = "how long a message may wait before it is returned" },
+	{ .name = "warn_after", .type = CONF_TIME, .offset = QUEUED(warn_after),
+	  .fallback = "4h", .max = UINT64_C(86400000) * 100,
+	  .help = "when the sender is told of a delay; 0: never" },
+	{ .name = "postmaster", .type = CONF_TEXT, .offset = QUEUED(postmaster),
+	  .help = "gets notices that cannot be delivered; default: "
+		  "postmaster@hostname" },
+	{ .name = "templates", .type = CONF_PATH, .offset = QUEUED(templates),
+	  .help = "a folder with texts for notices; default: built in" },
+	{ .name = NULL },
+};
+/* clang-format on */
+
+static int
+check_peer(const char *name, const char *text, struct fault *f)
+{
+	struct net_address address;
+	struct fault why;
+
+	if (text == NULL || net_parse(str(text), &address, &why) == 0)
+		return 0;
+	return fault_perm(f, "5.3.5", "%s: %s", name, why.text);
+}
+
+static int
+check_queued(const void *options, struct fault *f)
+{
+	const struct queued_options *o = options;
+	mode_t mode;
+
+	if (!net_parse_mode(o->listen_mode, &mode))
+		return fault_perm(f, "5.3.5",
+		    "listen_mode: \"%s\" is no mode, such as 0660",
+		    o->listen_mode);
+	if (o->retry_max < o->retry_min)
+		return fault_perm(
+		    f, "5.3.5", "retry_max is less than retry_min");
+	if (o->hop_max < o->hop_start)
+		return fault_perm(f, "5.3.5", "hop_max is less than hop_start");
+	if (check_peer("listen", o->listen, f) < 0 ||
+	    check_peer("socketmap", o->socketmap, f) < 0 ||
+	    check_peer("lmtp", o->lmtp, f) < 0 ||
+	    check_peer("transport_map", o->transport_map, f) < 0)
+		return -1;
+	return 0;
+}
+
+const struct conf_table queued_table = {
+    .section = "queued",
+    .options = queued_options,
+    .size = sizeof(struct queued_options),
+    .check = check_queued,
+};
