@@ -289,37 +289,57 @@ START_TEST(what_the_kernel_cannot_watch_runs_at_once)
 }
 END_TEST
 
-/* Forgets the other, takes its descriptor's number for a new task. */
+/* Forgets the other, whose memory and number are then used for other things. */
 static void
 then_forget(struct probe *p, enum loop_why why)
 {
 	struct probe *other = p->ctx, *next = other->ctx;
+	int fd = other->task.fd;
 
 	(void)why;
 	loop_forget(p->task.loop, &other->task);
-	if (dup2(next->task.fd, other->task.fd) < 0)
+	memset(&other->task, 0xff, sizeof other->task);
+	if (dup2(next->task.fd, fd) < 0)
 		atomic_store(&two_inside, true);
 	close(next->task.fd);
-	next->task.fd = other->task.fd;
+	next->task.fd = fd;
 	loop_park(p->task.loop, &next->task, 0);
 	(void)!write(next->far, "x", 1);
 }
 
+/* Input has come, now deadlines: the last of them ends the test. */
+static void
+then_rest(struct probe *p, enum loop_why why)
+{
+	struct probe *end = p->ctx;
+
+	(void)why;
+	loop_forget(p->task.loop, &p->task);
+	loop_park(p->task.loop, &end->task, 3);
+}
+
+/*
+ * One thread runs what is due in the order of the deadlines, so that the old
+ * task's turn lies between the other two, however busy the machine is.
+ */
 START_TEST(a_forgotten_task_never_runs_though_its_number_is_used_again)
 {
-	struct probe forgetter, old, new;
+	struct probe forgetter, old, new, end;
 
-	set_up(0, 0);
+	set_up(1, 1);
 	probe_timer(&forgetter, then_forget);
 	probe_open(&old, then_stop);
-	probe_open(&new, then_stop);
+	probe_open(&new, then_rest);
+	probe_timer(&end, then_stop);
 	forgetter.ctx = &old;
 	old.ctx = &new;
-	loop_park(loop, &old.task, clock_ms() + 60);
+	new.ctx = &end;
 	loop_park(loop, &forgetter.task, 1);
+	loop_park(loop, &old.task, 2);
 	run();
 	ck_assert_uint_eq(old.ready + old.deadline, 0);
 	ck_assert_uint_eq(new.ready, 1);
+	ck_assert_uint_eq(end.deadline, 1);
 	close(old.far);
 	probe_close(&new);
 }
