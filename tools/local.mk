@@ -27,6 +27,7 @@ valgrind: $(UNIT_TESTS)
 	CK_TIMEOUT_MULTIPLIER=20 $(MAKE) check \
 		TESTS='$(UNIT_TESTS)' LOG_COMPILER='valgrind -q \
 		--error-exitcode=99 --leak-check=full \
+		--suppressions=$(abs_top_srcdir)/tests/unit/valgrind.supp \
 		--errors-for-leak-kinds=definite'
 clean-local:
 	rm -rf check-asan check-cover lint.sizes lint.tidy lint.h

@@ -493,10 +493,11 @@ START_TEST(what_the_queue_can_not_hold_is_found_by_looking)
 	ck_assert_ptr_nonnull(index_);
 	folder = index_folder_hold(index_, &ann, &inbox);
 	for (unsigned i = 0; i < 40000; i++) {
+		struct index_news news = {.size = 5};
 		char name[32];
-		const struct index_news news = {.name = str(name), .size = 5};
 
 		snprintf(name, sizeof name, "%u.x", i + 10);
+		news.name = str(name);
 		index_announce(folder);
 		index_learn(folder, &news);
 	}
