@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libmta.a
 libmta_a_SOURCES = \
 	mta/options.c mta/options.h \
-	mta/queue/entry.h \
+	mta/queue/entry.c mta/queue/entry.h \
 	mta/queue/notifier.h \
 	mta/queue/queue.h \
 	mta/queue/scheduler.h \

@@ -21,7 +21,9 @@
 
 enum {
 	ENTRY_RCPTS_MAX = 20000,
-	ENTRY_BYTES_MAX = 16 << 20, /* of an entry without its body */
+	ENTRY_BYTES_MAX = 32 << 20, /* of an entry without its body */
+	/* More than an attempt may add to the bytes of a recipient. */
+	ENTRY_RCPT_ROOM = 700,
 };
 
 enum entry_state {
@@ -46,7 +48,7 @@ struct entry_rcpt {
 			     * 4.1): "relayed" was told instead */
 };
 
-/* Strings live in the arena that entry_decode() was given. */
+/* Strings are views into the arena that entry_decode() was given. */
 struct entry {
 	struct ident id;
 	int64_t arrived; /* ms since 1970 */
@@ -64,7 +66,8 @@ struct entry {
 	struct entry_rcpt *rcpts;
 };
 
-/* Appends the bytes that entry_decode() reads: a version, then fields. */
+/* Appends the bytes that entry_decode() reads: a version, then fields. Times
+ * are not negative; mail.size is not kept (e->size is what came). */
 void entry_encode(const struct entry *e, struct buf *out);
 /* -1 with 5.3.0 where bytes are no entry, or one of a later version. */
 int entry_decode(struct str bytes, struct arena *arena, struct entry *e,

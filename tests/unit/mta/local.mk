@@ -1,6 +1,8 @@
 # Unit tests of mta.
 MTA_UNIT_LIBS = libmta.a libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
 
+UNIT_TESTS += tests/unit/mta/check_entry
+tests_unit_mta_check_entry_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_lmtp_pool
 tests_unit_mta_check_lmtp_pool_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_message
