@@ -213,13 +213,16 @@ find_line(
 	    s->input == INPUT_AUTH || str_starts_nocase(all, STR_LIT("AUTH "))
 		? AUTH_LINE_MAX_BYTES
 		: LINE_MAX_BYTES;
-	size_t end = str_find(all, '\n');
+	size_t end = s->searched + str_find(str_from(all, s->searched), '\n');
 
+	s->searched = 0;
 	*taken = end + 1;
 	*line = str_head(all, end);
 	if (end == all.len) {
-		if (!s->skipping && all.len < max)
+		if (!s->skipping && all.len < max) {
+			s->searched = all.len;
 			return LINE_NONE;
+		}
 		s->skipping = true;
 		buf_consume(in, all.len);
 		return LINE_NONE;

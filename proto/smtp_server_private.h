@@ -40,6 +40,7 @@ struct smtp_server {
 	enum smtp_input input;
 	const char *verb; /* of the command that is worked on, or NULL */
 	bool skipping;    /* to the end of a line that is too long */
+	size_t searched;  /* bytes of a line that has no end yet */
 	bool forgiven;    /* this refusal is no error of the client's */
 	bool is_over;     /* the transaction, when the reply was said */
 	bool rcpt_refused;
