@@ -4,7 +4,12 @@ libmta_a_SOURCES = \
 	mta/options.c mta/options.h \
 	mta/queue/entry.c mta/queue/entry.h \
 	mta/queue/notifier.h \
-	mta/queue/queue.h \
+	mta/queue/queue.c mta/queue/queue.h mta/queue/queue_private.h \
+	mta/queue/queue_apply.c \
+	mta/queue/queue_body.c \
+	mta/queue/queue_change.c \
+	mta/queue/queue_commit.c \
+	mta/queue/queue_lane.c \
 	mta/queue/scheduler.h \
 	mta/queued_options.c mta/queued_options.h \
 	mta/send/dns.h \

@@ -10,8 +10,9 @@
  *            synced before the commit
  *   due      domain, owner, time, id → nothing: one row for each domain to
  *            which a recipient of the message still waits
- *   done     id → time: messages that left lately, so that one that is handed
- *            over again after a crash is known
+ *   done     id → recipients of messages that left lately, so that one that
+ *            is handed over again after a crash is known
+ *   setting  name → value: what the operator has set and outlives a restart
  *
  * The domain in `due` is the recipients' (address_key()'s form; an address
  * literal as written); owner is a hash of entry.owner. Rows of one domain and
@@ -41,7 +42,8 @@ struct queue_conf {
 	uint64_t cache;    /* bytes of Berkeley DB's cache; 0: 32 MiB */
 	uint64_t min_free; /* bytes that must stay free on the disk: below it
 			    * new messages get 4.3.1 and changes go on */
-	int64_t done_ms;   /* how long `done` remembers; 0: an hour */
+	int64_t done_ms;   /* how long after its id was made a message may be
+			    * handed over again; 0: 7 hours */
 };
 
 /* Runs recovery, removes files in body/ that no message names. */
@@ -62,14 +64,14 @@ void queue_change_free(struct queue_change **change);
  * into its file, synced. Sets e->size and e->body_in_file. Where the id is
  * there already, or was lately, recipients that it does not have yet are added
  * to it, and the rest of the change is as if it had been stored (a repeated
- * hand-over). Fills *f with 4.3.1 where the disk is full.
+ * hand-over). Fills *f with 4.3.1 where the disk is full. body may be NULL.
  */
 int queue_change_add(struct queue_change *change, struct entry *e,
     struct str head, struct spool *body, struct fault *f) MUST_USE;
 /*
  * Applies edit() to the entry as it is then, inside the transaction: it may be
  * called more than once (a deadlock), on the committer's thread, and must not
- * block. It returns false where nothing is to be changed. Where no recipient
+ * block nor read the queue. It returns false where nothing is to be changed. Where no recipient
  * waits any more, the message and its body are removed. Strings that edit()
  * puts into the entry come from the arena. ctx must live until the change is
  * done. A message that is not there any more is no error: edit() is not called.
@@ -78,6 +80,9 @@ void queue_change_edit(struct queue_change *change, const struct ident *id,
     bool (*edit)(void *ctx, struct entry *e, struct arena *arena), void *ctx);
 /* Whatever waits: gone, without a notice. */
 void queue_change_remove(struct queue_change *change, const struct ident *id);
+/* An empty value removes it. Names begin with who sets them: "pause/…". */
+void queue_change_set(
+    struct queue_change *change, struct str name, struct str value);
 
 /* Takes the change; done() is called once, on the committer's thread, when
  * all of it is durable (rc 0) or none of it has happened (rc -1). Must not
@@ -101,6 +106,9 @@ int queue_each_piece(struct queue *queue, const struct entry *e,
  * each() returns something else than 0, which is then returned. */
 int queue_each(struct queue *queue, const struct ident *from,
     int (*each)(void *ctx, const struct entry *e), void *ctx,
+    struct fault *f) MUST_USE;
+int queue_each_setting(struct queue *queue, struct str prefix,
+    int (*each)(void *ctx, struct str name, struct str value), void *ctx,
     struct fault *f) MUST_USE;
 /* Messages and bytes that wait; known without looking. */
 void queue_count(struct queue *queue, uint64_t *messages, uint64_t *bytes);
