@@ -11,6 +11,7 @@ libmta_a_SOURCES = \
 	mta/queue/queue_commit.c \
 	mta/queue/queue_lane.c \
 	mta/queue/scheduler.h \
+	mta/queue/template.c mta/queue/template.h \
 	mta/queued_options.c mta/queued_options.h \
 	mta/send/dns.h \
 	mta/send/lmtp_pool.c mta/send/lmtp_pool.h \

@@ -11,7 +11,9 @@ libproto_a_SOURCES = \
 	proto/header_decode.c \
 	proto/header_value.c \
 	proto/ident.c proto/ident.h \
+	proto/mime.c proto/mime.h \
 	proto/reply.c proto/reply.h \
+	proto/report.c proto/report.h \
 	proto/smtp_client.c proto/smtp_client.h \
 	proto/smtp_client_private.h proto/smtp_client_send.c \
 	proto/smtp_command.c proto/smtp_command.h \

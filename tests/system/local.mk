@@ -20,6 +20,7 @@ SYSTEM_TESTS += \
 	tests/system/peer_dovecot_lmtp.py \
 	tests/system/peer_postfix.py \
 	tests/system/quickstart.py \
+	tests/system/report_form.py \
 	tests/system/smtp_addresses.py \
 	tests/system/smtp_delivery.py \
 	tests/system/smtp_idle.py \
@@ -40,3 +41,8 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/peers.py \
 	tests/system/lib/smtpd.py \
 	tests/system/lib/wire.py
+
+# Not a test by itself: what report_form.py calls.
+check_PROGRAMS += tests/system/make_report
+tests_system_make_report_SOURCES = tests/system/lib/make_report.c
+tests_system_make_report_LDADD = libproto.a $(UNIT_LIBS) $(PROTO_LIBS)

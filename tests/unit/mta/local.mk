@@ -15,5 +15,7 @@ UNIT_TESTS += tests/unit/mta/check_recipient
 tests_unit_mta_check_recipient_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_repeat
 tests_unit_mta_check_repeat_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_template
+tests_unit_mta_check_template_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_trust
 tests_unit_mta_check_trust_LDADD = $(MTA_UNIT_LIBS)
