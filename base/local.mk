@@ -17,6 +17,7 @@ libbase_a_SOURCES = \
 	base/log.c base/log.h \
 	base/loop.c base/loop.h \
 	base/loop_heap.c base/loop_heap.h \
+	base/loop_posted.c base/loop_posted.h \
 	base/mem.c base/mem.h \
 	base/net.c base/net.h \
 	base/netstring.c base/netstring.h \

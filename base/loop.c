@@ -9,6 +9,10 @@
  *
  * Invariant: while there is work, some thread waits in epoll_wait(), or `busy`
  * threads run, or `max` threads exist.
+ *
+ * What is posted needs no event: a worker looks for it before it waits. One
+ * that waits already is woken by the eventfd `poster`, which is written once
+ * until somebody has come (edge-triggered: nobody needs to read it).
  */
 #include "config.h"
 
@@ -29,12 +33,15 @@
 
 #include "base/clock.h"
 #include "base/loop_heap.h"
+#include "base/loop_posted.h"
 #include "base/mem.h"
 
 enum {
 	STACK_SIZE = 512 << 10,
 	DEFAULT_MAX = 256,
 	SURPLUS_S = 10, /* how long a thread too many waits for work */
+	/* Then a worker looks whether there is input as well. */
+	POSTED_IN_A_ROW = 32,
 };
 
 /* Descriptors of our own in the epoll set have generation 0. */
@@ -47,11 +54,15 @@ struct loop {
 	int epoll;
 	int timer; /* fires when something other than input is to be done */
 	int stopper;
+	int poster;
 	unsigned busy, max;
 
 	atomic_uint active;  /* threads that neither block nor are surplus */
 	atomic_uint waiting; /* threads in epoll_wait() */
 	atomic_bool stopping;
+
+	struct loop_posted posted;
+	atomic_bool poster_written; /* and nobody has come yet */
 
 	/* A post for each surplus thread that is wanted. Behind a condition
 	 * variable it would have to queue for the mutex when it wakes. */
@@ -74,6 +85,7 @@ struct loop {
 
 static _Thread_local struct loop *my_loop;
 static _Thread_local unsigned my_depth;
+static _Thread_local unsigned my_posted; /* that ran in a row */
 
 /* A later deadline costs nothing: the heap learns of it when the earlier one
  * has come. */
@@ -200,6 +212,7 @@ loop_park_always(struct loop *loop, struct loop_task *task, int64_t deadline)
 void
 loop_forget(struct loop *loop, struct loop_task *task)
 {
+	loop_posted_remove(&loop->posted, task);
 	pthread_mutex_lock(&loop->mutex);
 	if (task->parked)
 		unlink_parked(loop, task);
@@ -290,6 +303,11 @@ dispatch(struct loop *l, uint64_t event)
 
 	if (event == (uint32_t)l->stopper)
 		return;
+	if (event == (uint32_t)l->poster) {
+		/* Before looking: who posts from now on writes again. */
+		atomic_store(&l->poster_written, false);
+		return;
+	}
 	if (event == (uint32_t)l->timer)
 		t = claim_by_timer(l, &why);
 	else
@@ -331,7 +349,8 @@ wants_thread(struct loop *l)
 	       atomic_load(&l->active) < l->busy && !atomic_load(&l->stopping);
 }
 
-/* Gets another thread to wait for events. Where the system refuses one, those
+/* Gets another thread to wait for events, unless loop_run() is still to come
+ * and will start some. Where the system refuses one, those
  * that there are carry on when they stop blocking. */
 static void
 call_thread(struct loop *l)
@@ -344,13 +363,54 @@ call_thread(struct loop *l)
 			l->calls++;
 			atomic_fetch_add(&l->active, 1);
 			calls = true;
-		} else if (l->threads < l->max) {
+		} else if (l->threads > 0 && l->threads < l->max) {
 			(void)start_thread(l);
 		}
 	}
 	pthread_mutex_unlock(&l->mutex);
 	if (calls)
 		sem_post(&l->call);
+}
+
+static void
+write_event(int fd)
+{
+	uint64_t one = 1;
+
+	if (write(fd, &one, sizeof one) < 0 && errno != EAGAIN)
+		die_bug("eventfd: %s", strerror(errno));
+}
+
+/* Wakes one thread, at most, for what is posted. */
+static void
+share_posted(struct loop *l)
+{
+	unsigned active, waiting;
+
+	if (!loop_posted_has_some(&l->posted))
+		return;
+	active = atomic_load(&l->active);
+	waiting = atomic_load(&l->waiting);
+	if (waiting == 0) {
+		if (wants_thread(l))
+			call_thread(l);
+	} else if (active < l->busy + waiting &&
+		   !atomic_exchange(&l->poster_written, true)) {
+		write_event(l->poster);
+	}
+}
+
+void
+loop_post(struct loop *loop, struct loop_task *task)
+{
+	/* Under the mutex nobody takes the task, which may be the one that
+	 * ends the loop: afterwards there may be none to look at. */
+	pthread_mutex_lock(&loop->posted.mutex);
+	task->loop = loop;
+	loop_posted_add(&loop->posted, task);
+	if (my_loop != loop || my_depth > 0)
+		share_posted(loop);
+	pthread_mutex_unlock(&loop->posted.mutex);
 }
 
 /* Counts itself among those too many; false where it is not, after all: others
@@ -381,6 +441,8 @@ wait_for_call(struct loop *l)
 
 	if (!become_surplus(l))
 		return true;
+	/* Who has posted meanwhile may have counted on this thread. */
+	share_posted(l);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += SURPLUS_S;
 	do
@@ -406,14 +468,34 @@ is_surplus(struct loop *l)
 	       atomic_load(&l->waiting) > 0;
 }
 
+static bool
+run_posted(struct loop *l)
+{
+	struct loop_task *t = loop_posted_take(&l->posted);
+
+	if (t == NULL)
+		return false;
+	my_posted++;
+	share_posted(l);
+	t->run(t, LOOP_POSTED);
+	return true;
+}
+
+/* Input is waited for only where nothing is posted: whoever posts sees this
+ * thread among those that wait, or this thread sees what was posted. */
 static void
 wait_and_run(struct loop *l)
 {
 	struct epoll_event e;
-	int n;
+	int n, timeout = -1;
 
+	if (my_posted < POSTED_IN_A_ROW && run_posted(l))
+		return;
+	my_posted = 0;
 	atomic_fetch_add(&l->waiting, 1);
-	n = epoll_wait(l->epoll, &e, 1, -1);
+	if (loop_posted_has_some(&l->posted))
+		timeout = 0;
+	n = epoll_wait(l->epoll, &e, 1, timeout);
 	atomic_fetch_sub(&l->waiting, 1);
 	if (n < 0 && errno != EINTR)
 		die_bug("epoll_wait: %s", strerror(errno));
@@ -453,7 +535,7 @@ run_worker(void *ctx)
 
 	my_loop = l;
 	while (active && !atomic_load(&l->stopping)) {
-		if (is_surplus(l))
+		if (is_surplus(l) && !loop_posted_has_some(&l->posted))
 			active = wait_for_call(l);
 		else
 			wait_and_run(l);
@@ -470,6 +552,8 @@ loop_blocking_begin(void)
 	atomic_fetch_sub(&my_loop->active, 1);
 	if (wants_thread(my_loop))
 		call_thread(my_loop);
+	else
+		share_posted(my_loop);
 }
 
 void
@@ -498,7 +582,8 @@ open_descriptors(struct loop *l, struct fault *f)
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	l->stopper = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (l->epoll < 0 || l->timer < 0 || l->stopper < 0)
+	l->poster = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->epoll < 0 || l->timer < 0 || l->stopper < 0 || l->poster < 0)
 		return fault_errno(f, "cannot make an event loop");
 	e.data.u64 = (uint32_t)l->timer;
 	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->timer, &e) < 0)
@@ -507,6 +592,11 @@ open_descriptors(struct loop *l, struct fault *f)
 	e.events = EPOLLIN;
 	e.data.u64 = (uint32_t)l->stopper;
 	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->stopper, &e) < 0)
+		return fault_errno(f, "cannot make an event loop");
+	/* Each writing wakes one thread. */
+	e.events = EPOLLIN | EPOLLET;
+	e.data.u64 = (uint32_t)l->poster;
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->poster, &e) < 0)
 		return fault_errno(f, "cannot make an event loop");
 	return 0;
 }
@@ -521,6 +611,7 @@ loop_new(const struct loop_limits *limits, struct fault *f)
 	if (l->max < l->busy)
 		l->max = l->busy;
 	pthread_mutex_init(&l->mutex, NULL);
+	loop_posted_init(&l->posted);
 	sem_init(&l->call, 0, 0);
 	pthread_cond_init(&l->gone, NULL);
 	if (open_descriptors(l, f) < 0)
@@ -541,8 +632,11 @@ loop_free(struct loop **loop)
 		close(l->timer);
 	if (l->stopper >= 0)
 		close(l->stopper);
+	if (l->poster >= 0)
+		close(l->poster);
 	sem_destroy(&l->call);
 	pthread_cond_destroy(&l->gone);
+	loop_posted_clear(&l->posted);
 	pthread_mutex_destroy(&l->mutex);
 	mem_free(l->slots);
 	loop_heap_clear(&l->heap);
@@ -569,8 +663,6 @@ loop_run(struct loop *loop)
 void
 loop_stop(struct loop *loop)
 {
-	uint64_t one = 1;
-
 	pthread_mutex_lock(&loop->mutex);
 	atomic_store(&loop->stopping, true);
 	for (; loop->calls < loop->surplus; loop->calls++) {
@@ -578,8 +670,7 @@ loop_stop(struct loop *loop)
 		sem_post(&loop->call);
 	}
 	pthread_mutex_unlock(&loop->mutex);
-	if (write(loop->stopper, &one, sizeof one) < 0 && errno != EAGAIN)
-		die_bug("eventfd: %s", strerror(errno));
+	write_event(loop->stopper);
 }
 
 void

@@ -8,6 +8,10 @@
  * calls, and the handler parks the task again or ends it. So at most one
  * thread is ever inside a task, and a handler needs no lock for its own state.
  *
+ * A task may also be posted, by any thread: it runs as soon as a worker has
+ * time. Many posts in a row cost few wake-ups: a worker that is awake runs one
+ * after the other, and wakes a second only while there is more to do.
+ *
  * The pool keeps `busy` threads runnable: while one is inside
  * loop_blocking_begin()/end(), another takes its place, up to `max` threads in
  * all; what is too many goes away after some idle seconds. Code below io.h and
@@ -30,6 +34,7 @@ enum loop_why {
 	LOOP_READY,    /* the descriptor has input, or was hung up */
 	LOOP_DEADLINE, /* the deadline of loop_park() has passed */
 	LOOP_DRAIN,    /* loop_drain() was called while the task was parked */
+	LOOP_POSTED,   /* loop_post() */
 };
 
 struct loop_task {
@@ -43,8 +48,9 @@ struct loop_task {
 	int64_t heap_key; /* may be earlier than deadline, never later */
 	size_t heap_at;   /* 0: not in the heap */
 	uint32_t generation;
-	struct loop_task *prev, *next;
+	struct loop_task *prev, *next; /* among the parked or the posted */
 	bool parked;
+	bool posted;
 	bool always;
 };
 
@@ -80,7 +86,18 @@ void loop_park(struct loop *loop, struct loop_task *task, int64_t deadline);
 void loop_park_always(
     struct loop *loop, struct loop_task *task, int64_t deadline);
 
-/* Must be called before the descriptor of a task that was parked is closed. */
+/*
+ * Runs the task, which must not be parked, on a worker soon, with LOOP_POSTED;
+ * in the order of posting. From any thread, also before and after loop_run().
+ * Borrows the task like loop_park(). The loop must live until then, no
+ * longer: the call does not touch it any more once the task may run. Where a
+ * worker posts, it is the first to
+ * look for it, when its handler returns or blocks.
+ */
+void loop_post(struct loop *loop, struct loop_task *task);
+
+/* Must be called before the descriptor of a task that was parked is closed. A
+ * task that was parked or posted does not run any more. */
 void loop_forget(struct loop *loop, struct loop_task *task);
 
 /* Around a call that may block. No-ops outside a worker; may be nested. */

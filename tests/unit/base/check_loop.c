@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The loop: input, deadlines, forgetting, draining, and the pool of threads. */
+/* The loop: input, deadlines, forgetting, draining, posting, and the pool of
+ * threads. */
 #include "config.h"
 
 #include "base/loop.h"
@@ -23,7 +24,7 @@ struct probe {
 	struct loop_task task; /* first */
 	int far;
 	int64_t due;
-	atomic_uint inside, ready, deadline, drain;
+	atomic_uint inside, ready, deadline, drain, posted;
 	void (*then)(struct probe *p, enum loop_why why);
 	void *ctx;
 };
@@ -76,8 +77,10 @@ on_probe(struct loop_task *task, enum loop_why why)
 		atomic_fetch_add(&p->ready, 1);
 	else if (why == LOOP_DEADLINE)
 		atomic_fetch_add(&p->deadline, 1);
-	else
+	else if (why == LOOP_DRAIN)
 		atomic_fetch_add(&p->drain, 1);
+	else
+		atomic_fetch_add(&p->posted, 1);
 	atomic_fetch_sub(&p->inside, 1);
 	p->then(p, why);
 }
@@ -398,6 +401,134 @@ START_TEST(draining_tells_each_task_but_those_that_are_always_there)
 }
 END_TEST
 
+/* Posting. */
+
+START_TEST(what_was_posted_before_the_loop_runs_is_not_forgotten)
+{
+	unsigned before = count_threads();
+	struct probe p;
+
+	set_up(0, 0);
+	probe_timer(&p, then_stop);
+	loop_post(loop, &p.task);
+	ck_assert_uint_eq(count_threads(), before);
+	run();
+	ck_assert_uint_eq(p.posted, 1);
+	ck_assert_uint_eq(p.ready + p.deadline + p.drain, 0);
+}
+END_TEST
+
+START_TEST(a_posted_task_that_was_forgotten_does_not_run)
+{
+	struct probe p[3];
+
+	set_up(1, 1);
+	for (int i = 0; i < 3; i++) {
+		probe_timer(&p[i], then_stop);
+		loop_post(loop, &p[i].task);
+	}
+	loop_forget(loop, &p[1].task);
+	loop_forget(loop, &p[0].task);
+	loop_forget(loop, &p[0].task);
+	run();
+	ck_assert_uint_eq(p[0].posted + p[1].posted, 0);
+	ck_assert_uint_eq(p[2].posted, 1);
+}
+END_TEST
+
+static unsigned turns;
+
+static void
+then_note_turn(struct probe *p, enum loop_why why)
+{
+	(void)why;
+	p->due = turns++;
+	if (p->ctx != NULL)
+		loop_stop(p->task.loop);
+}
+
+START_TEST(posted_tasks_run_in_order)
+{
+	enum { N = 100 };
+	static struct probe p[N];
+
+	set_up(1, 1);
+	turns = 0;
+	for (int i = 0; i < N; i++) {
+		probe_timer(&p[i], then_note_turn);
+		loop_post(loop, &p[i].task);
+	}
+	p[N - 1].ctx = &turns;
+	run();
+	for (int i = 0; i < N; i++)
+		ck_assert_int_eq(p[i].due, i);
+}
+END_TEST
+
+/* Posts the other and blocks until it has run. */
+static void
+then_post_and_wait(struct probe *p, enum loop_why why)
+{
+	struct probe *other = p->ctx;
+
+	(void)why;
+	loop_post(p->task.loop, &other->task);
+	loop_blocking_begin();
+	while (atomic_load(&other->posted) == 0 && !atomic_load(&too_late))
+		usleep(500);
+	loop_blocking_end();
+	loop_stop(p->task.loop);
+}
+
+static void
+then_nothing(struct probe *p, enum loop_why why)
+{
+	(void)p;
+	(void)why;
+}
+
+START_TEST(what_a_handler_posts_runs_while_the_handler_blocks)
+{
+	for (unsigned busy = 1; busy <= 3; busy++) {
+		struct probe poster, posted;
+
+		set_up(busy, 8);
+		probe_open(&poster, then_post_and_wait);
+		probe_timer(&posted, then_nothing);
+		poster.ctx = &posted;
+		loop_park(loop, &poster.task, 0);
+		say(&poster);
+		run();
+		ck_assert_uint_eq(posted.posted, 1);
+		probe_close(&poster);
+	}
+}
+END_TEST
+
+static void
+then_post_itself(struct probe *p, enum loop_why why)
+{
+	(void)why;
+	loop_post(p->task.loop, &p->task);
+}
+
+START_TEST(input_has_its_turn_however_much_is_posted)
+{
+	struct probe posted, input;
+
+	set_up(1, 1);
+	probe_timer(&posted, then_post_itself);
+	probe_open(&input, then_stop);
+	loop_post(loop, &posted.task);
+	loop_park(loop, &input.task, 0);
+	say(&input);
+	run();
+	ck_assert_uint_eq(input.ready, 1);
+	ck_assert_uint_ge(posted.posted, 1);
+	probe_close(&input);
+}
+END_TEST
+
 /* The pool. */
 
 static struct {
@@ -628,6 +759,92 @@ START_TEST(input_and_deadlines_that_race_run_a_task_once)
 }
 END_TEST
 
+/* Threads that are no workers post tasks; a handler that has blocked, or not,
+ * lets its own thread go on. */
+enum { POSTERS = 4, POSTED = 50, TURNS = 4000 };
+
+struct poster {
+	pthread_t thread;
+	struct probe p[POSTED];
+	pthread_mutex_t mutex;
+	pthread_cond_t free;
+	unsigned n_free;
+	struct probe *stack[POSTED];
+};
+
+static struct poster posters[POSTERS];
+
+static void
+then_be_free(struct probe *p, enum loop_why why)
+{
+	struct poster *poster = p->ctx;
+	struct loop *l = p->task.loop;
+
+	if (why == LOOP_POSTED && p->posted % 50 == 0) {
+		loop_blocking_begin();
+		usleep(100);
+		loop_blocking_end();
+	}
+	/* Now and then it was parked in between. */
+	if (why == LOOP_POSTED && p->posted % 7 == 0) {
+		loop_park(l, &p->task, 1);
+		return;
+	}
+	pthread_mutex_lock(&poster->mutex);
+	poster->stack[poster->n_free++] = p;
+	pthread_cond_signal(&poster->free);
+	pthread_mutex_unlock(&poster->mutex);
+	if (atomic_fetch_sub(&left, 1) == 1)
+		loop_stop(l);
+}
+
+static void *
+post(void *ctx)
+{
+	struct poster *poster = ctx;
+
+	for (int i = 0; i < TURNS; i++) {
+		struct probe *p;
+
+		pthread_mutex_lock(&poster->mutex);
+		while (poster->n_free == 0)
+			pthread_cond_wait(&poster->free, &poster->mutex);
+		p = poster->stack[--poster->n_free];
+		pthread_mutex_unlock(&poster->mutex);
+		loop_post(loop, &p->task);
+	}
+	return NULL;
+}
+
+START_TEST(nothing_that_is_posted_is_lost)
+{
+	unsigned total = 0;
+
+	set_up(2, 16);
+	atomic_store(&left, POSTERS * TURNS);
+	for (int i = 0; i < POSTERS; i++) {
+		struct poster *poster = &posters[i];
+
+		pthread_mutex_init(&poster->mutex, NULL);
+		pthread_cond_init(&poster->free, NULL);
+		poster->n_free = POSTED;
+		for (int j = 0; j < POSTED; j++) {
+			poster->stack[j] = &poster->p[j];
+			probe_timer(&poster->p[j], then_be_free);
+			poster->p[j].ctx = poster;
+		}
+		pthread_create(&poster->thread, NULL, post, poster);
+	}
+	run();
+	for (int i = 0; i < POSTERS; i++) {
+		pthread_join(posters[i].thread, NULL);
+		for (int j = 0; j < POSTED; j++)
+			total += posters[i].p[j].posted;
+	}
+	ck_assert_uint_eq(total, POSTERS * TURNS);
+}
+END_TEST
+
 UNIT_MAIN("loop", a_task_runs_when_its_descriptor_has_input,
     a_task_runs_when_the_peer_hangs_up, a_deadline_comes_when_it_is_due,
     a_later_deadline_replaces_an_earlier_one,
@@ -636,8 +853,13 @@ UNIT_MAIN("loop", a_task_runs_when_its_descriptor_has_input,
     what_the_kernel_cannot_watch_runs_at_once,
     a_forgotten_task_never_runs_though_its_number_is_used_again,
     draining_tells_each_task_but_those_that_are_always_there,
+    what_was_posted_before_the_loop_runs_is_not_forgotten,
+    a_posted_task_that_was_forgotten_does_not_run, posted_tasks_run_in_order,
+    what_a_handler_posts_runs_while_the_handler_blocks,
+    input_has_its_turn_however_much_is_posted,
     the_pool_grows_while_handlers_block, no_more_threads_run_than_asked_for,
     no_more_threads_block_than_the_maximum,
     thousands_of_parked_tasks_are_served_one_thread_at_a_time,
     each_of_thousands_of_deadlines_comes_once,
-    input_and_deadlines_that_race_run_a_task_once)
+    input_and_deadlines_that_race_run_a_task_once,
+    nothing_that_is_posted_is_lost)
