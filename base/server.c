@@ -41,6 +41,13 @@ struct listener {
 	struct listener *next;
 };
 
+/* session_resume() may come before the session has said that it waits. */
+enum waiting {
+	WAIT_NONE,
+	WAIT_BEGUN,
+	WAIT_OVER, /* before it has begun */
+};
+
 struct session {
 	struct loop_task task; /* first: a task is its session */
 	struct server *server;
@@ -49,6 +56,7 @@ struct session {
 	struct io *io;
 	struct net_peer peer;
 	struct net_address local;
+	_Atomic enum waiting waiting;
 	int64_t idle; /* ms */
 	bool counted; /* in its client's count */
 	struct session *prev, *next;
@@ -174,17 +182,40 @@ park_session(struct session *s)
 	    s->server->loop, &s->task, s->idle > 0 ? clock_ms() + s->idle : 0);
 }
 
-/* Decrypted input that waits inside TLS would never wake us. */
-static void
-work(struct session *s)
+/* False where it is over already. Else the session may be gone. */
+static bool
+begin_wait(struct session *s)
 {
-	do {
-		if (s->ops->on_input(s->state) == SESSION_CLOSE) {
+	enum waiting none = WAIT_NONE;
+
+	if (atomic_compare_exchange_strong(&s->waiting, &none, WAIT_BEGUN))
+		return true;
+	atomic_store(&s->waiting, WAIT_NONE);
+	return false;
+}
+
+/* Until the session is parked, waits, or is closed. */
+static void
+carry_on(struct session *s, enum session_next next)
+{
+	for (;;) {
+		if (next == SESSION_CLOSE) {
 			close_session(s);
 			return;
 		}
-	} while (io_has_pending(s->io));
-	park_session(s);
+		if (next == SESSION_WAIT) {
+			if (begin_wait(s))
+				return;
+			next = s->ops->on_resume(s->state);
+		} else if (io_has_pending(s->io)) {
+			/* Decrypted input that waits inside TLS would never
+			 * wake us. */
+			next = s->ops->on_input(s->state);
+		} else {
+			park_session(s);
+			return;
+		}
+	}
 }
 
 static void
@@ -194,7 +225,10 @@ run_session(struct loop_task *task, enum loop_why why)
 
 	switch (why) {
 	case LOOP_READY:
-		work(s);
+		carry_on(s, s->ops->on_input(s->state));
+		return;
+	case LOOP_POSTED:
+		carry_on(s, s->ops->on_resume(s->state));
 		return;
 	case LOOP_DEADLINE:
 		if (s->ops->on_deadline != NULL)
@@ -206,6 +240,17 @@ run_session(struct loop_task *task, enum loop_why why)
 		break;
 	}
 	close_session(s);
+}
+
+void
+session_resume(struct session *s)
+{
+	enum waiting none = WAIT_NONE;
+
+	if (atomic_compare_exchange_strong(&s->waiting, &none, WAIT_OVER))
+		return;
+	atomic_store(&s->waiting, WAIT_NONE);
+	loop_post(s->server->loop, &s->task);
 }
 
 /* The begin of sessions. */
@@ -260,10 +305,7 @@ begin_session(struct listener *listener, int fd, const struct net_peer *peer)
 	}
 	s->io = io_new(fd);
 	s->state = s->ops->open(listener->service, s);
-	if (io_has_pending(s->io))
-		work(s);
-	else
-		park_session(s);
+	carry_on(s, SESSION_PARK);
 }
 
 static bool

@@ -21,6 +21,7 @@ struct session;
 
 enum session_next {
 	SESSION_PARK, /* wait for more input */
+	SESSION_WAIT, /* for session_resume(); meanwhile nothing is read */
 	SESSION_CLOSE,
 };
 
@@ -35,13 +36,17 @@ struct session_ops {
 	void *(*open)(void *service, struct session *s);
 	/* The io has input, or its end. Read, work, write; then park. */
 	enum session_next (*on_input)(void *state);
+	/* session_resume() was called. What was read but not worked on yet is
+	 * to be worked on now. NULL where no session ever waits. */
+	enum session_next (*on_resume)(void *state);
 	/* The deadline has passed: say so if the protocol has words for it;
 	 * the session is closed afterwards. May be NULL. */
 	void (*on_deadline)(void *state);
 	/* The daemon is stopping and the session is idle: say goodbye. May be
 	 * NULL. */
 	void (*on_drain)(void *state);
-	/* Last call. Frees the state. */
+	/* Last call. Frees the state. Where the loop has ended, the session
+	 * may be waiting: when this returns, nobody may resume it any more. */
 	void (*close)(void *state);
 	/* A connection over a limit gets this line, then is closed. NULL for
 	 * none. Never blocks. */
@@ -62,7 +67,8 @@ void server_free(struct server **server);
 /* Takes the listening descriptor; ops and service live as long as the server. */
 void server_listen(struct server *server, int fd, const struct session_ops *ops,
     void *service);
-/* Stops accepting and lets each session go when it is idle; loop_stop() is
+/* Stops accepting and lets each session go when it is idle (one that waits
+ * goes on first); loop_stop() is
  * called when the last is gone or the deadline (clock_ms()) has passed. */
 void server_drain(struct server *server, int64_t deadline);
 
@@ -75,6 +81,12 @@ const struct net_peer *session_peer(const struct session *s);
 const struct net_address *session_local(const struct session *s);
 /* How long (ms) the session may stay parked from each SESSION_PARK on. */
 void session_set_idle(struct session *s, int64_t ms);
+/*
+ * Lets a session go on that has returned SESSION_WAIT, or is about to: exactly
+ * once each time. From any thread, which may not touch the session afterwards.
+ * Costs little where many are resumed in a row.
+ */
+void session_resume(struct session *s);
 /* Whether server_drain() was called: end as soon as the protocol allows. */
 bool session_is_draining(const struct session *s);
 

@@ -22,7 +22,9 @@
 enum { PATIENCE_MS = 20000 };
 
 /* A service that repeats what it hears; "quit" ends a session, "wait" blocks
- * until the test lets it go. */
+ * until the test lets it go. "early", "late", "last" and "never" wait to be
+ * resumed: that comes before they wait, from another thread, the same, which
+ * ends the session, and not at all. */
 static struct {
 	struct loop *loop;
 	struct server *server;
@@ -32,12 +34,21 @@ static struct {
 	int64_t idle;
 	atomic_uint opened, closed, deadlines, drained;
 	atomic_bool let_go;
-} echo;
+
+	/* Sessions that wait are resumed by a thread of its own. */
+	pthread_t resumer;
+	pthread_mutex_t mutex;
+	pthread_cond_t more;
+	struct session *waiting[100];
+	unsigned n_waiting;
+	bool is_held, is_over;
+} echo = {.mutex = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
 
 struct talk {
 	struct session *session;
 	struct buf in;
 	bool shaken;
+	bool is_last;
 };
 
 static void *
@@ -56,6 +67,39 @@ on_open(void *service, struct session *s)
 	return t;
 }
 
+static void *
+resume(void *ctx)
+{
+	(void)ctx;
+	pthread_mutex_lock(&echo.mutex);
+	while (!echo.is_over) {
+		if (echo.n_waiting == 0 || echo.is_held)
+			pthread_cond_wait(&echo.more, &echo.mutex);
+		else
+			session_resume(echo.waiting[--echo.n_waiting]);
+	}
+	pthread_mutex_unlock(&echo.mutex);
+	return NULL;
+}
+
+static void
+hold(bool held)
+{
+	pthread_mutex_lock(&echo.mutex);
+	echo.is_held = held;
+	pthread_cond_signal(&echo.more);
+	pthread_mutex_unlock(&echo.mutex);
+}
+
+static void
+await_resume(struct talk *t)
+{
+	pthread_mutex_lock(&echo.mutex);
+	echo.waiting[echo.n_waiting++] = t->session;
+	pthread_cond_signal(&echo.more);
+	pthread_mutex_unlock(&echo.mutex);
+}
+
 static enum session_next
 answer(struct talk *t, struct str line)
 {
@@ -66,6 +110,14 @@ answer(struct talk *t, struct str line)
 
 	if (str_is(line, STR_LIT("quit")))
 		return SESSION_CLOSE;
+	t->is_last = str_is(line, STR_LIT("last"));
+	if (str_is(line, STR_LIT("early")))
+		session_resume(t->session);
+	if (str_is(line, STR_LIT("late")) || t->is_last)
+		await_resume(t);
+	if (str_is(line, STR_LIT("early")) || str_is(line, STR_LIT("late")) ||
+	    str_is(line, STR_LIT("never")) || t->is_last)
+		return SESSION_WAIT;
 	while (str_is(line, STR_LIT("wait")) && !atomic_load(&echo.let_go)) {
 		loop_blocking_begin();
 		usleep(1000);
@@ -80,11 +132,21 @@ answer(struct talk *t, struct str line)
 }
 
 static enum session_next
+answer_all(struct talk *t)
+{
+	enum session_next next = SESSION_PARK;
+	struct str line;
+
+	while (next == SESSION_PARK && buf_take_line(&t->in, &line))
+		next = answer(t, line);
+	return next;
+}
+
+static enum session_next
 on_input(void *state)
 {
 	struct talk *t = state;
 	struct io *io = session_io(t->session);
-	struct str line;
 	struct fault f;
 	bool again;
 	int rc;
@@ -98,10 +160,19 @@ on_input(void *state)
 	rc = io_read_now(io, &t->in, 10, &again, &f);
 	if (rc < 0 || (rc == 0 && !again))
 		return SESSION_CLOSE;
-	while (buf_take_line(&t->in, &line))
-		if (answer(t, line) == SESSION_CLOSE)
-			return SESSION_CLOSE;
-	return SESSION_PARK;
+	return answer_all(t);
+}
+
+static enum session_next
+on_resume(void *state)
+{
+	struct talk *t = state;
+	struct fault f;
+
+	if (io_write(session_io(t->session), STR_LIT("resumed\n"), &f) < 0 ||
+	    t->is_last)
+		return SESSION_CLOSE;
+	return answer_all(t);
 }
 
 static void
@@ -137,6 +208,7 @@ on_close(void *state)
 static const struct session_ops ops = {
     .open = on_open,
     .on_input = on_input,
+    .on_resume = on_resume,
     .on_deadline = on_deadline,
     .on_drain = on_drain,
     .close = on_close,
@@ -167,6 +239,7 @@ start(const char *address, struct server_limits limits)
 	echo.server = server_new(echo.loop, &limits);
 	server_listen(echo.server, fd, &ops, NULL);
 	ck_assert_int_eq(pthread_create(&echo.thread, NULL, run, NULL), 0);
+	ck_assert_int_eq(pthread_create(&echo.resumer, NULL, resume, NULL), 0);
 }
 
 static void
@@ -180,6 +253,11 @@ static void
 finish(void)
 {
 	ck_assert_int_eq(pthread_join(echo.thread, NULL), 0);
+	pthread_mutex_lock(&echo.mutex);
+	echo.is_over = true;
+	pthread_cond_signal(&echo.more);
+	pthread_mutex_unlock(&echo.mutex);
+	ck_assert_int_eq(pthread_join(echo.resumer, NULL), 0);
 	server_free(&echo.server);
 	ck_assert_ptr_null(echo.server);
 	loop_free(&echo.loop);
@@ -305,7 +383,7 @@ START_TEST(what_tls_has_decrypted_is_not_forgotten)
 	ck_assert_msg(
 	    io_start_tls_client(c.io, tls, NULL, &f) == 0, "%s", f.text);
 	/* One record, many readings. */
-	say(&c, "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\n");
+	say(&c, "one\ntwo\nlate\nfour\nearly\nsix\nseven\neight\nnine\n");
 	ck_assert_str_eq(hear(&c), "one");
 	for (int i = 0; i < 7; i++)
 		ck_assert_ptr_nonnull(hear(&c));
@@ -444,6 +522,154 @@ START_TEST(draining_ends_at_its_deadline)
 }
 END_TEST
 
+START_TEST(a_session_that_waits_goes_on_when_it_is_resumed)
+{
+	struct client c;
+
+	start_plain();
+	c = dial();
+	ck_assert_str_eq(hear(&c), "hello");
+	say(&c, "one\nlate\ntwo\nearly\n");
+	ck_assert_str_eq(hear(&c), "one");
+	ck_assert_str_eq(hear(&c), "resumed");
+	ck_assert_str_eq(hear(&c), "two");
+	ck_assert_str_eq(hear(&c), "resumed");
+	say(&c, "three\nlate\nlate\nlast\nfour\n");
+	ck_assert_str_eq(hear(&c), "three");
+	for (int i = 0; i < 3; i++)
+		ck_assert_str_eq(hear(&c), "resumed");
+	ck_assert_ptr_null(hear(&c));
+	hang_up(&c);
+	await_sessions(0);
+	stop();
+}
+END_TEST
+
+START_TEST(a_session_that_waits_reads_nothing_and_has_no_deadline)
+{
+	struct client c, other;
+
+	echo.idle = 50;
+	start_plain();
+	hold(true);
+	c = dial();
+	ck_assert_str_eq(hear(&c), "hello");
+	say(&c, "late\n");
+	/* Another has its deadline meanwhile. */
+	other = dial();
+	ck_assert_str_eq(hear(&other), "hello");
+	say(&c, "one\n");
+	ck_assert_str_eq(hear(&other), "too late");
+	await_sessions(1);
+	hold(false);
+	ck_assert_str_eq(hear(&c), "resumed");
+	ck_assert_str_eq(hear(&c), "one");
+	ck_assert_str_eq(hear(&c), "too late");
+	hang_up(&c);
+	hang_up(&other);
+	stop();
+}
+END_TEST
+
+START_TEST(draining_lets_a_session_that_waits_go_on)
+{
+	struct client idle, waiting;
+
+	start_plain();
+	hold(true);
+	waiting = dial();
+	ck_assert_str_eq(hear(&waiting), "hello");
+	say(&waiting, "one\nlate\ntwo\n");
+	ck_assert_str_eq(hear(&waiting), "one");
+	idle = dial();
+	ck_assert_str_eq(hear(&idle), "hello");
+	server_drain(echo.server, clock_ms() + PATIENCE_MS);
+	ck_assert_str_eq(hear(&idle), "bye");
+	await_sessions(1);
+	hold(false);
+	ck_assert_str_eq(hear(&waiting), "resumed");
+	ck_assert_str_eq(hear(&waiting), "two (draining)");
+	ck_assert_str_eq(hear(&waiting), "bye");
+	finish();
+	hang_up(&idle);
+	hang_up(&waiting);
+}
+END_TEST
+
+START_TEST(draining_ends_at_its_deadline_though_a_session_waits)
+{
+	struct client c;
+
+	start_plain();
+	c = dial();
+	ck_assert_str_eq(hear(&c), "hello");
+	say(&c, "one\nnever\n");
+	ck_assert_str_eq(hear(&c), "one");
+	server_drain(echo.server, clock_ms() + 50);
+	finish();
+	ck_assert_uint_eq(atomic_load(&echo.closed), 1);
+	ck_assert_uint_eq(atomic_load(&echo.drained), 0);
+	ck_assert_ptr_null(hear(&c));
+	hang_up(&c);
+}
+END_TEST
+
+/* Resumed, but the loop has ended before a worker came to it. */
+START_TEST(a_session_that_is_resumed_too_late_is_closed_all_the_same)
+{
+	struct client c[20];
+
+	start_plain();
+	hold(true);
+	for (int i = 0; i < 20; i++) {
+		c[i] = dial();
+		ck_assert_str_eq(hear(&c[i]), "hello");
+		say(&c[i], "one\nlate\n");
+		ck_assert_str_eq(hear(&c[i]), "one");
+	}
+	loop_stop(echo.loop);
+	hold(false);
+	finish();
+	ck_assert_uint_eq(atomic_load(&echo.closed), 20);
+	for (int i = 0; i < 20; i++)
+		hang_up(&c[i]);
+}
+END_TEST
+
+static void *
+wait_often(void *ctx)
+{
+	struct client c = dial();
+
+	(void)ctx;
+	ck_assert_str_eq(hear(&c), "hello");
+	for (int i = 0; i < 300; i++) {
+		say(&c, "late\nearly\nx\n");
+		ck_assert_str_eq(hear(&c), "resumed");
+		ck_assert_str_eq(hear(&c), "resumed");
+		ck_assert_str_eq(hear(&c), "x");
+	}
+	say(&c, "last\n");
+	hang_up(&c);
+	return NULL;
+}
+
+START_TEST(many_that_wait_and_are_resumed_at_once_all_go_on)
+{
+	enum { N = 16 };
+	pthread_t threads[N];
+
+	start_plain();
+	for (int i = 0; i < N; i++)
+		pthread_create(&threads[i], NULL, wait_often, NULL);
+	for (int i = 0; i < N; i++)
+		pthread_join(threads[i], NULL);
+	await_sessions(0);
+	stop();
+	ck_assert_uint_eq(atomic_load(&echo.opened), N);
+}
+END_TEST
+
 /* Clients that come, talk and go, all at once. */
 static void *
 visit(void *ctx)
@@ -516,5 +742,12 @@ UNIT_MAIN("server", sessions_are_opened_served_and_closed,
     an_idle_session_is_told_and_closed_at_its_deadline,
     sessions_over_the_limit_get_one_line, loopback_has_no_limit_of_its_own,
     draining_says_goodbye_and_lets_the_busy_finish,
-    draining_ends_at_its_deadline, many_who_come_and_go_leave_nothing_behind,
+    draining_ends_at_its_deadline,
+    a_session_that_waits_goes_on_when_it_is_resumed,
+    a_session_that_waits_reads_nothing_and_has_no_deadline,
+    draining_lets_a_session_that_waits_go_on,
+    draining_ends_at_its_deadline_though_a_session_waits,
+    a_session_that_is_resumed_too_late_is_closed_all_the_same,
+    many_that_wait_and_are_resumed_at_once_all_go_on,
+    many_who_come_and_go_leave_nothing_behind,
     a_process_without_descriptors_goes_on_when_it_has_some)
