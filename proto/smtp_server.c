@@ -31,7 +31,7 @@ static bool
 is_in_transaction(const struct smtp_server *s)
 {
 	return s->phase == PHASE_MAIL || s->phase == PHASE_RCPT ||
-	       s->phase == PHASE_BODY;
+	       s->phase == PHASE_BODY || s->phase == PHASE_PENDING;
 }
 
 /* Also drops what XFORWARD said for a transaction that never began. */
@@ -53,6 +53,8 @@ smtp_server_end_transaction(struct smtp_server *s)
 	s->rcpts_room = 0;
 	s->rcpt_refused = false;
 	s->xforward = NULL;
+	s->outcomes = NULL;
+	buf_clear(&s->words);
 	reply_clear(&s->late);
 	arena_clear(&s->arena);
 }
@@ -284,6 +286,13 @@ feed_line(struct smtp_server *s, struct buf *in, struct buf *out,
 	return true;
 }
 
+static bool
+takes_input(const struct smtp_server *s)
+{
+	return s->phase != PHASE_PENDING && s->phase != PHASE_TLS &&
+	       s->phase != PHASE_CLOSED;
+}
+
 enum smtp_next
 smtp_server_feed(struct smtp_server *s, struct buf *in, struct buf *out)
 {
@@ -291,8 +300,7 @@ smtp_server_feed(struct smtp_server *s, struct buf *in, struct buf *out)
 	bool more = true;
 
 	reply_init(&r);
-	while (more && s->phase != PHASE_TLS && s->phase != PHASE_CLOSED &&
-	       buf_len(out) < OUT_ENOUGH) {
+	while (more && takes_input(s) && buf_len(out) < OUT_ENOUGH) {
 		if (s->input == INPUT_COMMAND || s->input == INPUT_AUTH)
 			more = feed_line(s, in, out, &r);
 		else
@@ -302,9 +310,30 @@ smtp_server_feed(struct smtp_server *s, struct buf *in, struct buf *out)
 	/* The client would take the next answer for the one that is missing. */
 	if (buf_is_full(out))
 		close_session(s);
-	if (s->phase == PHASE_CLOSED)
+	switch (s->phase) {
+	case PHASE_CLOSED:
 		return SMTP_NEXT_CLOSE;
-	return s->phase == PHASE_TLS ? SMTP_NEXT_STARTTLS : SMTP_NEXT_INPUT;
+	case PHASE_TLS:
+		return SMTP_NEXT_STARTTLS;
+	case PHASE_PENDING:
+		return SMTP_NEXT_WAIT;
+	default:
+		return SMTP_NEXT_INPUT;
+	}
+}
+
+void
+smtp_server_finish(struct smtp_server *s, struct buf *out)
+{
+	struct smtp_reply r;
+
+	if (s->phase != PHASE_PENDING)
+		die_bug("an answer to no message");
+	reply_init(&r);
+	smtp_server_body_answer(s, out, &r);
+	reply_clear(&r);
+	if (buf_is_full(out))
+		close_session(s);
 }
 
 struct smtp_server *
@@ -320,6 +349,7 @@ smtp_server_new(const struct smtp_server_conf *conf,
 	s->st.arena = &s->arena;
 	arena_init(&s->arena);
 	reply_init(&s->late);
+	smtp_server_body_init(s);
 	return s;
 }
 

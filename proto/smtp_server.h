@@ -118,7 +118,9 @@ struct smtp_policy {
 	 * outcomes[i].ok, or its fault; words (a buf, may stay empty) for the
 	 * 250 reply. LMTP answers each. SMTP answers once: 250 only where all
 	 * are ok, else the first temporary fault, else the first fault.
-	 * A return of -1 with f is the same fault for all.
+	 * A return of -1 with f is the same fault for all. A return of 1 says
+	 * that the outcomes are not known yet: outcomes and words stay where
+	 * they are until smtp_server_finish() answers by them, or reset().
 	 */
 	int (*body_close)(void *ctx, const struct smtp_state *st,
 	    struct smtp_outcome *outcomes, struct buf *words, struct fault *f);
@@ -148,6 +150,9 @@ enum smtp_next {
 	SMTP_NEXT_INPUT,    /* flush out, then feed more */
 	SMTP_NEXT_STARTTLS, /* flush out, do the handshake, then
 				 * smtp_server_tls_done() */
+	SMTP_NEXT_WAIT,     /* flush out, then, when body_close()'s outcomes
+				 * are filled, smtp_server_finish() and feed
+				 * again, what is left in `in` or nothing */
 	SMTP_NEXT_CLOSE,    /* flush out, then close */
 };
 
@@ -159,6 +164,14 @@ enum smtp_next {
  */
 enum smtp_next smtp_server_feed(
     struct smtp_server *server, struct buf *in, struct buf *out);
+/*
+ * At SMTP_NEXT_WAIT, where body_close() has returned 1: answers by what its
+ * outcomes and words have now, and ends the transaction. While the engine waits
+ * nothing else is taken or answered; smtp_server_timeout() and _shutdown() say
+ * their 421 instead of the answer, and reset() is called, as by
+ * smtp_server_free(): the outcomes are gone then.
+ */
+void smtp_server_finish(struct smtp_server *server, struct buf *out);
 /* Forgets all that was said before (RFC 3207 4.2). */
 void smtp_server_tls_done(struct smtp_server *server);
 

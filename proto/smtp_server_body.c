@@ -133,20 +133,29 @@ fold(const struct smtp_outcome *o, size_t n)
 	return worst;
 }
 
-static void
-say_outcomes(struct smtp_server *s, const struct smtp_outcome *o,
-    const struct buf *words, struct buf *out, struct smtp_reply *r)
+void
+smtp_server_body_answer(
+    struct smtp_server *s, struct buf *out, struct smtp_reply *r)
 {
+	const struct smtp_outcome *o = s->outcomes;
 	size_t n = s->st.n_rcpts;
+	bool any = false;
 
+	for (size_t i = 0; i < n; i++)
+		any = any || o[i].ok;
 	if (s->conf->dialect == DIALECT_SMTP) {
 		o = fold(o, n);
 		n = 1;
 	}
 	for (size_t i = 0; i < n; i++) {
-		set_outcome(r, &o[i], words);
+		set_outcome(r, &o[i], &s->words);
 		reply_put(out, r);
 	}
+	smtp_server_end_transaction(s);
+	if (any)
+		s->errors = 0;
+	else
+		smtp_server_count_error(s, r, out);
 }
 
 /* The message is whole and nothing is wrong with it. */
@@ -158,28 +167,21 @@ close_body(struct smtp_server *s, struct buf *out, struct smtp_reply *r)
 	size_t n = s->st.n_rcpts;
 	struct smtp_outcome *o = arena_take(&s->arena, n * sizeof *o);
 	struct fault f = none;
-	struct buf words;
-	bool any = false;
 	int rc = 0;
 
-	buf_init(&words, WORDS_MAX);
 	for (size_t i = 0; i < n; i++)
 		o[i] = (struct smtp_outcome){
 		    .ok = s->policy->body_close == NULL, .fault = none};
+	s->outcomes = o;
 	if (s->policy->body_close != NULL)
-		rc = s->policy->body_close(s->ctx, &s->st, o, &words, &f);
-	for (size_t i = 0; i < n; i++) {
-		if (rc < 0)
-			o[i] = (struct smtp_outcome){.fault = f};
-		any = any || o[i].ok;
+		rc = s->policy->body_close(s->ctx, &s->st, o, &s->words, &f);
+	if (rc > 0) {
+		smtp_server_enter(s, PHASE_PENDING);
+		return;
 	}
-	say_outcomes(s, o, &words, out, r);
-	buf_clear(&words);
-	smtp_server_end_transaction(s);
-	if (any)
-		s->errors = 0;
-	else
-		smtp_server_count_error(s, r, out);
+	for (size_t i = 0; rc < 0 && i < n; i++)
+		o[i] = (struct smtp_outcome){.fault = f};
+	smtp_server_body_answer(s, out, r);
 }
 
 static void
@@ -189,6 +191,12 @@ end_body(struct smtp_server *s, struct buf *out, struct smtp_reply *r)
 		refuse_all(s, out, r);
 	else
 		close_body(s, out, r);
+}
+
+void
+smtp_server_body_init(struct smtp_server *s)
+{
+	buf_init(&s->words, WORDS_MAX);
 }
 
 void

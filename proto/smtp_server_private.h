@@ -18,7 +18,8 @@ enum smtp_phase {
 	PHASE_MAIL, /* no recipient was accepted yet */
 	PHASE_RCPT,
 	PHASE_BODY,
-	PHASE_TLS, /* the handshake is awaited */
+	PHASE_PENDING, /* the body is whole, its outcomes are awaited */
+	PHASE_TLS,     /* the handshake is awaited */
 	PHASE_CLOSED,
 };
 
@@ -54,8 +55,10 @@ struct smtp_server {
 	struct dot dot;
 	struct header_scan scan;
 	uint64_t size;
-	uint64_t chunk; /* bytes of this BDAT that are to come */
-	bool is_last;   /* chunk */
+	uint64_t chunk;                /* bytes of this BDAT that are to come */
+	bool is_last;                  /* chunk */
+	struct smtp_outcome *outcomes; /* in the arena; of PHASE_PENDING */
+	struct buf words;
 	/* The first refusal. Sent when the body, or a chunk, has ended: until
 	 * then all is read and dropped. Code 0: none. */
 	struct smtp_reply late;
@@ -102,6 +105,7 @@ void smtp_server_auth_line(
     struct smtp_server *s, struct str line, struct smtp_reply *r);
 void smtp_server_auth_abort(struct smtp_server *s);
 
+void smtp_server_body_init(struct smtp_server *s);
 /* The verbs DATA and BDAT. */
 void smtp_server_body_data(
     struct smtp_server *s, struct str args, struct smtp_reply *r);
@@ -119,5 +123,8 @@ void smtp_server_body_refuse(struct smtp_server *s, struct smtp_reply *r);
 /* Takes a piece of the body off in; false where there is none. */
 bool smtp_server_body_feed(struct smtp_server *s, struct buf *in,
     struct buf *out, struct smtp_reply *r);
+/* Answers by the outcomes, and ends the transaction. */
+void smtp_server_body_answer(
+    struct smtp_server *s, struct buf *out, struct smtp_reply *r);
 
 #endif

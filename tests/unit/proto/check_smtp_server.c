@@ -48,6 +48,11 @@ struct fixture {
 	struct buf out;
 	enum smtp_next next;
 	unsigned auth_steps;
+
+	/* Outcomes come later, by finish(). */
+	bool is_slow;
+	struct smtp_outcome *outcomes; /* the engine waits for these */
+	struct buf *words;
 };
 
 static void
@@ -148,6 +153,25 @@ on_body_write(
 	return 0;
 }
 
+static void
+fill(struct fixture *t, const struct smtp_state *st)
+{
+	for (size_t i = 0; i < st->n_rcpts; i++) {
+		struct str name = str(st->rcpts[i].forward_path.local);
+		struct smtp_outcome *o = &t->outcomes[i];
+
+		o->ok = false;
+		if (str_is(name, STR_LIT("full")))
+			fault_temp(&o->fault, "4.2.2", "mailbox full");
+		else if (str_is(name, STR_LIT("gone")))
+			fault_perm(&o->fault, "5.2.1", "closed");
+		else
+			o->ok = true;
+	}
+	buf_puts(t->words, "taken");
+	t->outcomes = NULL;
+}
+
 static int
 on_body_close(void *ctx, const struct smtp_state *st,
     struct smtp_outcome *outcomes, struct buf *words, struct fault *f)
@@ -157,18 +181,11 @@ on_body_close(void *ctx, const struct smtp_state *st,
 	buf_puts(&t->events, "|close|");
 	if (str_is(str(st->mail->reverse_path.local), STR_LIT("never")))
 		return fault_perm(f, "5.6.0", "refused by a filter");
-	for (size_t i = 0; i < st->n_rcpts; i++) {
-		struct str name = str(st->rcpts[i].forward_path.local);
-
-		outcomes[i].ok = false;
-		if (str_is(name, STR_LIT("full")))
-			fault_temp(&outcomes[i].fault, "4.2.2", "mailbox full");
-		else if (str_is(name, STR_LIT("gone")))
-			fault_perm(&outcomes[i].fault, "5.2.1", "closed");
-		else
-			outcomes[i].ok = true;
-	}
-	buf_puts(words, "taken");
+	t->outcomes = outcomes;
+	t->words = words;
+	if (t->is_slow)
+		return 1;
+	fill(t, st);
 	return 0;
 }
 
@@ -268,12 +285,14 @@ enum {
 	REQUIRETLS = 1 << 7,
 	PLAIN_OK = 1 << 8,
 	LIMITS = 1 << 9, /* of errors, commands, hops and header */
+	SLOW = 1 << 10,  /* outcomes come later */
 };
 
 static void
 set_up(struct fixture *t, unsigned how)
 {
 	*t = (struct fixture){.has_auth = (how & AUTH) != 0,
+	    .is_slow = (how & SLOW) != 0,
 	    .conf = {
 		.dialect = how & LMTP ? DIALECT_LMTP : DIALECT_SMTP,
 		.hostname = "mx.example",
@@ -303,6 +322,23 @@ tear_down(struct fixture *t)
 	buf_clear(&t->out);
 }
 
+/* While it waits the engine takes and says nothing. */
+static void
+finish(struct fixture *t, struct buf *in)
+{
+	size_t had = buf_len(in), said = buf_len(&t->out);
+
+	ck_assert_ptr_nonnull(t->outcomes);
+	ck_assert_int_eq(
+	    smtp_server_feed(t->server, in, &t->out), SMTP_NEXT_WAIT);
+	ck_assert_uint_eq(buf_len(in), had);
+	ck_assert_uint_eq(buf_len(&t->out), said);
+	ck_assert_int_eq(smtp_server_awaits(t->server), AWAITS_COMMAND);
+	fill(t, smtp_server_state(t->server));
+	smtp_server_finish(t->server, &t->out);
+	ck_assert_uint_gt(buf_len(&t->out), said);
+}
+
 /* Feeds as a session does, until the engine takes no more. */
 static void
 feed(struct fixture *t, struct buf *in)
@@ -315,9 +351,14 @@ feed(struct fixture *t, struct buf *in)
 		if (t->next == SMTP_NEXT_STARTTLS) {
 			ck_assert_uint_eq(buf_len(in), 0);
 			smtp_server_tls_done(t->server);
+		} else if (t->next == SMTP_NEXT_WAIT) {
+			finish(t, in);
+			t->next = smtp_server_feed(t->server, in, &t->out);
+			before = SIZE_MAX;
 		}
-	} while (t->next != SMTP_NEXT_CLOSE && buf_len(in) > 0 &&
-		 buf_len(in) < before);
+	} while (t->next == SMTP_NEXT_WAIT ||
+		 (t->next != SMTP_NEXT_CLOSE && buf_len(in) > 0 &&
+		     buf_len(in) < before));
 }
 
 /* Gives text to the engine, at most `size` bytes at once, the first time
@@ -349,12 +390,12 @@ struct dialogue {
 };
 
 static void
-lead(const struct dialogue *d, size_t first, size_t size)
+lead_once(const struct dialogue *d, unsigned slow, size_t first, size_t size)
 {
 	size_t len = d->in_len == 0 ? strlen(d->in) : d->in_len;
 	struct fixture t;
 
-	set_up(&t, d->how);
+	set_up(&t, d->how | slow);
 	talk(&t, str_n(d->in, len), first, size);
 	ck_assert_msg(strcmp(buf_text(&t.out), d->out) == 0,
 	    "in pieces of %zu, %zu: %s\ngave\n%s\nnot\n%s", first, size, d->in,
@@ -365,6 +406,14 @@ lead(const struct dialogue *d, size_t first, size_t size)
 		    "in pieces of %zu, %zu: %s\ndid\n%s\nnot\n%s", first, size,
 		    d->in, buf_text(&t.events), d->events);
 	tear_down(&t);
+}
+
+/* When the outcomes come makes no difference. */
+static void
+lead(const struct dialogue *d, size_t first, size_t size)
+{
+	lead_once(d, 0, first, size);
+	lead_once(d, SLOW, first, size);
 }
 
 /* Whole, in pieces of every size, and cut at every place. */
@@ -1078,6 +1127,93 @@ START_TEST(sessions_are_greeted_and_said_goodbye)
 }
 END_TEST
 
+#define HALF BEGIN "DATA\r\nx\r\n.\r\n" MAIL
+#define HALF_OK BEGIN_OK DATA_OK
+
+/* HALF with an answer that is awaited. */
+static void
+begin_to_wait(struct fixture *t, struct buf *in)
+{
+	set_up(t, SLOW);
+	buf_init(in, IN_MAX);
+	buf_puts(in, HALF);
+	ck_assert_int_eq(
+	    smtp_server_feed(t->server, in, &t->out), SMTP_NEXT_WAIT);
+	ck_assert_str_eq(buf_text(in), MAIL);
+	buf_reset(&t->events);
+}
+
+START_TEST(who_waits_too_long_for_an_answer_gets_421_instead)
+{
+	struct fixture t;
+	struct buf in;
+
+	for (int shutdown = 0; shutdown < 2; shutdown++) {
+		begin_to_wait(&t, &in);
+		if (shutdown)
+			smtp_server_shutdown(t.server, &t.out);
+		else
+			smtp_server_timeout(t.server, &t.out);
+		ck_assert_str_eq(buf_text(&t.out),
+		    shutdown
+			? HALF_OK "421 4.3.2 mx.example is shutting down\r\n"
+			: HALF_OK "421 4.4.2 mx.example timeout, closing\r\n");
+		ck_assert_str_eq(buf_text(&t.events), "refused - 421|reset|");
+		ck_assert_int_eq(
+		    smtp_server_feed(t.server, &in, &t.out), SMTP_NEXT_CLOSE);
+		buf_clear(&in);
+		tear_down(&t);
+	}
+}
+END_TEST
+
+START_TEST(an_engine_that_waits_may_be_freed)
+{
+	struct fixture t;
+	struct buf in;
+
+	begin_to_wait(&t, &in);
+	smtp_server_free(&t.server);
+	ck_assert_str_eq(buf_text(&t.events), "reset|");
+	buf_clear(&in);
+	tear_down(&t);
+}
+END_TEST
+
+START_TEST(a_late_answer_that_does_not_fit_ends_the_session)
+{
+	struct fixture t;
+	struct buf in;
+
+	begin_to_wait(&t, &in);
+	t.out.max = buf_len(&t.out) + 5;
+	fill(&t, smtp_server_state(t.server));
+	smtp_server_finish(t.server, &t.out);
+	/* Also where the session has sent meanwhile what there was. */
+	buf_reset(&t.out);
+	ck_assert_int_eq(
+	    smtp_server_feed(t.server, &in, &t.out), SMTP_NEXT_CLOSE);
+	buf_clear(&in);
+	tear_down(&t);
+}
+END_TEST
+
+START_TEST(outcomes_that_nobody_fills_are_failures)
+{
+	struct fixture t;
+	struct buf in;
+
+	begin_to_wait(&t, &in);
+	smtp_server_finish(t.server, &t.out);
+	ck_assert_int_eq(
+	    smtp_server_feed(t.server, &in, &t.out), SMTP_NEXT_INPUT);
+	ck_assert_str_eq(
+	    buf_text(&t.out), HALF_OK "451 4.3.0 not delivered\r\n" MAIL_OK);
+	buf_clear(&in);
+	tear_down(&t);
+}
+END_TEST
+
 START_TEST(what_is_awaited_is_known)
 {
 	static const struct {
@@ -1138,5 +1274,9 @@ UNIT_MAIN("smtp_server", a_dialogue_does_not_depend_on_how_it_is_cut,
     a_message_that_is_too_big_is_refused_at_its_end,
     answers_are_sent_before_they_are_too_many,
     an_answer_that_does_not_fit_ends_the_session,
+    who_waits_too_long_for_an_answer_gets_421_instead,
+    an_engine_that_waits_may_be_freed,
+    a_late_answer_that_does_not_fit_ends_the_session,
+    outcomes_that_nobody_fills_are_failures,
     sessions_are_greeted_and_said_goodbye, what_is_awaited_is_known,
     a_policy_may_be_empty)
