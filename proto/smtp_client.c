@@ -18,6 +18,7 @@ smtp_client_new(const struct smtp_client_conf *conf)
 
 	c->conf = *conf;
 	reply_init(&c->reply);
+	buf_init_secret(&c->login, 8 << 10);
 	buf_init(&c->t.xforward, 8 << 10);
 	return c;
 }
@@ -30,6 +31,7 @@ smtp_client_free(struct smtp_client **client)
 	if (c == NULL)
 		return;
 	reply_clear(&c->reply);
+	buf_clear(&c->login);
 	buf_clear(&c->t.xforward);
 	mem_free(c->t.outcomes);
 	mem_free(c->t.fates);
@@ -72,8 +74,10 @@ on_hello(struct smtp_client *c, struct buf *out, struct fault *f)
 		c->phase = PHASE_READY;
 		return CLIENT_READY;
 	}
-	/* RFC 5321 3.2: a server that knows no EHLO. */
-	if (c->conf.dialect == DIALECT_SMTP && c->reply.code >= 500) {
+	/* RFC 5321 3.2: a server that knows no EHLO. 521 and 554 say that no
+	 * mail at all is wanted. */
+	if (c->conf.dialect == DIALECT_SMTP && c->reply.code >= 500 &&
+	    c->reply.code != 521 && c->reply.code != 554) {
 		c->phase = PHASE_HELO;
 		buf_putf(out, "HELO %s\r\n", c->conf.hostname);
 		return CLIENT_SEND;
@@ -123,9 +127,19 @@ smtp_client_tls_done(struct smtp_client *c, struct buf *out)
 	put_hello(c, out);
 }
 
-void
-smtp_client_auth_plain(struct smtp_client *c, struct str user,
-    struct str password, struct buf *out)
+static bool
+offers(const struct smtp_client *c, struct str mechanism)
+{
+	struct str names = str(c->peer.auth);
+
+	while (names.len > 0)
+		if (str_is_nocase(str_cut(&names, ' '), mechanism))
+			return true;
+	return false;
+}
+
+static void
+put_plain(struct str user, struct str password, struct buf *out)
 {
 	struct buf raw;
 
@@ -138,12 +152,40 @@ smtp_client_auth_plain(struct smtp_client *c, struct str user,
 	crypto_base64_put(out, buf_str(&raw));
 	buf_puts(out, "\r\n");
 	buf_clear(&raw);
+}
+
+bool
+smtp_client_auth(struct smtp_client *c, struct str user, struct str password,
+    struct buf *out)
+{
+	buf_reset(&c->login);
+	if (offers(c, STR_LIT("PLAIN"))) {
+		put_plain(user, password, out);
+	} else if (offers(c, STR_LIT("LOGIN"))) {
+		buf_puts(out, "AUTH LOGIN\r\n");
+		crypto_base64_put(&c->login, user);
+		buf_puts(&c->login, "\r\n");
+		crypto_base64_put(&c->login, password);
+		buf_puts(&c->login, "\r\n");
+	} else {
+		return false;
+	}
 	c->phase = PHASE_AUTH;
+	return true;
 }
 
 static enum client_next
-on_auth(struct smtp_client *c, struct fault *f)
+on_auth(struct smtp_client *c, struct buf *out, struct fault *f)
 {
+	struct str line;
+
+	/* "Username:", then "Password:", whatever they are called. */
+	if (c->reply.code == 334 && buf_take_line(&c->login, &line)) {
+		buf_put_str(out, line);
+		buf_puts(out, "\r\n");
+		return CLIENT_SEND;
+	}
+	buf_clear(&c->login);
 	if (!reply_is_ok(&c->reply))
 		return smtp_client_refused(c, f);
 	c->phase = PHASE_READY;
@@ -175,7 +217,7 @@ on_reply(
 	case PHASE_STARTTLS:
 		return on_starttls(c, in, f);
 	case PHASE_AUTH:
-		return on_auth(c, f);
+		return on_auth(c, out, f);
 	case PHASE_COMMANDS:
 	case PHASE_FINAL:
 		return smtp_client_on_transaction(c, in, out, f);
@@ -216,6 +258,7 @@ smtp_client_feed(
 	do {
 		switch (reply_take(in, &c->reply)) {
 		case REPLY_OK:
+			c->heard++;
 			next = on_reply(c, in, out, f);
 			/* Nothing was asked that this could answer. */
 			if (next == CLIENT_READY && buf_len(in) > 0)
@@ -228,6 +271,22 @@ smtp_client_feed(
 		}
 	} while (next == CLIENT_READ);
 	return next;
+}
+
+int64_t
+smtp_client_timeout(const struct smtp_client *c)
+{
+	/* What RFC 5321 does not name waits as long as most of the rest. */
+	return c->phase == PHASE_COMMANDS || c->phase == PHASE_BODY ||
+		       c->phase == PHASE_FINAL
+		   ? smtp_client_transaction_timeout(c)
+		   : 5 * 60 * 1000;
+}
+
+uint64_t
+smtp_client_heard(const struct smtp_client *c)
+{
+	return c->heard;
 }
 
 void

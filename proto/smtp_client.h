@@ -34,8 +34,9 @@ struct smtp_client_message {
 	const struct envelope_rcpt *rcpts;
 	size_t n_rcpts;
 	const struct envelope_xforward *xforward; /* NULL: none */
-	uint64_t size; /* of the body as given to smtp_client_body(),
+	uint64_t size;        /* of the body as given to smtp_client_body(),
 				 * exactly; 0: unknown */
+	bool is_tls_verified; /* the peer has proved its name (REQUIRETLS) */
 };
 
 enum client_next {
@@ -70,11 +71,18 @@ enum client_next smtp_client_feed(struct smtp_client *client, struct buf *in,
  */
 void smtp_client_starttls(struct smtp_client *client, struct buf *out);
 void smtp_client_tls_done(struct smtp_client *client, struct buf *out);
-/* SASL PLAIN; borrows nothing. */
-void smtp_client_auth_plain(struct smtp_client *client, struct str user,
-    struct str password, struct buf *out);
+/* By SASL PLAIN or LOGIN, as the peer offers; false, and nothing begun, where it
+ * offers neither. Both show the password: only over TLS. Borrows nothing. */
+bool smtp_client_auth(struct smtp_client *client, struct str user,
+    struct str password, struct buf *out) MUST_USE;
 
 const struct smtp_peer *smtp_client_peer(const struct smtp_client *client);
+
+/* Milliseconds to wait for what comes next, or, at CLIENT_BODY, to write a
+ * block (RFC 5321 4.5.3.2). The wait is for a whole reply: it begins anew only
+ * when smtp_client_heard(), the number of replies so far, has changed. */
+int64_t smtp_client_timeout(const struct smtp_client *client);
+uint64_t smtp_client_heard(const struct smtp_client *client);
 
 /*
  * At CLIENT_READY: begins a transaction. XFORWARD, MAIL, RCPTs and DATA go out in
@@ -84,8 +92,12 @@ const struct smtp_peer *smtp_client_peer(const struct smtp_client *client);
  * once, so that the whole transaction is one write and one answer. What
  * the peer lacks and the message needs gives every recipient a permanent fault
  * at once, and CLIENT_DONE: SMTPUTF8 5.6.7, BINARYMIME 5.6.1, a greater SIZE
- * 5.3.4, and, but in LMTP, 8BITMIME 5.6.1 and REQUIRETLS 5.7.30. CLIENT_CLOSED
- * where the server has ended the session with its last answer.
+ * 5.3.4, and, but in LMTP, 8BITMIME 5.6.1 and REQUIRETLS 5.7.30 (also where the
+ * peer has it and TLS is not verified). CLIENT_CLOSED where the server has ended
+ * the session with its last answer.
+ *
+ * A recipient that is one too many is a temporary fault 4.5.3, also where the
+ * server says 552 (RFC 5321 4.5.3.1.10): it belongs into a next transaction.
  */
 enum client_next smtp_client_send(struct smtp_client *client,
     const struct smtp_client_message *message, struct buf *out);

@@ -56,8 +56,13 @@ struct smtp_client {
 	bool unclean; /* the last transaction may stand open */
 	struct smtp_peer peer;
 	struct smtp_reply reply;
+	uint64_t heard;
+	struct buf login; /* LOGIN's lines that are yet to be said */
 	struct smtp_client_transaction t;
 };
+
+/* How long the transaction's next reply may take, in milliseconds. */
+int64_t smtp_client_transaction_timeout(const struct smtp_client *c);
 
 /* The reply that was taken into c->reply, in PHASE_COMMANDS or PHASE_FINAL. */
 enum client_next smtp_client_on_transaction(

@@ -188,6 +188,9 @@ is_beyond(const struct smtp_client *c, struct fault *f)
 	if (smtp && mail->requiretls && !has(c, EXT_REQUIRETLS))
 		return fault_perm(f, "5.7.30",
 			   "the next server has no REQUIRETLS") < 0;
+	if (smtp && mail->requiretls && !t->message.is_tls_verified)
+		return fault_perm(f, "5.7.30",
+			   "the next server cannot prove its name") < 0;
 	if (c->peer.max_size > 0 && size_of(t) > c->peer.max_size)
 		return fault_perm(f, "5.3.4", "too big for the next server") <
 		       0;
@@ -348,6 +351,16 @@ on_mail(struct smtp_client *c)
 	settle_rest(t, &t->fault);
 }
 
+/* RFC 5321 4.5.3.1.10. 552 5.2.2 is a full mailbox. */
+static bool
+is_one_too_many(const struct smtp_reply *r)
+{
+	if (r->code != 452 && r->code != 552)
+		return false;
+	return str_is(str_from(str(r->dsn), 1), STR_LIT(".5.3")) ||
+	       (r->code == 552 && r->dsn[0] == '\0');
+}
+
 static void
 on_rcpt(struct smtp_client *c, size_t i)
 {
@@ -365,6 +378,9 @@ on_rcpt(struct smtp_client *c, size_t i)
 		return;
 	}
 	reply_to_fault(&c->reply, &why);
+	if (is_one_too_many(&c->reply))
+		fault_temp(
+		    &why, "4.5.3", "%.*s", STR_ARG(buf_str(&c->reply.text)));
 	settle(t, i, &why);
 }
 
@@ -496,6 +512,23 @@ on_final(struct smtp_client *c, struct buf *in)
 	 * does not (RFC 3030 2). */
 	c->unclean = t->chunks && !ok;
 	return done(c, in);
+}
+
+int64_t
+smtp_client_transaction_timeout(const struct smtp_client *c)
+{
+	enum { MINUTE = 60 * 1000 };
+	size_t rcpt;
+
+	if (c->phase == PHASE_BODY)
+		return 3 * MINUTE;
+	if (c->phase == PHASE_FINAL)
+		return 10 * MINUTE;
+	/* With chunks in the same batch it may be the reply to the body. */
+	if (c->t.body_ended)
+		return 10 * MINUTE;
+	return step_at(&c->t, c->t.answered, &rcpt) == STEP_DATA ? 2 * MINUTE
+								 : 5 * MINUTE;
 }
 
 enum client_next

@@ -203,9 +203,9 @@ choose(struct driver *d)
 	}
 	if (d->wants_auth && (extensions & EXT_AUTH) != 0) {
 		d->wants_auth = false;
-		smtp_client_auth_plain(
-		    d->client, STR_LIT("ann"), STR_LIT("a\nb"), &d->out);
-		return CLIENT_SEND;
+		if (smtp_client_auth(
+			d->client, STR_LIT("ann"), STR_LIT("a\nb"), &d->out))
+			return CLIENT_SEND;
 	}
 	if (d->n >= MESSAGES) {
 		smtp_client_quit(d->client, &d->out);

@@ -506,6 +506,10 @@ BOTH_WAYS(helo_is_for_servers_that_know_no_ehlo)
 	ck_assert_int_eq(hear("500 what\r\n"), CLIENT_SEND);
 	ck_assert_int_eq(hear("550 not you\r\n"), CLIENT_CLOSED);
 	tear_down();
+	set_up(DIALECT_SMTP);
+	ck_assert_int_eq(hear("220 old\r\n"), CLIENT_SEND);
+	ck_assert_int_eq(hear("554 5.3.2 no mail here\r\n"), CLIENT_CLOSED);
+	tear_down();
 }
 
 START_TEST(replies_without_end_are_given_up)
@@ -570,15 +574,93 @@ END_TEST
 BOTH_WAYS(auth_plain_is_one_line)
 {
 	begin(DIALECT_SMTP, "250-s\r\n250 AUTH PLAIN\r\n");
-	smtp_client_auth_plain(client, str("ann"), str("secret"), &out);
+	ck_assert(smtp_client_auth(client, str("ann"), str("secret"), &out));
 	said("AUTH PLAIN AGFubgBzZWNyZXQ=\r\n");
 	ck_assert_int_eq(hear("235 2.7.0 welcome\r\n"), CLIENT_READY);
 	ck_assert_int_eq(send_to(1, 1), CLIENT_SEND);
 	tear_down();
 	begin(DIALECT_SMTP, "250-s\r\n250 AUTH PLAIN\r\n");
-	smtp_client_auth_plain(client, str("ann"), str("wrong"), &out);
+	ck_assert(smtp_client_auth(client, str("ann"), str("wrong"), &out));
 	ck_assert_int_eq(hear("535 5.7.8 no\r\n"), CLIENT_CLOSED);
 	ck_assert_str_eq(f.dsn, "5.7.8");
+	tear_down();
+}
+
+BOTH_WAYS(auth_login_is_a_dialogue)
+{
+	begin(DIALECT_SMTP, "250-s\r\n250 AUTH NTLM LOGIN\r\n");
+	ck_assert(smtp_client_auth(client, str("ann"), str("secret"), &out));
+	said("AUTH LOGIN\r\n");
+	ck_assert_int_eq(hear("334 VXNlcm5hbWU6\r\n"), CLIENT_SEND);
+	said("YW5u\r\n");
+	ck_assert_int_eq(hear("334 UGFzc3dvcmQ6\r\n"), CLIENT_SEND);
+	said("c2VjcmV0\r\n");
+	ck_assert_int_eq(hear("235 2.7.0 welcome\r\n"), CLIENT_READY);
+	tear_down();
+	/* A server that asks for ever. */
+	begin(DIALECT_SMTP, "250-s\r\n250 AUTH LOGIN\r\n");
+	ck_assert(smtp_client_auth(client, str("ann"), str("secret"), &out));
+	ck_assert_int_eq(hear("334 a\r\n"), CLIENT_SEND);
+	ck_assert_int_eq(hear("334 b\r\n"), CLIENT_SEND);
+	ck_assert_int_eq(hear("334 c\r\n"), CLIENT_CLOSED);
+	tear_down();
+	begin(DIALECT_SMTP, "250-s\r\n250 AUTH NTLM CRAM-MD5\r\n");
+	ck_assert(!smtp_client_auth(client, str("ann"), str("secret"), &out));
+	said("");
+	ck_assert_int_eq(send_to(1, 1), CLIENT_SEND);
+	tear_down();
+}
+
+static const struct {
+	const char *reply, *fate;
+} too_many[] = {
+    {"452 4.5.3 too many recipients\r\n", "4.5.3"},
+    {"552 too many recipients\r\n", "4.5.3"},
+    {"552 5.5.3 too many recipients\r\n", "4.5.3"},
+    {"552 5.2.2 mailbox full\r\n", "5.2.2"},
+    {"452 4.3.1 no space\r\n", "4.3.1"},
+    {"550 5.5.3 too many\r\n", "5.5.3"},
+};
+
+BOTH_WAYS(a_recipient_that_is_one_too_many_is_for_the_next_time)
+{
+	for (size_t i = 0; i < ARRAY_LEN(too_many); i++) {
+		char expected[32];
+
+		begin(DIALECT_SMTP, BATCH);
+		ck_assert_int_eq(send_to(2, 1), CLIENT_SEND);
+		ck_assert_int_eq(hear("250 a\r\n250 b\r\n"), CLIENT_READ);
+		ck_assert_int_eq(hear(too_many[i].reply), CLIENT_READ);
+		ck_assert_int_eq(hear("354 go\r\n"), CLIENT_BODY);
+		body("x");
+		ck_assert_int_eq(hear("250 ok\r\n"), CLIENT_DONE);
+		snprintf(expected, sizeof expected, "+ %s", too_many[i].fate);
+		fates(2, expected);
+		tear_down();
+	}
+}
+
+/* RFC 5321 4.5.3.2. */
+BOTH_WAYS(each_stage_has_its_own_patience)
+{
+	enum { MINUTE = 60000 };
+
+	set_up(DIALECT_SMTP);
+	ck_assert_int_eq(smtp_client_timeout(client), 5 * MINUTE);
+	tear_down();
+	begin(DIALECT_SMTP, BARE);
+	ck_assert_uint_eq(smtp_client_heard(client), 2);
+	ck_assert_int_eq(send_to(1, 1), CLIENT_SEND);
+	ck_assert_int_eq(smtp_client_timeout(client), 5 * MINUTE);
+	ck_assert_int_eq(hear("250 ok\r\n"), CLIENT_SEND);
+	ck_assert_int_eq(smtp_client_timeout(client), 5 * MINUTE);
+	ck_assert_int_eq(hear("250 ok\r\n"), CLIENT_SEND);
+	ck_assert_int_eq(smtp_client_timeout(client), 2 * MINUTE);
+	ck_assert_int_eq(hear("354 ok\r\n"), CLIENT_BODY);
+	ck_assert_int_eq(smtp_client_timeout(client), 3 * MINUTE);
+	body("x");
+	ck_assert_int_eq(smtp_client_timeout(client), 10 * MINUTE);
+	ck_assert_uint_eq(smtp_client_heard(client), 5);
 	tear_down();
 }
 
@@ -605,6 +687,8 @@ static const struct {
 	{.body = BODY_BINARYMIME}, NULL, 1, NULL},
     {DIALECT_SMTP, FULL, {.requiretls = true}, NULL, 1, "5.7.30"},
     {DIALECT_LMTP, FULL, {.requiretls = true}, NULL, 1, NULL},
+    {DIALECT_SMTP, "250-s\r\n250 REQUIRETLS\r\n", {.requiretls = true}, NULL, 1,
+	"5.7.30"},
     {DIALECT_SMTP, "250-s\r\n250 SIZE 1000\r\n", {.size = 0}, NULL, 1000, NULL},
     {DIALECT_SMTP, "250-s\r\n250 SIZE 1000\r\n", {.size = 0}, NULL, 1001,
 	"5.3.4"},
@@ -790,7 +874,9 @@ UNIT_MAIN("smtp_client", data_goes_step_by_step_without_pipelining,
     an_opening_ends_ready_or_closed, helo_is_for_servers_that_know_no_ehlo,
     replies_without_end_are_given_up, tls_begins_anew,
     words_behind_starttls_end_the_session, auth_plain_is_one_line,
-    what_the_server_cannot_take_is_not_sent,
+    auth_login_is_a_dialogue,
+    a_recipient_that_is_one_too_many_is_for_the_next_time,
+    each_stage_has_its_own_patience, what_the_server_cannot_take_is_not_sent,
     binary_messages_of_unknown_size_go_in_chunks,
     chunks_without_pipelining_wait_for_the_recipients,
     xforward_goes_before_mail, a_transaction_for_nobody_is_done,
