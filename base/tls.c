@@ -419,6 +419,9 @@ tls_get_info(struct tls *tls, struct tls_info *info)
 	snprintf(info->cipher, sizeof info->cipher, "%s",
 	    SSL_CIPHER_get_name(cipher));
 	info->bits = (unsigned)SSL_CIPHER_get_bits(cipher, NULL);
+	info->is_verified = tls->is_client &&
+			    SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE &&
+			    SSL_get_verify_result(tls->ssl) == X509_V_OK;
 	snprintf(info->sni, sizeof info->sni, "%s", name != NULL ? name : "");
 }
 

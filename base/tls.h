@@ -51,7 +51,8 @@ struct tls_info {
 	char version[16]; /* "TLSv1.3" */
 	char cipher[48];  /* "TLS_AES_256_GCM_SHA384" */
 	unsigned bits;
-	char sni[256]; /* "" where the client sent none */
+	char sni[256];    /* "" where the client sent none */
+	bool is_verified; /* the peer has proved who it is */
 };
 
 /* For io.c. The descriptor is non-blocking; the calls say what to wait for. */

@@ -13,11 +13,16 @@ libmta_a_SOURCES = \
 	mta/queue/scheduler.h \
 	mta/queue/template.c mta/queue/template.h \
 	mta/queued_options.c mta/queued_options.h \
+	mta/send/connect.c mta/send/connect.h \
 	mta/send/dns.h \
 	mta/send/lmtp_pool.c mta/send/lmtp_pool.h \
+	mta/send/pool.c mta/send/pool.h \
 	mta/send/route.h \
-	mta/send/sender.h \
+	mta/send/sender.c mta/send/sender.h \
+	mta/send/slow_down.c mta/send/slow_down.h \
 	mta/send/target.h \
+	mta/send/tls_broken.c mta/send/tls_broken.h \
+	mta/send/wire.c mta/send/wire.h \
 	mta/smtpd/deliver.c mta/smtpd/deliver.h \
 	mta/smtpd/message.c mta/smtpd/message.h \
 	mta/smtpd/policy.c mta/smtpd/policy.h \

@@ -289,6 +289,18 @@ smtp_client_heard(const struct smtp_client *c)
 	return c->heard;
 }
 
+int
+smtp_client_code(const struct smtp_client *c)
+{
+	return c->reply.code;
+}
+
+bool
+smtp_client_is_dead(const struct smtp_client *c)
+{
+	return c->dead || c->phase == PHASE_CLOSED;
+}
+
 void
 smtp_client_quit(struct smtp_client *c, struct buf *out)
 {

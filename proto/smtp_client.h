@@ -83,6 +83,11 @@ const struct smtp_peer *smtp_client_peer(const struct smtp_client *client);
  * when smtp_client_heard(), the number of replies so far, has changed. */
 int64_t smtp_client_timeout(const struct smtp_client *client);
 uint64_t smtp_client_heard(const struct smtp_client *client);
+/* The code of the last reply; 0 before the first. */
+int smtp_client_code(const struct smtp_client *client);
+/* Whether no further transaction is possible: the server has ended the session
+ * with an answer, or has said more than it was asked. */
+bool smtp_client_is_dead(const struct smtp_client *client);
 
 /*
  * At CLIENT_READY: begins a transaction. XFORWARD, MAIL, RCPTs and DATA go out in
