@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A small server in threads of the test, at a unix socket in a fresh
- * directory: one thread a connection. It can be stopped, which cuts its
- * connections, and started again.
+ * directory, or at a free port of 127.0.0.1: one thread a connection. It can be
+ * stopped, which cuts its connections, and started again.
  */
 #ifndef TESTS_UNIT_PEER_H
 #define TESTS_UNIT_PEER_H
@@ -22,7 +22,7 @@ enum { PEER_MAX = 64 };
 
 struct peer {
 	char dir[64];
-	char address[96]; /* "unix:…" */
+	char address[96]; /* "unix:…" or "127.0.0.1:…" */
 	/* Serves one connection; closes nothing. */
 	void (*serve)(struct peer *peer, FILE *in, FILE *out);
 	void *ctx;
@@ -104,10 +104,26 @@ peer_listen(struct peer *peer)
 	ck_assert_int_eq(net_parse(str(peer->address), &address, &f), 0);
 	peer->listener = net_listen(&address, 0600, &f);
 	ck_assert_msg(peer->listener >= 0, "%s", f.text);
+	ck_assert_int_eq(net_local(peer->listener, &address, &f), 0);
+	if (!net_is_unix(&address))
+		net_format(&address, peer->address, sizeof peer->address);
 	peer->stopping = false;
 	peer->n = 0;
 	ck_assert_int_eq(
 	    pthread_create(&peer->thread, NULL, peer_run, peer), 0);
+}
+
+static inline void
+peer_begin(struct peer *peer,
+    void (*serve)(struct peer *peer, FILE *in, FILE *out), void *ctx)
+{
+	peer->serve = serve;
+	peer->ctx = ctx;
+	peer->connections = 0;
+	/* The client may leave in the middle of an answer. */
+	signal(SIGPIPE, SIG_IGN);
+	pthread_mutex_init(&peer->mutex, NULL);
+	peer_listen(peer);
 }
 
 static inline void
@@ -118,13 +134,16 @@ peer_start(struct peer *peer,
 	ck_assert_ptr_nonnull(mkdtemp(peer->dir));
 	snprintf(
 	    peer->address, sizeof peer->address, "unix:%s/sock", peer->dir);
-	peer->serve = serve;
-	peer->ctx = ctx;
-	peer->connections = 0;
-	/* The client may leave in the middle of an answer. */
-	signal(SIGPIPE, SIG_IGN);
-	pthread_mutex_init(&peer->mutex, NULL);
-	peer_listen(peer);
+	peer_begin(peer, serve, ctx);
+}
+
+static inline void
+peer_start_tcp(struct peer *peer,
+    void (*serve)(struct peer *peer, FILE *in, FILE *out), void *ctx)
+{
+	peer->dir[0] = '\0';
+	snprintf(peer->address, sizeof peer->address, "127.0.0.1:0");
+	peer_begin(peer, serve, ctx);
 }
 
 /* Cuts all connections; nothing listens any more. */
@@ -152,7 +171,8 @@ peer_stop(struct peer *peer)
 	for (unsigned i = 0; i < n; i++)
 		pthread_join(peer->threads[i], NULL);
 	close(peer->listener);
-	unlink(peer->address + 5);
+	if (peer->dir[0] != '\0')
+		unlink(peer->address + 5);
 }
 
 static inline unsigned
@@ -170,7 +190,8 @@ static inline void
 peer_clear(struct peer *peer)
 {
 	peer_stop(peer);
-	rmdir(peer->dir);
+	if (peer->dir[0] != '\0')
+		rmdir(peer->dir);
 	pthread_mutex_destroy(&peer->mutex);
 }
 

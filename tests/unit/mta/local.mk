@@ -17,5 +17,11 @@ UNIT_TESTS += tests/unit/mta/check_repeat
 tests_unit_mta_check_repeat_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_template
 tests_unit_mta_check_template_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_sender
+tests_unit_mta_check_sender_SOURCES = tests/unit/mta/check_sender.c \
+	tests/unit/mta/sink.h
+tests_unit_mta_check_sender_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_slow_down
+tests_unit_mta_check_slow_down_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_trust
 tests_unit_mta_check_trust_LDADD = $(MTA_UNIT_LIBS)

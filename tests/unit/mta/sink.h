@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An SMTP server that does at each stage what a script says: its words, or one
+ * of the misdeeds below.
+ */
+#ifndef TESTS_UNIT_MTA_SINK_H
+#define TESTS_UNIT_MTA_SINK_H
+
+#include <string.h>
+
+#include "tests/unit/peer.h"
+
+#define SINK_DROP "drop"
+#define SINK_STALL "stall"
+#define SINK_ENDLESS "endless"
+
+enum sink_stage {
+	SINK_GREETING,
+	SINK_EHLO,
+	SINK_STARTTLS,
+	SINK_AUTH,
+	SINK_MAIL,
+	SINK_RCPT,
+	SINK_DATA,
+	SINK_DOT,
+	SINK_STAGES,
+};
+
+static const char *const sink_verbs[SINK_STAGES] = {
+    NULL, "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", NULL};
+static const char *const sink_words[SINK_STAGES] = {"220 sink.example",
+    "250 sink.example", "220 go", "235 2.7.0 welcome", "250 2.1.0 ok",
+    "250 2.1.5 ok", "354 go on", "250 2.0.0 taken"};
+
+struct sink {
+	const char *says[SINK_STAGES]; /* NULL: all is well */
+	bool once;          /* only the first connection follows the script */
+	const char *refuse; /* a recipient that gets 550 */
+	unsigned max_rcpts; /* then 452 4.5.3; 0: any number */
+	bool hang_up_after; /* closes after each message */
+	unsigned messages;  /* taken whole */
+	unsigned seen[SINK_STAGES]; /* commands */
+	char mail[600];             /* the last one */
+	char body[8192];            /* as it came, without the final dot */
+};
+
+/* False where the connection is to end. */
+static inline bool
+sink_say(
+    struct sink *s, enum sink_stage stage, bool scripted, FILE *in, FILE *out)
+{
+	const char *words = scripted && s->says[stage] != NULL
+				? s->says[stage]
+				: sink_words[stage];
+
+	s->seen[stage]++;
+	if (strcmp(words, SINK_DROP) == 0)
+		return false;
+	if (strcmp(words, SINK_STALL) == 0) {
+		fflush(out);
+		while (getc(in) != EOF)
+			continue;
+		return false;
+	}
+	if (strcmp(words, SINK_ENDLESS) == 0) {
+		while (fputs("250-and so on\r\n", out) >= 0 && fflush(out) == 0)
+			continue;
+		return false;
+	}
+	fprintf(out, "%s\r\n", words);
+	fflush(out);
+	return strncmp(words, "421", 3) != 0;
+}
+
+static inline bool
+sink_take_body(struct sink *s, FILE *in)
+{
+	char line[2000];
+
+	s->body[0] = '\0';
+	while (fgets(line, sizeof line, in) != NULL) {
+		if (strcmp(line, ".\r\n") == 0)
+			return true;
+		if (strlen(s->body) + strlen(line) < sizeof s->body)
+			memcpy(
+			    s->body + strlen(s->body), line, strlen(line) + 1);
+	}
+	return false;
+}
+
+static inline bool
+sink_rcpt(struct sink *s, const char *line, unsigned *rcpts, bool scripted,
+    FILE *in, FILE *out)
+{
+	if (s->refuse != NULL && strstr(line, s->refuse) != NULL)
+		return fputs("550 5.1.1 nobody\r\n", out) >= 0;
+	if (s->max_rcpts > 0 && *rcpts >= s->max_rcpts)
+		return fputs("452 4.5.3 too many\r\n", out) >= 0;
+	(*rcpts)++;
+	return sink_say(s, SINK_RCPT, scripted, in, out);
+}
+
+static inline bool
+sink_data(struct sink *s, bool scripted, unsigned *rcpts, FILE *in, FILE *out)
+{
+	bool go_on = sink_say(s, SINK_DATA, scripted, in, out);
+
+	if (!go_on || (scripted && s->says[SINK_DATA] != NULL))
+		return go_on;
+	if (!sink_take_body(s, in))
+		return false;
+	s->messages++;
+	*rcpts = 0;
+	return sink_say(s, SINK_DOT, scripted, in, out) && !s->hang_up_after;
+}
+
+static inline void
+sink_serve(struct peer *peer, FILE *in, FILE *out)
+{
+	struct sink *s = peer->ctx;
+	bool scripted = !s->once || peer_connections(peer) == 1;
+	bool go_on = sink_say(s, SINK_GREETING, scripted, in, out);
+	unsigned rcpts = 0;
+	char line[2000];
+
+	while (
+	    go_on && fflush(out) == 0 && fgets(line, sizeof line, in) != NULL) {
+		enum sink_stage stage = SINK_STAGES;
+
+		for (unsigned i = 0; i < SINK_STAGES; i++)
+			if (sink_verbs[i] != NULL &&
+			    strncmp(line, sink_verbs[i], 4) == 0)
+				stage = (enum sink_stage)i;
+		if (stage == SINK_MAIL)
+			snprintf(s->mail, sizeof s->mail, "%.*s",
+			    (int)strcspn(line, "\r\n"), line);
+		if (strncmp(line, "QUIT", 4) == 0)
+			return;
+		if (stage == SINK_RCPT)
+			go_on = sink_rcpt(s, line, &rcpts, scripted, in, out);
+		else if (stage == SINK_DATA)
+			go_on = sink_data(s, scripted, &rcpts, in, out);
+		else if (stage < SINK_STAGES)
+			go_on = sink_say(s, stage, scripted, in, out);
+		else
+			fputs(strncmp(line, "HELO", 4) == 0 ||
+				      strncmp(line, "RSET", 4) == 0
+				  ? "250 ok\r\n"
+				  : "500 5.5.1 what\r\n",
+			    out);
+	}
+}
+
+#endif
