@@ -14,7 +14,8 @@ libmta_a_SOURCES = \
 	mta/queue/template.c mta/queue/template.h \
 	mta/queued_options.c mta/queued_options.h \
 	mta/send/connect.c mta/send/connect.h \
-	mta/send/dns.h \
+	mta/send/dns.c mta/send/dns.h \
+	mta/send/dns_record.c mta/send/dns_record.h \
 	mta/send/lmtp_pool.c mta/send/lmtp_pool.h \
 	mta/send/pool.c mta/send/pool.h \
 	mta/send/route.h \
@@ -32,7 +33,7 @@ libmta_a_SOURCES = \
 	mta/smtpd/trust.c mta/smtpd/trust.h
 
 # What a program that links libmta.a needs besides.
-MTA_LIBS = libproto.a libbase.a $(PROTO_LIBS) $(BASE_LIBS)
+MTA_LIBS = libproto.a libbase.a $(UNBOUND_LIBS) $(PROTO_LIBS) $(BASE_LIBS)
 
 sbin_PROGRAMS += posthouse-smtpd
 posthouse_smtpd_SOURCES = mta/smtpd/smtpd_main.c

@@ -27,4 +27,4 @@ libproto_a_SOURCES = \
 	proto/trace.c proto/trace.h
 
 # What a program that links libproto.a needs besides.
-PROTO_LIBS = $(IDN2_LIBS)
+PROTO_LIBS = $(IDN2_LIBS) $(PSL_LIBS)

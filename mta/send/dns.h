@@ -21,12 +21,19 @@
 struct dns;
 
 struct dns_conf {
-	const char *server; /* "127.0.0.1@5353": forward to it; NULL: those of
-			     * resolv.conf */
-	const char *trust_anchor; /* a file; NULL: Debian's root key */
+	/* "127.0.0.1@5353" or "127.0.0.1": forward to it; NULL: to those of
+	 * resolv.conf. */
+	const char *server;
+	/* A file with DS or DNSKEY records; NULL: the root's, where the system
+	 * has it, else a warning and no validation. */
+	const char *trust_anchor;
+	bool no_dnssec; /* nothing is validated, so nothing is `secure` */
 };
 
+/* Makes two threads. Permanent faults: a bad server, no trust anchor in the
+ * file. Nothing is asked. */
 struct dns *dns_new(const struct dns_conf *conf, struct fault *f) MUST_USE;
+/* No call may be under way. */
 void dns_free(struct dns **dns);
 
 enum { DNS_NAME_SIZE = 256, DNS_RECORDS_MAX = 100 };
@@ -45,20 +52,32 @@ struct dns_mx {
 struct dns_tlsa {
 	uint8_t usage, selector, matching;
 	uint8_t data[512];
-	size_t len;
+	size_t len; /* 0: longer than data, so there but of no use */
 };
 
-/* Each fills at most DNS_RECORDS_MAX of an array with as many places. */
+/*
+ * From any thread. Names are text in U-labels or A-labels; underscores are
+ * allowed. What is no name is a permanent fault, 5.1.2.
+ *
+ * Each fills at most DNS_RECORDS_MAX of an array with as many places. CNAMEs
+ * are followed, not for ever: a loop or a long chain is a temporary fault.
+ * Records that are malformed are left out.
+ */
 int dns_mx(struct dns *dns, const char *domain, int64_t deadline,
     struct dns_answer *a, struct dns_mx *mx, struct fault *f) MUST_USE;
-/* AAAA and A, asked at once; IPv6 first in the list. canonical
- * (DNS_NAME_SIZE; may be NULL) gets the name behind CNAMEs. Ports are 0. */
+/*
+ * AAAA and A, asked at once; IPv6 first in the list. canonical (DNS_NAME_SIZE;
+ * may be NULL) gets the name behind CNAMEs. Ports are 0. Where one of the two
+ * is not answered, the other is enough if it is not empty. Secure where both
+ * are.
+ */
 int dns_addresses(struct dns *dns, const char *host, int64_t deadline,
     struct dns_answer *a, struct net_address *addresses, char *canonical,
     struct fault *f) MUST_USE;
 int dns_tlsa(struct dns *dns, const char *host, uint16_t port, int64_t deadline,
     struct dns_answer *a, struct dns_tlsa *tlsa, struct fault *f) MUST_USE;
-/* Each string of a TXT record joined; texts of 1024 bytes at most. */
+/* Each string of a TXT record joined; longer ones than 1024 bytes are left
+ * out. */
 enum { DNS_TXT_SIZE = 1025 };
 int dns_txt(struct dns *dns, const char *name, int64_t deadline,
     struct dns_answer *a, char (*texts)[DNS_TXT_SIZE],

@@ -1,6 +1,10 @@
 # Unit tests of mta.
-MTA_UNIT_LIBS = libmta.a libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
+MTA_UNIT_LIBS = libmta.a libproto.a $(UNIT_LIBS) $(UNBOUND_LIBS) $(PROTO_LIBS)
 
+UNIT_TESTS += tests/unit/mta/check_dns
+tests_unit_mta_check_dns_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_dns_record
+tests_unit_mta_check_dns_record_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_entry
 tests_unit_mta_check_entry_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_lmtp_pool
