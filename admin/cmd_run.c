@@ -23,8 +23,8 @@ const struct cmd cmd_run[] = {
 };
 /* clang-format on */
 
-static const char *const programs[] = {
-    "posthouse-authd", "posthouse-lmtpd", "posthouse-smtpd", NULL};
+static const char *const programs[] = {"posthouse-authd", "posthouse-lmtpd",
+    "posthouse-queued", "posthouse-smtpd", NULL};
 
 /* The daemons stand beside this program, installed or in a build folder. */
 static int
@@ -46,7 +46,8 @@ find_dir(char *dir, size_t size, struct fault *f)
 static int
 prepare(const struct conf *conf, struct fault *f)
 {
-	static const enum place_owner owners[] = {PLACE_AUTHD, PLACE_LMTPD};
+	static const enum place_owner owners[] = {
+	    PLACE_AUTHD, PLACE_LMTPD, PLACE_QUEUED};
 	struct place place;
 
 	for (size_t i = 0; i < ARRAY_LEN(owners); i++)

@@ -42,8 +42,8 @@ static const struct table_column listener_columns[] = {
 
 enum { ANSWER_MS = 5000 };
 
-static const char *const programs[] = {
-    "posthouse-smtpd", "posthouse-lmtpd", "posthouse-authd"};
+static const char *const programs[] = {"posthouse-smtpd", "posthouse-queued",
+    "posthouse-lmtpd", "posthouse-authd"};
 
 /*
  * The daemon's own words and "state": up, down, silent (it does not answer) or

@@ -16,11 +16,13 @@
 #include "base/options.h"
 #include "lmtp/options.h"
 #include "mta/options.h"
+#include "mta/queued_options.h"
 
 const struct conf_table *const place_tables[PLACE_TABLES] = {
     &common_table,
     &tls_table,
     &smtpd_table,
+    &queued_table,
     &lmtpd_table,
     &authd_table,
 };
@@ -61,6 +63,7 @@ place_of(const struct conf *conf, enum place_owner owner, struct place *place,
 	const struct common_options *common = conf_get(conf, &common_table);
 	const struct authd_options *authd = conf_get(conf, &authd_table);
 	const struct lmtpd_options *lmtpd = conf_get(conf, &lmtpd_table);
+	const struct queued_options *queued = conf_get(conf, &queued_table);
 	const char *state = common->state_dir;
 
 	*place = (struct place){0};
@@ -73,6 +76,14 @@ place_of(const struct conf *conf, enum place_owner owner, struct place *place,
 			return -1;
 		return put_path(
 		    place->control, f, common->run_dir, "posthouse-authd.ctl");
+	}
+	if (owner == PLACE_QUEUED) {
+		place->program = "posthouse-queued";
+		place->user = queued->user;
+		if (put_path(place->dir, f, state, "queue") < 0)
+			return -1;
+		return put_path(
+		    place->control, f, common->run_dir, "posthouse-queued.ctl");
 	}
 	place->program = "posthouse-lmtpd";
 	place->user = lmtpd->user;

@@ -9,12 +9,13 @@
 #include "base/conf.h"
 #include "base/fault.h"
 
-enum { PLACE_PATH_SIZE = 1024, PLACE_TABLES = 5 };
+enum { PLACE_PATH_SIZE = 1024, PLACE_TABLES = 6 };
 
 /* The daemons that own something on disk. */
 enum place_owner {
 	PLACE_AUTHD,
 	PLACE_LMTPD,
+	PLACE_QUEUED,
 };
 
 struct place {

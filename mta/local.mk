@@ -10,6 +10,8 @@ libmta_a_SOURCES = \
 	mta/queue/queue_change.c \
 	mta/queue/queue_commit.c \
 	mta/queue/queue_lane.c \
+	mta/queue/receive.c mta/queue/receive.h mta/queue/receive_private.h \
+	mta/queue/receive_policy.c \
 	mta/queue/scheduler.h \
 	mta/queue/template.c mta/queue/template.h \
 	mta/queued_options.c mta/queued_options.h \
@@ -34,6 +36,11 @@ libmta_a_SOURCES = \
 
 # What a program that links libmta.a needs besides.
 MTA_LIBS = libproto.a libbase.a $(UNBOUND_LIBS) $(PROTO_LIBS) $(BASE_LIBS)
+
+sbin_PROGRAMS += posthouse-queued
+posthouse_queued_SOURCES = mta/queue/queued_main.c
+posthouse_queued_LDADD = libmta.a $(MTA_LIBS)
+dist_man_MANS += docs/posthouse-queued.8
 
 sbin_PROGRAMS += posthouse-smtpd
 posthouse_smtpd_SOURCES = mta/smtpd/smtpd_main.c

@@ -104,6 +104,9 @@ static const struct conf_option queued_options[] = {
 	{ .name = "max_size", .type = CONF_SIZE, .offset = QUEUED(max_size),
 	  .fallback = "50M", .max = UINT64_C(1) << 40,
 	  .help = "size of a message; 0: no limit" },
+	{ .name = "max_hops", .type = CONF_NUMBER, .offset = QUEUED(max_hops),
+	  .fallback = "100", .min = 10, .max = 1000,
+	  .help = "Received fields before a message counts as looping" },
 	{ .name = "threads", .type = CONF_NUMBER, .offset = QUEUED(threads),
 	  .fallback = "256", .min = 4, .max = 4096,
 	  .help = "threads at most" },
@@ -152,6 +155,21 @@ check_peer(const char *name, const char *text, struct fault *f)
 	return fault_perm(f, "5.3.5", "%s: %s", name, why.text);
 }
 
+/* Behind TCP nobody can be told from anybody else. */
+static int
+check_listen(const char *text, struct fault *f)
+{
+	struct net_address address;
+
+	if (text == NULL || net_parse(str(text), &address, f) < 0 ||
+	    net_is_loopback(&address))
+		return 0;
+	return fault_perm(f, "5.3.5",
+	    "listen: \"%s\" is neither a unix socket nor a loopback address, "
+	    "and whoever can connect could send mail in any name",
+	    text);
+}
+
 static int
 check_queued(const void *options, struct fault *f)
 {
@@ -172,7 +190,7 @@ check_queued(const void *options, struct fault *f)
 	    check_peer("lmtp", o->lmtp, f) < 0 ||
 	    check_peer("transport_map", o->transport_map, f) < 0)
 		return -1;
-	return 0;
+	return check_listen(o->listen, f);
 }
 
 const struct conf_table queued_table = {

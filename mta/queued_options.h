@@ -48,6 +48,7 @@ struct queued_options {
 	uint64_t cache;    /* bytes */
 	uint64_t min_free; /* bytes */
 	uint64_t max_size; /* bytes of a message; 0: none */
+	uint64_t max_hops; /* Received fields; 0: none */
 
 	/* The scheduler; milliseconds where they are times. */
 	uint64_t threads;

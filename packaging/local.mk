@@ -3,6 +3,7 @@
 SYSTEMD_UNITS = \
 	packaging/systemd/posthouse-authd.service \
 	packaging/systemd/posthouse-lmtpd.service \
+	packaging/systemd/posthouse-queued.service \
 	packaging/systemd/posthouse-smtpd.service \
 	packaging/systemd/posthouse-smtpd.socket
 

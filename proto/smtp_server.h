@@ -46,7 +46,8 @@ struct smtp_server_conf {
 	bool auth_plain_ok;       /* the named loopback exception: AUTH
 					 * without TLS */
 	bool xforward;            /* this peer is a trusted part */
-	bool requiretls;          /* REQUIRETLS may be offered (TLS only) */
+	bool requiretls;          /* REQUIRETLS may be offered: over TLS,
+					 * and to a trusted part */
 };
 
 /* What the engine knows; callbacks read it, lives as long as the session. */

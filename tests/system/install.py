@@ -15,9 +15,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from harness import BUILD, SOURCE, main, temporary
 
 PROGRAMS = ("posthouse", "posthouse-authd", "posthouse-lmtpd",
-            "posthouse-smtpd")
+            "posthouse-queued", "posthouse-smtpd")
 UNITS = ("posthouse-authd.service", "posthouse-lmtpd.service",
-         "posthouse-smtpd.service", "posthouse-smtpd.socket")
+         "posthouse-queued.service", "posthouse-smtpd.service",
+         "posthouse-smtpd.socket")
 
 
 def make(*args):
@@ -138,7 +139,7 @@ class Install(unittest.TestCase):
         self.assertIn(
             "ExecStart=%s/posthouse-smtpd -c %s/posthouse.conf\n"
             % (variable("sbindir"), self.etc),
-            self.read(names[2]))
+            self.read(names[3]))
         self.assertIn("NoNewPrivileges=yes", self.read(names[0]))
 
     def test_units_are_understood_by_systemd(self):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 """A whole private Posthouse in a folder of its own: configuration, directory,
-mailboxes, and the three daemons."""
+mailboxes, queue, and the four daemons."""
 
 import json
 import os
@@ -32,6 +32,9 @@ smtpd {{
     {listeners}
     spool_dir = "{dir}/spool"
     {smtpd}
+}}
+queued {{
+    {queued}
 }}
 lmtpd {{
     root = "{dir}/mail"
@@ -74,13 +77,15 @@ class Control:
 
 
 class Instance:
-    """sections: text for the sections "common", "tls", "smtpd", "lmtpd",
-    "authd", and "listeners" in place of the usual three."""
+    """sections: text for the sections "common", "tls", "smtpd", "queued",
+    "lmtpd", "authd", and "listeners" in place of the usual three. Without a
+    queue there is no posthouse-queued."""
 
-    PROGRAMS = ("authd", "lmtpd", "smtpd")
+    PROGRAMS = ("authd", "lmtpd", "queued", "smtpd")
 
     def __init__(self, directory=None, log_level="info", fill=True, start=True,
-                 **sections):
+                 queue=True, **sections):
+        self.programs = [x for x in self.PROGRAMS if queue or x != "queued"]
         self.dir = directory or temporary()
         self.conf = os.path.join(self.dir, "posthouse.conf")
         for name in ("run", "state", "spool"):
@@ -93,7 +98,7 @@ class Instance:
         self.daemons = {
             name: Process([program("posthouse-" + name), "-c", self.conf],
                           self.dir, name)
-            for name in self.PROGRAMS}
+            for name in self.programs}
         if fill:
             self.fill()
         if start:
@@ -101,7 +106,7 @@ class Instance:
 
     def write_conf(self):
         fields = dict.fromkeys(
-            ("common", "tls", "smtpd", "lmtpd", "authd"), "")
+            ("common", "tls", "smtpd", "queued", "lmtpd", "authd"), "")
         fields["listeners"] = LISTENERS
         fields.update(self.sections)
         with open(self.conf, "w") as f:
@@ -142,7 +147,7 @@ class Instance:
         return json.loads(self.admin(*args, "--json"))
 
     def start(self):
-        for name in self.PROGRAMS:
+        for name in self.programs:
             if not self.daemons[name].is_running():
                 self.daemons[name].start()
         return self
@@ -150,7 +155,7 @@ class Instance:
     def stop(self):
         """TERM to each, smtpd first; their exit statuses."""
         return {name: self.daemons[name].stop()
-                for name in reversed(self.PROGRAMS)
+                for name in reversed(self.programs)
                 if self.daemons[name].is_running()}
 
     def close(self):
@@ -197,6 +202,12 @@ class Instance:
 
     def lmtp(self):
         c = Client(self.socket("lmtp"))
+        c.expect("LHLO client.example", "250")
+        return c
+
+    def queue(self):
+        """A client that hands mail over to the queue."""
+        c = Client(self.socket("queue"))
         c.expect("LHLO client.example", "250")
         return c
 

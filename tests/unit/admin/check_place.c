@@ -73,6 +73,11 @@ START_TEST(place_of_follows_state_dir_and_run_dir)
 	assert_in_dir(p.dir, "state/index");
 	assert_in_dir(p.root, "state/mail");
 	assert_in_dir(p.control, "run/posthouse-lmtpd.ctl");
+	ck_assert_int_eq(place_of(conf, PLACE_QUEUED, &p, &f), 0);
+	ck_assert_str_eq(p.program, "posthouse-queued");
+	assert_in_dir(p.dir, "state/queue");
+	assert_in_dir(p.control, "run/posthouse-queued.ctl");
+	ck_assert_str_eq(p.root, "");
 	conf_free(&conf);
 	tear_down();
 }

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * posthouse-queued: keeps mail that cannot be delivered now.
+ *
+ * The only process that has the queue open. It runs as the queue's owner.
+ */
+#include "config.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/service.h"
+#include "mta/queue/queue.h"
+#include "mta/queue/receive.h"
+#include "mta/queued_options.h"
+
+enum {
+	DRAIN_MS = 30000,
+	SESSIONS_MAX = 2000,
+	COMMAND_MS = 5 * 60 * 1000,
+	DATA_MS = 3 * 60 * 1000,
+	ERRORS_MAX = 1000,
+};
+
+struct queued {
+	const struct queued_options *options;
+	const struct common_options *common;
+	struct queue *queue;
+	struct receiver receiver;
+	char dir[512]; /* of the queue */
+	char spool[520];
+};
+
+static struct queued queued;
+
+static void
+put_status(void *ctx, json_t *object)
+{
+	struct receive_counters *c = &queued.receiver.counters;
+	uint64_t messages = 0, bytes = 0;
+
+	(void)ctx;
+	/* Asked for while the queue is still being opened, too. */
+	if (queued.queue != NULL)
+		queue_count(queued.queue, &messages, &bytes);
+	json_put_int(object, "waiting", (int64_t)messages);
+	json_put_int(object, "bytes", (int64_t)bytes);
+	json_put_int(
+	    object, "connections", (int64_t)atomic_load(&c->connections));
+	json_put_int(object, "messages", (int64_t)atomic_load(&c->messages));
+	json_put_int(object, "failed", (int64_t)atomic_load(&c->failed));
+}
+
+static void
+set_up_users(const struct conf_list *names)
+{
+	struct receiver *r = &queued.receiver;
+
+	r->users = mem_zeroed(names->n + 1, sizeof *r->users);
+	for (size_t i = 0; i < names->n; i++) {
+		const struct passwd *user = getpwnam(names->items[i]);
+
+		if (user == NULL)
+			die(EX_CONFIG,
+			    "posthouse-queued: trusted_users: there is no user "
+			    "\"%s\"",
+			    names->items[i]);
+		r->users[r->n_users++] = user->pw_uid;
+	}
+}
+
+static void
+set_up_receiver(void)
+{
+	const struct queued_options *o = queued.options;
+
+	queued.receiver.hostname = queued.common->hostname;
+	queued.receiver.spool_dir = queued.spool;
+	queued.receiver.max_age_ms = (int64_t)o->max_age;
+	queued.receiver.command_ms = COMMAND_MS;
+	queued.receiver.data_ms = DATA_MS;
+	queued.receiver.engine = (struct smtp_server_conf){
+	    .dialect = DIALECT_LMTP,
+	    .hostname = queued.common->hostname,
+	    .max_size = o->max_size,
+	    .max_rcpts = ENTRY_RCPTS_MAX,
+	    .max_errors = ERRORS_MAX,
+	    .max_hops = (unsigned)o->max_hops,
+	    .xforward = true,
+	    .requiretls = true,
+	};
+	set_up_users(&o->trusted_users);
+}
+
+static void
+set_limits(struct service *service)
+{
+	const struct server_limits sessions = {.sessions = SESSIONS_MAX};
+	const struct loop_limits threads = {
+	    .max = (unsigned)queued.options->threads,
+	};
+
+	service_set_limits(service, &sessions, &threads);
+}
+
+static void
+set_up_listener(struct service *service)
+{
+	const struct queued_options *o = queued.options;
+	const char *address = o->listen;
+	char path[512];
+	mode_t mode;
+
+	snprintf(
+	    path, sizeof path, "unix:%s/queue.sock", queued.common->run_dir);
+	if (address == NULL)
+		address = path;
+	if (!net_parse_mode(o->listen_mode, &mode))
+		die(EX_CONFIG, "posthouse-queued: listen_mode is no mode");
+	service_listener(service, address, "lmtp", mode, &receive_session_ops,
+	    &queued.receiver);
+	service_listener_group(
+	    service, address, "listen_group", o->listen_group);
+}
+
+/* As the user that the queue belongs to. */
+static void
+open_queue(void)
+{
+	const struct queue_conf conf = {
+	    .dir = queued.dir,
+	    .cache = queued.options->cache,
+	    .min_free = queued.options->min_free,
+	};
+	struct fault f;
+
+	queued.queue = queue_open(&conf, &f);
+	if (queued.queue == NULL)
+		die(f.kind == FAULT_TEMP ? EX_TEMPFAIL : EX_CONFIG,
+		    "posthouse-queued: %s", f.text);
+	queued.receiver.queue = queued.queue;
+}
+
+static void
+clean_up(void)
+{
+	queue_close(&queued.queue);
+	mem_free(queued.receiver.users);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct service_spec spec = {
+	    .program = "posthouse-queued",
+	    .version = PACKAGE_VERSION,
+	    .table = &queued_table,
+	    .drain_ms = DRAIN_MS,
+	};
+	struct service *service = service_start(&spec, argc, argv);
+	int status;
+
+	queued.options = service_options(service);
+	queued.common = service_common(service);
+	snprintf(queued.dir, sizeof queued.dir, "%s/queue",
+	    queued.common->state_dir);
+	snprintf(queued.spool, sizeof queued.spool, "%s/body", queued.dir);
+	set_limits(service);
+	set_up_receiver();
+	set_up_listener(service);
+	service_control(service, NULL, NULL, put_status);
+	service_drop(service, queued.options->user);
+	open_queue();
+	status = service_run(service);
+	service_stop(&service);
+	clean_up();
+	return status;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the queue takes, and as what. Whoever may hand over is believed: who
+ * may send to whom was decided before, and where a recipient's mail goes is
+ * decided at each attempt.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/spool.h"
+#include "mta/queue/queue.h"
+#include "mta/queue/receive_private.h"
+#include "proto/trace.h"
+
+enum {
+	HEAD_MAX = 16 << 10,
+	IN_MEMORY = 256 << 10, /* of a body */
+};
+
+/* An id of ours goes on, so that a hand-over that is repeated is known. */
+static int
+on_mail(void *ctx, const struct smtp_state *st,
+    const struct envelope_mail *mail, struct fault *f)
+{
+	struct receive_session *s = ctx;
+	struct str ident = st->xforward.ident;
+
+	(void)mail;
+	(void)f;
+	if (ident_is_ours(ident))
+		(void)!str_copy(ident, s->message.text, sizeof s->message.text);
+	else
+		ident_make(&s->message);
+	s->log.message = s->message.text;
+	return 0;
+}
+
+static int
+on_body_open(void *ctx, const struct smtp_state *st, struct fault *f)
+{
+	struct receive_session *s = ctx;
+	const struct trace_facts facts = {
+	    .dialect = DIALECT_LMTP,
+	    .esmtp = true,
+	    .smtputf8 = st->mail->smtputf8,
+	    .helo = st->helo,
+	    .client_address = str(session_peer(s->session)->address),
+	    .hostname = s->receiver->hostname,
+	    .id = s->message.text,
+	    .rcpt = st->n_rcpts == 1 ? &st->rcpts[0].forward_path : NULL,
+	    .when = time(NULL),
+	};
+
+	(void)f;
+	buf_init(&s->head, HEAD_MAX);
+	trace_put_received(&s->head, &facts);
+	s->body = spool_new(s->receiver->spool_dir, IN_MEMORY);
+	return 0;
+}
+
+static int
+on_body_write(
+    void *ctx, const struct smtp_state *st, struct str bytes, struct fault *f)
+{
+	struct receive_session *s = ctx;
+
+	(void)st;
+	/* A message that begins with a blank has no header section: its first
+	 * line must not become a part of ours. */
+	if (bytes.len > 0 && spool_size(s->body) == 0 &&
+	    (bytes.at[0] == ' ' || bytes.at[0] == '\t'))
+		buf_puts(&s->head, "\r\n");
+	return spool_put(s->body, bytes, f);
+}
+
+/* The login, which the part that saw it says by AUTH= (RFC 4954 5), else the
+ * sender's domain, else the null path itself. */
+static struct str
+owner_of(const struct envelope_mail *mail)
+{
+	if (mail->has_auth && mail->auth.len > 0)
+		return mail->auth;
+	if (mail->reverse_path.domain[0] != '\0')
+		return str(mail->reverse_path.domain);
+	return STR_LIT("<>");
+}
+
+static void
+fill_rcpt(struct entry_rcpt *r, const struct envelope_rcpt *to,
+    const char *hostname, int64_t now)
+{
+	struct address *a = &r->to.forward_path;
+
+	r->to = *to;
+	r->due = now;
+	/* <postmaster> is this host's (RFC 5321 4.5.1). */
+	if (a->host == ADDRESS_NO_HOST &&
+	    str_copy(str(hostname), a->domain, sizeof a->domain))
+		a->host = ADDRESS_DOMAIN;
+}
+
+static void
+fill_entry(struct entry *e, const struct receive_session *s,
+    const struct smtp_state *st)
+{
+	int64_t now = clock_unix_us() / 1000;
+
+	*e = (struct entry){
+	    .id = s->message,
+	    .arrived = now,
+	    .expires = now + s->receiver->max_age_ms,
+	    .mail = *st->mail,
+	    .client = st->xforward,
+	    .owner = owner_of(st->mail),
+	    .n_rcpts = st->n_rcpts,
+	    .rcpts = arena_take(st->arena, st->n_rcpts * sizeof *e->rcpts),
+	};
+	for (size_t i = 0; i < st->n_rcpts; i++)
+		fill_rcpt(
+		    &e->rcpts[i], &st->rcpts[i], s->receiver->hostname, now);
+}
+
+static int
+keep(struct receive_session *s, struct entry *e, struct fault *f)
+{
+	struct queue *queue = s->receiver->queue;
+	struct queue_change *change = queue_change_new(queue);
+	int rc = queue_change_add(change, e, buf_str(&s->head), s->body, f);
+
+	if (rc == 0)
+		rc = queue_commit(queue, &change, f);
+	queue_change_free(&change);
+	return rc;
+}
+
+/* A line a recipient: what is asked of a log is where somebody's mail is. */
+static void
+note(struct receive_session *s, const struct entry *e, const struct fault *f)
+{
+	char from[ADDRESS_TEXT_SIZE], to[ADDRESS_TEXT_SIZE];
+	char *owner = NULL;
+	struct arena arena = {0};
+
+	owner = arena_text(&arena, e->owner);
+	address_format(&e->mail.reverse_path, from);
+	for (size_t i = 0; i < e->n_rcpts; i++) {
+		address_format(&e->rcpts[i].to.forward_path, to);
+		if (f == NULL)
+			log_info(&s->log, "queued", "from", from, "to", to,
+			    "size", LOG_NUM(e->size), "owner", owner, NULL);
+		else
+			log_warn(&s->log, "not queued", "from", from, "to", to,
+			    "dsn", f->dsn, "reason", f->text, NULL);
+	}
+	arena_clear(&arena);
+}
+
+static int
+on_body_close(void *ctx, const struct smtp_state *st,
+    struct smtp_outcome *outcomes, struct buf *words, struct fault *f)
+{
+	struct receive_session *s = ctx;
+	struct receive_counters *c = &s->receiver->counters;
+	struct entry e;
+
+	fill_entry(&e, s, st);
+	if (keep(s, &e, f) < 0) {
+		note(s, &e, f);
+		atomic_fetch_add(&c->failed, 1);
+		/* The database's own troubles are no verdict on the mail. */
+		if (str_is(str(f->dsn), STR_LIT("5.3.5")))
+			fault_temp(f, "4.3.0",
+			    "the queue is not available, try later");
+		return -1;
+	}
+	for (size_t i = 0; i < st->n_rcpts; i++)
+		outcomes[i].ok = true;
+	note(s, &e, NULL);
+	atomic_fetch_add(&c->messages, 1);
+	s->messages++;
+	buf_putf(words, "%s queued", s->message.text);
+	return 0;
+}
+
+static void
+on_reset(void *ctx)
+{
+	struct receive_session *s = ctx;
+
+	spool_free(&s->body);
+	buf_clear(&s->head);
+	s->log.message = NULL;
+}
+
+static void
+on_refused(void *ctx, const struct smtp_state *st, const char *verb,
+    const struct smtp_reply *r)
+{
+	struct receive_session *s = ctx;
+
+	(void)st;
+	log_info(&s->log, "refused", "client",
+	    session_peer(s->session)->address, "verb", verb, "code",
+	    LOG_NUM(r->code), "dsn", r->dsn, "reason", buf_text(&r->text),
+	    NULL);
+}
+
+const struct smtp_policy receive_policy = {
+    .mail = on_mail,
+    .body_open = on_body_open,
+    .body_write = on_body_write,
+    .body_close = on_body_close,
+    .reset = on_reset,
+    .refused = on_refused,
+};
