@@ -54,6 +54,11 @@ class Case(unittest.TestCase):
     def sections(self):
         return {}
 
+    def start(self):
+        """Up to its last line: none of it is taken for a later start's."""
+        self.run_.start()
+        self.run_.log.wait("all daemons are ready")
+
     def tearDown(self):
         for pid in processes(self.conf):
             os.kill(pid, signal.SIGKILL)
@@ -78,7 +83,7 @@ class Case(unittest.TestCase):
 class Run(Case):
 
     def test_ready_means_that_mail_arrives(self):
-        self.run_.start()
+        self.start()
         self.instance.admin("status")
         self.deliver()
         for line in ("ready program=posthouse-authd",
@@ -90,7 +95,7 @@ class Run(Case):
 
     def test_each_signal_ends_all(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            self.run_.start()
+            self.start()
             self.run_.signal(number)
             self.assertEqual(self.run_.wait(), 0)
             self.assertEqual(processes(self.conf), {})
@@ -101,7 +106,7 @@ class Run(Case):
 
     def test_a_second_signal_makes_haste(self):
         """A client in the middle of a message would be waited for."""
-        self.run_.start()
+        self.start()
         c = self.instance.connect()
         c.expect("MAIL FROM:<x@elsewhere.example>", "250")
         c.expect("RCPT TO:<ann@%s>" % DOMAIN, "250")
@@ -116,7 +121,7 @@ class Run(Case):
         c.close()
 
     def test_a_daemon_that_dies_comes_back(self):
-        self.run_.start()
+        self.start()
         for name in ("posthouse-authd", "posthouse-lmtpd", "posthouse-queued",
                      "posthouse-smtpd"):
             mark = self.run_.log.mark()
@@ -127,7 +132,7 @@ class Run(Case):
         self.assertEqual(self.run_.stop(), 0)
 
     def test_pauses_grow(self):
-        self.run_.start()
+        self.start()
         pauses = []
         for _ in range(3):
             mark = self.run_.log.mark()
@@ -141,7 +146,7 @@ class Run(Case):
         self.assertGreater(pauses[2], 1.8)
 
     def test_hup_reaches_the_daemons(self):
-        self.run_.start()
+        self.start()
         before = self.daemons()
         mark = self.run_.log.mark()
         self.run_.signal(signal.SIGHUP)
@@ -160,11 +165,11 @@ class Run(Case):
             p.kill()
             p.wait()
             self.assert_nobody_left()
-        self.run_.start()
+        self.start()
         self.deliver()
 
     def test_the_environment_of_others_is_not_handed_down(self):
-        self.run_.start()
+        self.start()
         for pid in self.daemons().values():
             with open("/proc/%d/environ" % pid, "rb") as f:
                 environment = dict(x.split(b"=", 1) for x in
@@ -217,7 +222,7 @@ class Users(Case):
         if os.geteuid() == 0:
             for name in ("run", "spool"):
                 os.chown(self.instance.path(name), 8, 8)
-        self.run_.start()
+        self.start()
         self.deliver()
         for pid in self.daemons().values():
             self.assertEqual(os.stat("/proc/%d" % pid).st_uid,
