@@ -76,8 +76,8 @@ bad_record(struct str key, struct fault *f)
 
 	if (!name_of(key, name))
 		name[0] = '\0';
-	return fault_perm(
-	    f, "5.3.5", "the directory's record of \"%s\" is damaged", name);
+	return fault_temp(
+	    f, "4.3.5", "the directory's record of \"%s\" is damaged", name);
 }
 
 /* Users. */
@@ -141,7 +141,7 @@ static struct directory_store *
 store_open(const char *where, struct fault *f)
 {
 	const struct db_env_options o = {
-	    .cache = CACHE, .durability = DB_DURABLE};
+	    .cache = CACHE, .durability = DB_DURABLE, .fatal = true};
 	struct directory_store *s = mem_new(struct directory_store);
 
 	s->env = db_env_open(where, &o, f);

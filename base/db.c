@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,6 +49,7 @@ struct db_env {
 	char *dir;
 	int lock_fd;
 	bool unclean;
+	bool fatal; /* from when it is open */
 	enum db_durability durability;
 
 	pthread_t checkpointer;
@@ -71,12 +73,34 @@ struct db_txn {
 /* What the library said last in this thread: more exact than its code. */
 static _Thread_local char last_words[160];
 
+/* That it panics says less than what was said before, which is why. */
 static void
 remember(const DB_ENV *env, const char *prefix, const char *text)
 {
 	(void)env;
 	(void)prefix;
-	snprintf(last_words, sizeof last_words, "%s", text);
+	if (last_words[0] == '\0' || strstr(text, "PANIC") == NULL)
+		snprintf(last_words, sizeof last_words, "%s", text);
+}
+
+static const char *
+reason(int code)
+{
+	return last_words[0] != '\0' ? last_words : db_strerror(code);
+}
+
+/* The library calls this in the thread that met the trouble, which may hold
+ * any of its locks: nothing of it may be called from here. */
+static void
+on_event(DB_ENV *e, uint32_t event, void *info)
+{
+	const struct db_env *env = e->app_private;
+
+	if (event != DB_EVENT_PANIC || !env->fatal)
+		return;
+	log_error(NULL, "database has failed, ending", "dir", env->dir,
+	    "reason", reason(info != NULL ? *(const int *)info : 0), NULL);
+	_exit(EX_TEMPFAIL);
 }
 
 static bool
@@ -88,13 +112,12 @@ is_systems_fault(int code)
 	       code == EINTR;
 }
 
-/* Whatever the system did not cause is the environment's own trouble, and
- * that does not go away by itself. */
+/* Whatever the system did not cause is the environment's own trouble. That
+ * does not go away by itself, but mail must wait for whoever mends it. */
 static int
 fail(struct fault *f, const struct db_env *env, int code, const char *what)
 {
-	const char *why =
-	    last_words[0] != '\0' ? last_words : db_strerror(code);
+	const char *why = reason(code);
 
 	if (code == DB_LOCK_DEADLOCK || code == DB_LOCK_NOTGRANTED)
 		fault_temp(
@@ -104,9 +127,25 @@ fail(struct fault *f, const struct db_env *env, int code, const char *what)
 	else if (is_systems_fault(code))
 		fault_temp(f, "4.3.0", "%s: %s: %s", env->dir, what, why);
 	else
-		fault_perm(f, "5.3.5", "%s: %s: %s", env->dir, what, why);
+		fault_temp(f, "4.3.5", "%s: %s: %s", env->dir, what, why);
 	last_words[0] = '\0';
 	return -1;
+}
+
+bool
+db_is_damage(const struct fault *f)
+{
+	return str_ends(str(f->dsn), STR_LIT(".3.5"));
+}
+
+/* Of a fault that opening has met: opening again will not help. */
+static void
+set_for_good(struct fault *f)
+{
+	if (!db_is_damage(f))
+		return;
+	f->kind = FAULT_PERM;
+	f->dsn[0] = '5';
 }
 
 /*
@@ -288,7 +327,8 @@ configure(DB_ENV *e, uint64_t cache)
 	int rc;
 
 	e->set_errcall(e, remember);
-	if ((rc = e->set_cachesize(e, gigabytes, rest, 1)) != 0 ||
+	if ((rc = e->set_event_notify(e, on_event)) != 0 ||
+	    (rc = e->set_cachesize(e, gigabytes, rest, 1)) != 0 ||
 	    (rc = e->set_lg_max(e, LOG_FILE_SIZE)) != 0 ||
 	    (rc = e->set_lg_bsize(e, LOG_BUFFER_SIZE)) != 0 ||
 	    (rc = e->set_lk_max_locks(e, MAX_LOCKS)) != 0 ||
@@ -312,6 +352,7 @@ open_env(struct db_env *env, uint64_t cache, struct fault *f)
 	rc = db_env_create(&env->env, 0);
 	if (rc != 0)
 		return fail(f, env, rc, "cannot make an environment");
+	env->env->app_private = env;
 	rc = configure(env->env, cache > 0 ? cache : 16 << 20);
 	if (rc == 0)
 		rc = env->env->open(env->env, env->dir, flags, 0600);
@@ -353,9 +394,11 @@ db_env_open(const char *dir, const struct db_env_options *o, struct fault *f)
 	    start_checkpoints(env, f) < 0) {
 		/* Whoever opens it next must know that it was not closed. */
 		env->unclean = true;
+		set_for_good(f);
 		release(env);
 		return NULL;
 	}
+	env->fatal = o->fatal;
 	return env;
 }
 
@@ -403,6 +446,7 @@ db_open(struct db_env *env, const char *name, struct fault *f)
 	if (rc == 0)
 		return db;
 	fail(f, env, rc, name);
+	set_for_good(f);
 	db_close(&db);
 	return NULL;
 }

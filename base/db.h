@@ -35,6 +35,10 @@ enum db_durability {
 struct db_env_options {
 	uint64_t cache; /* bytes; 0: 16 MiB */
 	enum db_durability durability;
+	/* Where the environment fails in operation, so that only opening it
+	 * again can help: say so in the log and end the process with
+	 * EX_TEMPFAIL. Whoever starts it again has it recovered. */
+	bool fatal;
 };
 
 /*
@@ -52,6 +56,15 @@ bool db_env_is_owned(const char *dir);
 /* Whether the last owner left without db_env_close(). */
 bool db_env_was_unclean(const struct db_env *env);
 
+/*
+ * In operation all faults of the engine are temporary: 4.3.1 no room, 4.3.0
+ * the system's or another writer's, 4.3.5 the environment's own (it is damaged,
+ * or has failed for good). Whether a fault is of the last kind, or was given
+ * by opening what recovery cannot mend.
+ */
+bool db_is_damage(const struct fault *f);
+
+/* Damage that it meets is a permanent fault, as with the environment. */
 struct db *db_open(
     struct db_env *env, const char *name, struct fault *f) MUST_USE;
 void db_close(struct db **db);

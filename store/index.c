@@ -517,7 +517,7 @@ is_fit(struct index *index, struct fault *f)
 {
 	return index->env != NULL && (db_scan(index->folders, str(""), str(""),
 					  is_usable, NULL, f) >= 0 ||
-					 f->kind == FAULT_TEMP);
+					 !db_is_damage(f));
 }
 
 /*
@@ -692,7 +692,7 @@ index_was_delivered(struct index *index, struct str key)
 		rc = look_up(index, &l, &f);
 	pthread_rwlock_unlock(&index->opening);
 	/* Behind a job that failed for good the index is mended. */
-	for (int i = 0; i < 3 && rc < 0 && f.kind == FAULT_PERM; i++)
+	for (int i = 0; i < 3 && rc < 0 && db_is_damage(&f); i++)
 		rc = index_run(index, look_up, &l, &f);
 	return l.was;
 }

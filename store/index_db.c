@@ -463,7 +463,7 @@ index_db_open(struct index *index, struct fault *f)
 	forget_known(index);
 	if (open_all(index, &why) == 0)
 		return 0;
-	if (why.kind == FAULT_TEMP) {
+	if (!db_is_damage(&why)) {
 		*f = why;
 		return -1;
 	}

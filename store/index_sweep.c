@@ -302,7 +302,7 @@ index_sweep(struct index *index, struct fault *f)
 	if (sweep(index, f) == 0)
 		return 0;
 	/* The database can be damaged where only reading finds it. */
-	if (f->kind != FAULT_PERM || index_db_reopen(index, f, f) < 0)
+	if (!db_is_damage(f) || index_db_reopen(index, f, f) < 0)
 		return -1;
 	return sweep(index, f);
 }

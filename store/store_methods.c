@@ -15,6 +15,7 @@
 
 #include "store/store.h"
 
+#include "base/db.h"
 #include "proto/address.h"
 #include "store/index.h"
 #include "store/store_private.h"
@@ -72,7 +73,7 @@ run(struct call *c, int (*job)(struct index *index, void *ctx, struct fault *f),
 		if (index_run(c->store->index, job, c, f) == 0)
 			return c->result;
 		json_free(&c->result);
-		if (!str_is(str(f->dsn), STR_LIT("5.3.5")))
+		if (!db_is_damage(f))
 			break;
 	}
 	return NULL;

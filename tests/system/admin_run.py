@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from harness import Process, main, program
 from instance import DOMAIN, Instance
 
-EX_UNAVAILABLE, EX_CONFIG = 69, 78
+EX_UNAVAILABLE, EX_TEMPFAIL, EX_CONFIG = 69, 75, 78
 ROUNDS = int(os.environ.get("POSTHOUSE_ROUNDS", "12"))
 
 
@@ -176,6 +176,39 @@ class Run(Case):
                                    f.read().split(b"\0") if b"=" in x)
             self.assertTrue(environment[b"NOTIFY_SOCKET"].startswith(b"@"))
             self.assertNotIn(b"LISTEN_FDS", environment)
+
+
+class DirectoryFails(Case):
+    """Berkeley DB finds a page that it cannot believe, and panics."""
+
+    def turn_bytes(self):
+        """One of each page but the first, over or back again."""
+        path = self.instance.path("state/directory/user.db")
+        with open(path, "r+b") as f:
+            for at in range(8192 + 100, os.path.getsize(path), 8192):
+                f.seek(at)
+                byte = f.read(1)[0]
+                f.seek(at)
+                f.write(bytes([byte ^ 255]))
+
+    def rcpt(self):
+        with self.instance.connect() as c:
+            c.expect("MAIL FROM:<x@elsewhere.example>", "250")
+            return c.say("RCPT TO:<ann@%s>" % DOMAIN)
+
+    def test_mail_waits_until_it_is_mended(self):
+        self.turn_bytes()
+        self.start()
+        mark = self.run_.log.mark()
+        self.assertRegex(self.rcpt(), "^451 ")
+        self.run_.log.wait("posthouse-authd.* error database has failed, "
+                           "ending dir=.*reason=.*page", since=mark)
+        self.run_.log.wait("died program=posthouse-authd status=%d"
+                           % EX_TEMPFAIL, since=mark)
+        self.assertRegex(self.rcpt(), "^451 ")
+        self.turn_bytes()
+        self.assertTrue(wait_until(lambda: self.rcpt().startswith("250")))
+        self.deliver()
 
 
 class Refused(Case):

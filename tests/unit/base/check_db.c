@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "tests/unit/unit.h"
@@ -439,6 +440,116 @@ START_TEST(a_damaged_environment_is_a_permanent_fault)
 }
 END_TEST
 
+/* Turns a byte of each page but the first over, or back again. */
+static void
+turn_bytes(void)
+{
+	char path[128], byte;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/things.db", dir);
+	fd = open(path, O_RDWR);
+	ck_assert_int_ge(fd, 0);
+	for (off_t at = 8192 + 100; pread(fd, &byte, 1, at) == 1; at += 8192) {
+		byte = (char)~byte;
+		ck_assert_int_eq(pwrite(fd, &byte, 1, at), 1);
+	}
+	close(fd);
+}
+
+static void
+make_damaged(void)
+{
+	struct db_env *env;
+	struct db *db;
+
+	make_dir();
+	env = open_env(&durable);
+	db = open_db(env);
+	put(env, db, "a", "1");
+	db_close(&db);
+	db_env_close(&env);
+	turn_bytes();
+}
+
+START_TEST(an_environment_that_fails_in_operation_gives_temporary_faults)
+{
+	struct fault f = {0};
+	struct db_env *env;
+	struct db_txn *txn;
+	struct db *db;
+	struct buf b;
+
+	make_damaged();
+	env = open_env(&durable);
+	db = open_db(env);
+	buf_init(&b, 100);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(db_get(db, NULL, str("a"), &b, &f), -1);
+		ck_assert_int_eq(f.kind, FAULT_TEMP);
+		ck_assert_str_eq(f.dsn, "4.3.5");
+		ck_assert(db_is_damage(&f));
+	}
+	buf_clear(&b);
+	f = (struct fault){0};
+	txn = db_begin(env, &f);
+	ck_assert_ptr_null(txn);
+	ck_assert_int_eq(f.kind, FAULT_TEMP);
+	ck_assert(db_is_damage(&f));
+	db_close(&db);
+	db_env_close(&env);
+	turn_bytes();
+	env = open_env(&durable);
+	ck_assert(db_env_was_unclean(env));
+	db = open_db(env);
+	assert_value(db, "a", "1");
+	put(env, db, "b", "goes on");
+	db_close(&db);
+	db_env_close(&env);
+	remove_dir();
+}
+END_TEST
+
+START_TEST(where_it_is_fatal_the_process_ends_to_be_started_again)
+{
+	static const struct db_env_options fatal = {.fatal = true};
+	struct fault f = {0};
+	char said[1000];
+	int out[2], how;
+	ssize_t n;
+	pid_t child;
+
+	make_damaged();
+	ck_assert_int_eq(pipe(out), 0);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		struct db_env *env = db_env_open(dir, &fatal, &f);
+		struct db *db = env == NULL ? NULL : db_open(env, "things", &f);
+		struct buf b;
+
+		buf_init(&b, 100);
+		if (db == NULL || dup2(out[1], STDERR_FILENO) < 0)
+			_exit(1);
+		(void)!db_get(db, NULL, str("a"), &b, &f);
+		_exit(2);
+	}
+	ck_assert_int_eq(waitpid(child, &how, 0), child);
+	ck_assert(WIFEXITED(how));
+	ck_assert_int_eq(WEXITSTATUS(how), EX_TEMPFAIL);
+	n = read(out[0], said, sizeof said - 1);
+	ck_assert_int_gt(n, 0);
+	said[n] = '\0';
+	ck_assert_msg(
+	    strstr(said, "error database has failed, ending dir=") != NULL &&
+		strstr(said, "PANIC") == NULL && strstr(said, dir) != NULL,
+	    "%s", said);
+	close(out[0]);
+	close(out[1]);
+	remove_dir();
+}
+END_TEST
+
 /* Commits records, each two of the same number, and says how far it is. */
 static void
 write_until_killed(int out, const struct db_env_options *o)
@@ -527,4 +638,6 @@ UNIT_MAIN("db", what_is_committed_is_read, what_is_aborted_never_was,
     a_scan_gives_records_longer_than_its_chunk, an_environment_has_one_owner,
     a_child_process_does_not_inherit_ownership_by_exec,
     a_damaged_environment_is_a_permanent_fault,
+    an_environment_that_fails_in_operation_gives_temporary_faults,
+    where_it_is_fatal_the_process_ends_to_be_started_again,
     a_killed_writer_loses_no_commit_and_leaves_no_half)
