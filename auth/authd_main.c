@@ -18,6 +18,7 @@
 #include "auth/auth_session.h"
 #include "auth/authd.h"
 #include "auth/directory.h"
+#include "auth/name.h"
 #include "auth/password.h"
 #include "auth/sasl.h"
 #include "auth/socketmap_session.h"
@@ -152,6 +153,19 @@ make_folder(const char *path)
 		    strerror(errno));
 }
 
+/* Mail to the hostname itself always comes here, so it is a good default. */
+static void
+set_srs_domain(const struct service *service)
+{
+	const char *domain = authd.options->srs_domain;
+	char key[NAME_SIZE];
+
+	if (domain == NULL)
+		domain = service_common(service)->hostname;
+	if (strcmp(domain, "none") != 0 && name_domain_key(str(domain), key))
+		directory_set_srs_domain(authd.directory, key);
+}
+
 /* As the user that it belongs to. */
 static void
 start_directory(const char *path)
@@ -182,6 +196,7 @@ main(int argc, char **argv)
 	if (sasl_open(&f) < 0)
 		die(EX_UNAVAILABLE, "%s: %s", program, f.text);
 	set_limits(service);
+	set_srs_domain(service);
 	set_up_listeners(service);
 	directory_path(service, path);
 	make_folder(path);

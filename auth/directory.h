@@ -74,8 +74,8 @@ int directory_user_set_disabled(struct directory *d, struct str name,
     bool disabled, struct fault *f) MUST_USE;
 /*
  * name may be "@domain", the catch-all, and may have a sub-address
- * ("ann+lists@…"), which then goes before ann's. Targets are in our domains,
- * need not exist yet, and are kept each once.
+ * ("ann+lists@…"), which then goes before ann's. Targets need not exist yet,
+ * may be in domains of others, and are kept each once.
  */
 int directory_alias_add(struct directory *d, struct str name,
     const struct str *targets, size_t n, struct fault *f) MUST_USE;
@@ -94,10 +94,11 @@ int directory_alias_get(struct directory *d, struct str name,
     struct buf *targets, struct fault *f) MUST_USE;
 
 /*
- * The final mailboxes of a recipient address: its user, else its alias; where
+ * The final addresses of a recipient: its user, else its alias; where
  * there is neither, those of the part before '+' (a user's mailbox then keeps
  * the sub-address: "user+detail@domain"); else the catch-all. Aliases are
- * expanded to the end. mailboxes is replaced by names split by blanks, each
+ * expanded to the end; what they have in others' domains is given as it is.
+ * mailboxes is replaced by names split by blanks, each
  * once, disabled users left out. 1 found, 0 no such recipient, -1 fault.
  * Permanent: 5.2.1 where only disabled users are left; 5.4.6 where a loop has
  * left nothing, or there are too many (or more than the buffer takes) or too
@@ -116,6 +117,23 @@ int directory_find_mailbox(struct directory *d, struct str address,
  * is replaced, split by blanks, each once. 1, 0 or -1. */
 int directory_senders(struct directory *d, struct str address,
     struct buf *logins, struct fault *f) MUST_USE;
+
+/*
+ * Senders of mail that is forwarded (srs.h). Addresses are as on the wire, and
+ * value is replaced by one. The secret is made when it is first needed.
+ */
+
+/* Which domain rewritten senders get; until it is set, or empty, none are.
+ * Before the first look-up. */
+void directory_set_srs_domain(struct directory *d, const char *domain);
+/* 1 with the new sender; 0 where the old one can stay (it is ours, or null) or
+ * cannot be rewritten (too long). */
+int directory_srs_forward(struct directory *d, struct str sender,
+    struct buf *value, struct fault *f) MUST_USE;
+/* 1 with the sender behind a rewritten one, 0 where it is none of ours.
+ * Permanent 5.1.1 where we have not made it, or it has expired. */
+int directory_srs_reverse(struct directory *d, struct str address,
+    struct buf *value, struct fault *f) MUST_USE;
 
 /*
  * In order of domain, then of local part, from the first behind `after` (a

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The directory in Berkeley DB, an environment of three tables:
+ * The directory in Berkeley DB, an environment of four tables:
  *
  *   domain  DOMAIN             "1"
  *   user    DOMAIN NUL LOCAL   "1 DISABLED CREATED CHANGED HASH"
  *   alias   DOMAIN NUL LOCAL   "1 TARGET TARGET…"; no LOCAL: the catch-all
+ *   setting NAME               bytes
  *
  * The domain stands first so that one domain is one stretch of the tree. The
  * leading 1 is the version of the record.
@@ -28,7 +29,7 @@ enum {
 
 struct directory_store {
 	struct db_env *env;
-	struct db *domain, *user, *alias;
+	struct db *domain, *user, *alias, *setting;
 };
 
 struct record_key {
@@ -132,6 +133,7 @@ store_close(struct directory_store **store)
 	db_close(&s->domain);
 	db_close(&s->user);
 	db_close(&s->alias);
+	db_close(&s->setting);
 	db_env_close(&s->env);
 	mem_free(s);
 	*store = NULL;
@@ -148,7 +150,8 @@ store_open(const char *where, struct fault *f)
 	if (s->env == NULL ||
 	    (s->domain = db_open(s->env, "domain", f)) == NULL ||
 	    (s->user = db_open(s->env, "user", f)) == NULL ||
-	    (s->alias = db_open(s->env, "alias", f)) == NULL)
+	    (s->alias = db_open(s->env, "alias", f)) == NULL ||
+	    (s->setting = db_open(s->env, "setting", f)) == NULL)
 		store_close(&s);
 	return s;
 }
@@ -207,6 +210,13 @@ get_alias(struct directory_store *s, struct str name, struct buf *targets,
 	return rc;
 }
 
+static int
+get_setting(struct directory_store *s, const char *name, struct buf *value,
+    struct fault *f)
+{
+	return db_get(s->setting, NULL, str(name), value, f);
+}
+
 /* Changes. */
 
 enum { TRIES = 5 };
@@ -254,6 +264,13 @@ static int
 del(struct directory_store *s, struct db *db, struct str key, struct fault *f)
 {
 	return change(s, db, key, NULL, f);
+}
+
+static int
+put_setting(struct directory_store *s, const char *name, struct str value,
+    struct fault *f)
+{
+	return put(s, s->setting, str(name), value, f);
 }
 
 static int
@@ -429,6 +446,8 @@ const struct directory_driver directory_bdb = {
     .put_domain = put_domain,
     .put_user = put_user,
     .put_alias = put_alias,
+    .get_setting = get_setting,
+    .put_setting = put_setting,
     .del_domain = del_domain,
     .del_user = del_user,
     .del_alias = del_alias,

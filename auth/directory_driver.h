@@ -38,6 +38,12 @@ struct directory_driver {
 	int (*put_alias)(struct directory_store *store, struct str name,
 	    struct str targets, struct fault *f);
 
+	/* What is kept beside the names: a value of at most 4096 bytes. */
+	int (*get_setting)(struct directory_store *store, const char *name,
+	    struct buf *value, struct fault *f);
+	int (*put_setting)(struct directory_store *store, const char *name,
+	    struct str value, struct fault *f);
+
 	/* 1 where it was there, 0 where not. */
 	int (*del_domain)(
 	    struct directory_store *store, struct str domain, struct fault *f);
@@ -66,6 +72,12 @@ struct directory {
 	const struct directory_driver *driver;
 	struct directory_store *store;
 	pthread_mutex_t changes;
+	char srs_domain[NAME_SIZE]; /* empty: no rewriting */
 };
+
+/* Around the checks and the write of one change. The disk, and others who wait
+ * for it, may take their time. */
+void directory_begin_change(struct directory *d);
+void directory_end_change(struct directory *d);
 
 #endif

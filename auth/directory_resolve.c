@@ -224,12 +224,30 @@ expand_alias(struct expansion *x, size_t i, const struct entry *e)
 	}
 }
 
-static void
-take_entry(struct expansion *x, size_t i, const struct entry *e)
+/* A target in a domain that is not ours leaves the house; whoever asks for
+ * such an address itself asks for nobody of ours. */
+static int
+take_other(struct expansion *x, size_t i, struct fault *f)
+{
+	struct directory *d = x->directory;
+	struct str domain = name_domain(x->seen[i].name);
+	int rc = 0;
+
+	if (x->seen[i].depth == 0 || x->wants_logins)
+		return 0;
+	rc = d->driver->get_domain(d->store, domain, f);
+	if (rc == 0)
+		give(x, i);
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+take_entry(
+    struct expansion *x, size_t i, const struct entry *e, struct fault *f)
 {
 	switch (e->kind) {
 	case ENTRY_NONE:
-		break;
+		return take_other(x, i, f);
 	case ENTRY_USER:
 		if (e->user.disabled)
 			x->disabled = true;
@@ -242,6 +260,7 @@ take_entry(struct expansion *x, size_t i, const struct entry *e)
 		expand_alias(x, i, e);
 		break;
 	}
+	return 0;
 }
 
 static int
@@ -278,7 +297,7 @@ expand(struct expansion *x, struct str name, struct fault *f)
 			continue;
 		rc = find_entry(x->directory, x->seen[i].name, &e, f);
 		if (rc == 0)
-			take_entry(x, i, &e);
+			rc = take_entry(x, i, &e, f);
 	}
 	if (rc == 0)
 		rc = result_of(x, f);

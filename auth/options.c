@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "auth/name.h"
 #include "base/net.h"
 
 #define AUTHD(field) offsetof(struct authd_options, field)
@@ -41,6 +42,9 @@ static const struct conf_option authd_options[] = {
 	  .offset = AUTHD(auth_without_tls), .fallback = "off",
 	  .help = "check passwords too that the asking server did not get "
 		  "over TLS" },
+	{ .name = "srs_domain", .type = CONF_TEXT, .offset = AUTHD(srs_domain),
+	  .help = "domain of the senders of forwarded mail; "
+		  "default: hostname; none: they stay as they are" },
 	{ .name = "threads", .type = CONF_NUMBER, .offset = AUTHD(threads),
 	  .fallback = "128", .min = 4, .max = 4096,
 	  .help = "threads at most, those that wait for a hash included" },
@@ -90,13 +94,25 @@ check_mode(const char *name, const char *text, struct fault *f)
 }
 
 static int
+check_srs_domain(const char *domain, struct fault *f)
+{
+	char key[NAME_SIZE];
+
+	if (domain == NULL || name_domain_key(str(domain), key))
+		return 0;
+	return fault_perm(
+	    f, "5.3.5", "srs_domain: \"%s\" is no domain", domain);
+}
+
+static int
 check_authd(const void *options, struct fault *f)
 {
 	const struct authd_options *o = options;
 
 	if (check_addresses("socketmap", &o->socketmap, f) < 0 ||
 	    check_addresses("auth", &o->auth, f) < 0 ||
-	    check_mode("socketmap_mode", o->socketmap_mode, f) < 0)
+	    check_mode("socketmap_mode", o->socketmap_mode, f) < 0 ||
+	    check_srs_domain(o->srs_domain, f) < 0)
 		return -1;
 	return check_mode("auth_mode", o->auth_mode, f);
 }

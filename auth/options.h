@@ -22,6 +22,8 @@ struct authd_options {
 	const char *auth_group;
 	bool auth_without_tls;
 
+	const char *srs_domain; /* NULL: hostname; "none": no rewriting */
+
 	uint64_t threads;
 	uint64_t max_sessions; /* 0: none */
 	uint64_t max_hashes;   /* at once; 0: one a processor */

@@ -71,6 +71,8 @@ static const struct {
     {"domain", look_up_domain},
     {"sender", directory_senders},
     {"alias", directory_find_alias},
+    {"forward", directory_srs_forward},
+    {"reverse", directory_srs_reverse},
 };
 
 static map_call *

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <sys/random.h>
 #include <sysexits.h>
 
@@ -18,6 +19,15 @@ crypto_sha256(struct str bytes, uint8_t digest[CRYPTO_SHA256_LEN])
 	if (EVP_Digest(bytes.at, bytes.len, digest, NULL, EVP_sha256(), NULL) !=
 	    1)
 		die_bug("libcrypto has no SHA-256");
+}
+
+void
+crypto_hmac_sha256(
+    struct str key, struct str bytes, uint8_t mac[CRYPTO_SHA256_LEN])
+{
+	if (HMAC(EVP_sha256(), key.at, (int)key.len,
+		(const unsigned char *)bytes.at, bytes.len, mac, NULL) == NULL)
+		die_bug("libcrypto has no HMAC");
 }
 
 void

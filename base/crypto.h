@@ -15,6 +15,9 @@
 enum { CRYPTO_SHA256_LEN = 32 };
 
 void crypto_sha256(struct str bytes, uint8_t digest[CRYPTO_SHA256_LEN]);
+/* RFC 2104. */
+void crypto_hmac_sha256(
+    struct str key, struct str bytes, uint8_t mac[CRYPTO_SHA256_LEN]);
 /* Dies where the kernel gives none. */
 void crypto_random(void *bytes, size_t len);
 /* Equal, in a time that does not depend on where they differ. */

@@ -113,9 +113,10 @@ class Commands:
                       i.admin("alias", "list", DOMAIN))
         i.admin("alias", "add", "all@" + DOMAIN, "carl@" + DOMAIN,
                 status=EX_DATAERR)
-        i.admin("alias", "add", "far@" + DOMAIN, "x@elsewhere.example",
+        i.admin("alias", "add", "far@" + DOMAIN, "x@elsewhere.example")
+        i.admin("alias", "add", "far@elsewhere.example", "x@" + DOMAIN,
                 status=EX_DATAERR)
-        for name in ("all@", "@"):
+        for name in ("all@", "far@", "@"):
             i.admin("alias", "del", name + DOMAIN)
             i.admin("alias", "del", name + DOMAIN, status=EX_NOUSER)
 

@@ -104,6 +104,22 @@ class Maps(Case):
         self.authd.call("user.del", user=erna)
         self.assertEqual(c.ask("recipient", erna), "NOTFOUND ")
 
+    def test_forwarded_senders(self):
+        self.authd.call("alias.add", alias="out@" + DOMAIN,
+                        targets=["jane@far.example", ANN])
+        c = self.client()
+        self.assertEqual(c.ask("recipient", "out@" + DOMAIN),
+                         "OK jane@far.example " + ANN)
+        answer = c.ask("forward", "x@elsewhere.example")
+        self.assertRegex(answer, r"^OK SRS0=[a-z2-7]{6}=[a-z2-7]{2}="
+                         r"elsewhere\.example=x@[a-z.]+$")
+        self.assertEqual(c.ask("reverse", answer[3:].upper()),
+                         "OK X@elsewhere.example")
+        self.assertEqual(c.ask("forward", ANN), "NOTFOUND ")
+        self.assertEqual(c.ask("reverse", ANN), "NOTFOUND ")
+        forged = answer[3:].replace("=x@", "=y@")
+        self.assertTrue(c.ask("reverse", forged).startswith("PERM 5.1.1 "))
+
     def test_international_domains(self):
         self.authd.call("domain.add", domain="m\u00fcnchen.example")
         self.authd.call("user.add", user="j\u00f6rg@M\u00fcnchen.example")
@@ -135,8 +151,8 @@ class Names(Case):
 
     def test_wrong_domains(self):
         self.refused("5.1.2", "user.add", user="x@example.com")
-        self.refused("5.1.2", "alias.add", alias="x@" + DOMAIN,
-                     targets=["x@example.com"])
+        self.refused("5.1.2", "alias.add", alias="x@example.com",
+                     targets=["x@" + DOMAIN])
         self.refused("5.1.0", "domain.del", domain=DOMAIN)
 
 

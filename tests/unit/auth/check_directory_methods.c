@@ -165,7 +165,7 @@ static const struct {
     {"alias.add", "{\"alias\": \"x@example.org\", \"targets\": []}", "5.5.4"},
     {"alias.add", "{\"alias\": \"x@example.org\", \"targets\": [1]}", "5.1.3"},
     {"alias.add",
-	"{\"alias\": \"x@example.org\", \"targets\": [\"y@example.com\"]}",
+	"{\"alias\": \"x@example.com\", \"targets\": [\"y@example.org\"]}",
 	"5.1.2"},
     {"alias.del", "{\"alias\": \"x@example.org\"}", "5.1.1"},
     {"alias.list", "{\"domain\": \"?\"}", "5.5.4"},

@@ -18,3 +18,5 @@ UNIT_TESTS += tests/unit/auth/check_sasl
 tests_unit_auth_check_sasl_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_socketmap_session
 tests_unit_auth_check_socketmap_session_LDADD = $(AUTH_UNIT_LIBS)
+UNIT_TESTS += tests/unit/auth/check_srs
+tests_unit_auth_check_srs_LDADD = $(AUTH_UNIT_LIBS)

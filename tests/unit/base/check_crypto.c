@@ -32,6 +32,22 @@ START_TEST(sha256_gives_the_published_digests)
 }
 END_TEST
 
+START_TEST(hmac_is_that_of_the_standard)
+{
+	/* RFC 4231 4.3. */
+	static const char want[] = "5bdcc146bf60754e6a042426089575c7"
+				   "5a003f089d2739839dec58b964ec3843";
+	uint8_t mac[CRYPTO_SHA256_LEN];
+	char hex[2 * sizeof mac + 1];
+
+	crypto_hmac_sha256(
+	    STR_LIT("Jefe"), STR_LIT("what do ya want for nothing?"), mac);
+	for (size_t n = 0; n < sizeof mac; n++)
+		snprintf(hex + 2 * n, 3, "%02x", mac[n]);
+	ck_assert_str_eq(hex, want);
+}
+END_TEST
+
 START_TEST(random_bytes_fill_all_and_differ)
 {
 	unsigned char a[4096], b[4096];
@@ -137,7 +153,7 @@ START_TEST(base64_that_does_not_fit_is_refused)
 END_TEST
 
 UNIT_MAIN("crypto", sha256_gives_the_published_digests,
-    random_bytes_fill_all_and_differ,
+    hmac_is_that_of_the_standard, random_bytes_fill_all_and_differ,
     equal_is_only_what_has_all_bytes_in_common, base64_goes_both_ways,
     base64_of_each_length_comes_back, base64_has_one_form_only,
     base64_that_does_not_fit_is_refused)
