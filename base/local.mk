@@ -13,6 +13,8 @@ libbase_a_SOURCES = \
 	base/db.c base/db.h \
 	base/fault.c base/fault.h \
 	base/io.c base/io.h \
+	base/journal.c base/journal.h \
+	base/journal_read.c base/journal_read.h \
 	base/json.c base/json.h \
 	base/log.c base/log.h \
 	base/loop.c base/loop.h \

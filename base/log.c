@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* Log lines: built in one buffer on the stack, written by one call. */
+/*
+ * Log lines: built in one buffer on the stack, written by one call. The same
+ * bytes, behind another front, go to the journal.
+ */
 #include "config.h"
 
 #include "base/log.h"
 
+#include <sched.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +18,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/journal.h"
 #include "base/str.h"
 
 enum {
+	/* Time, program and level. */
+	FRONT_MAX_LEN = 96,
 	/* A pipe takes so much as one piece, and syslog's socket more. */
-	LINE_MAX_LEN = 4096 - 16,
+	LINE_MAX_LEN = 4096 - 16 - FRONT_MAX_LEN,
 	VALUE_MAX_LEN = 512, /* as written: what an outsider gets of a line */
 };
 
@@ -25,8 +34,12 @@ static struct {
 	const char *program;
 	enum log_target target;
 	enum log_level level;
-	bool journal;
-} self = {"posthouse", LOG_TARGET_STDERR, LOG_LEVEL_INFO, false};
+	bool systemd; /* standard error goes to its journal */
+	_Atomic(struct journal *) journal;
+	atomic_uint writers; /* that may hold the pointer */
+} self = {.program = "posthouse",
+    .target = LOG_TARGET_STDERR,
+    .level = LOG_LEVEL_INFO};
 
 static const struct {
 	const char *name;
@@ -39,7 +52,8 @@ static const struct {
 };
 
 struct line {
-	char text[LINE_MAX_LEN + 16];
+	char front[FRONT_MAX_LEN];
+	char text[LINE_MAX_LEN + 16]; /* right behind the front */
 	size_t len;
 	bool cut; /* something did not fit */
 };
@@ -116,29 +130,24 @@ put_value(struct line *l, const char *value)
 	put(l, "\"", 1);
 }
 
-/* Time and program, which syslog and the journal add by themselves. */
-static void
-put_front(struct line *l, enum log_level level)
+/* Time and program, which syslog and systemd's journal add by themselves: put
+ * right before the text. Returns its length. */
+static size_t
+put_front(struct line *l, enum log_level level, int64_t now)
 {
-	struct timespec now;
-	struct tm tm;
-	char text[96];
+	char text[FRONT_MAX_LEN], time[JOURNAL_TIME_SIZE];
+	int len;
 
-	if (self.target == LOG_TARGET_SYSLOG)
-		return;
-	if (self.journal) {
-		snprintf(text, sizeof text, "<%d>", levels[level].priority);
-		puts_line(l, text);
-		return;
+	if (self.systemd) {
+		len =
+		    snprintf(text, sizeof text, "<%d>", levels[level].priority);
+	} else {
+		journal_format_time(now, time);
+		len = snprintf(text, sizeof text, "%.23sZ %.32s[%d] %s ", time,
+		    self.program, (int)getpid(), levels[level].name);
 	}
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-	puts_line(l, text);
-	snprintf(text, sizeof text, ".%03ldZ %s[%d] %s ",
-	    now.tv_nsec / 1000000 % 1000, self.program, (int)getpid(),
-	    levels[level].name);
-	puts_line(l, text);
+	memcpy(l->front + FRONT_MAX_LEN - len, text, (size_t)len);
+	return (size_t)len;
 }
 
 static void
@@ -179,28 +188,56 @@ put_fields(struct line *l, va_list ap)
 }
 
 static void
+write_out(struct line *l, enum log_level level, int64_t now)
+{
+	size_t front;
+
+	if (self.target == LOG_TARGET_SYSLOG) {
+		l->text[l->len] = '\0';
+		syslog(levels[level].priority, "%s", l->text);
+		return;
+	}
+	front = put_front(l, level, now);
+	l->text[l->len++] = '\n';
+	/* There is nobody to tell when this fails. */
+	(void)!write(
+	    STDERR_FILENO, l->front + FRONT_MAX_LEN - front, front + l->len);
+}
+
+static void
+write_journal(const struct line *l, enum log_level level, int64_t now)
+{
+	struct journal *journal;
+
+	atomic_fetch_add(&self.writers, 1);
+	journal = atomic_load(&self.journal);
+	if (journal != NULL)
+		journal_put(
+		    journal, now, levels[level].name, str_n(l->text, l->len));
+	atomic_fetch_sub(&self.writers, 1);
+}
+
+static void
 write_line(enum log_level level, const struct log_ctx *ctx, const char *event,
     va_list ap)
 {
-	struct line l = {.len = 0};
+	int64_t now = clock_unix_us();
+	struct line l;
 
-	put_front(&l, level);
+	l.len = 0;
+	l.cut = false;
 	put_ids(&l, ctx);
 	puts_line(&l, event);
 	put_fields(&l, ap);
-	if (self.target == LOG_TARGET_SYSLOG) {
-		l.text[l.len] = '\0';
-		syslog(levels[level].priority, "%s", l.text);
-		return;
-	}
-	l.text[l.len++] = '\n';
-	/* There is nobody to tell when this fails. */
-	(void)!write(STDERR_FILENO, l.text, l.len);
+	if (level <= LOG_LEVEL_INFO)
+		write_journal(&l, level, now);
+	if (log_is_on(level))
+		write_out(&l, level, now);
 }
 
 /* systemd says by device and inode which stream goes to its journal. */
 static bool
-is_journal(void)
+is_systemd(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	struct stat st;
@@ -219,9 +256,17 @@ log_open(const char *program, enum log_target target, enum log_level level)
 	self.program = program;
 	self.target = target;
 	self.level = level;
-	self.journal = target == LOG_TARGET_STDERR && is_journal();
+	self.systemd = target == LOG_TARGET_STDERR && is_systemd();
 	if (target == LOG_TARGET_SYSLOG)
 		openlog(program, LOG_PID | LOG_NDELAY, LOG_MAIL);
+}
+
+void
+log_set_journal(struct journal *journal)
+{
+	atomic_store(&self.journal, journal);
+	while (journal == NULL && atomic_load(&self.writers) > 0)
+		sched_yield();
 }
 
 bool
@@ -230,11 +275,19 @@ log_is_on(enum log_level level)
 	return level <= self.level;
 }
 
+/* What nobody would read is not made. */
+static bool
+is_wanted(enum log_level level)
+{
+	return log_is_on(level) ||
+	       (level <= LOG_LEVEL_INFO && atomic_load(&self.journal) != NULL);
+}
+
 #define LOG_AT(level)                              \
 	do {                                       \
 		va_list ap;                        \
                                                    \
-		if (!log_is_on(level))             \
+		if (!is_wanted(level))             \
 			return;                    \
 		va_start(ap, event);               \
 		write_line(level, ctx, event, ap); \

@@ -42,6 +42,15 @@ void log_open(
     const char *program, enum log_target target, enum log_level level);
 bool log_is_on(enum log_level level);
 
+struct journal;
+
+/*
+ * From now on all lines but those of LOG_LEVEL_DEBUG go to the journal too,
+ * whatever the level of log_open(). Borrowed until another, or NULL, is set;
+ * with NULL no thread uses the old one when this returns.
+ */
+void log_set_journal(struct journal *journal);
+
 /*
  * ctx may be NULL (no ids at all). After event come pairs of C strings, key
  * and value, and a NULL key. A pair whose value is NULL is left out. Keys are

@@ -33,6 +33,15 @@ static const struct conf_option common[] = {
 	{ .name = "log_level", .type = CONF_CHOICE, AT(log_level),
 	  .fallback = "info", .choices = levels,
 	  .help = "the least important lines that are written" },
+	{ .name = "journal", .type = CONF_BOOL, AT(journal),
+	  .fallback = "on",
+	  .help = "keep events for \"posthouse trace\"" },
+	{ .name = "journal_days", .type = CONF_NUMBER, AT(journal_days),
+	  .fallback = "30", .min = 1, .max = 3650,
+	  .help = "how long events are kept" },
+	{ .name = "journal_size", .type = CONF_SIZE, AT(journal_size),
+	  .fallback = "256M", .min = 1 << 20, .max = UINT64_C(1) << 40,
+	  .help = "of each daemon's journal; the oldest events go first" },
 	{ 0 },
 };
 #undef AT

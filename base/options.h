@@ -3,6 +3,9 @@
 #ifndef BASE_OPTIONS_H
 #define BASE_OPTIONS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/conf.h"
 #include "base/log.h"
 
@@ -15,6 +18,9 @@ struct common_options {
 					 * root and the daemon's user */
 	int log_target;          /* enum log_target */
 	int log_level;           /* enum log_level */
+	bool journal;            /* keep events for "posthouse trace" */
+	uint64_t journal_days;
+	uint64_t journal_size; /* bytes, of each daemon */
 };
 
 /* One `certificate "name" { chain = … key = … }`; the title is only a name. */

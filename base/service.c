@@ -28,6 +28,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/journal.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
@@ -72,6 +73,8 @@ struct service {
 	void (*status)(void *ctx, json_t *object);
 	void *status_ctx;
 	struct listening *listening, **last;
+
+	struct journal *journal; /* NULL: none */
 
 	struct loop_task signals;
 	bool draining;
@@ -360,6 +363,9 @@ get_status(void *ctx, const json_t *params, struct fault *f)
 	     l = l->next)
 		json_add(listeners, listener_to_json(l));
 	json_put(object, "listeners", listeners);
+	if (self->journal != NULL)
+		json_put_int(object, "journal_dropped",
+		    (int64_t)journal_dropped(self->journal));
 	if (self->status != NULL)
 		self->status(self->status_ctx, object);
 	return object;
@@ -455,32 +461,112 @@ become(const char *program, const struct passwd *pw)
 		(void)raise(death);
 }
 
-void
-service_drop(struct service *service, const char *user)
+/* The journal. */
+
+/* Not through a link that the daemon's user may have put there. Who is not
+ * root gives what he can, and writes to what he may. */
+static int
+own_dir(const char *path, uid_t uid, gid_t gid, mode_t mode, struct fault *f)
 {
-	const char *program = service->spec.program;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return fault_errno(f, "cannot open %s", path);
+	if (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0)
+		rc = geteuid() == 0
+			 ? fault_errno(f, "cannot give %s away", path)
+			 : 0;
+	close(fd);
+	return rc;
+}
+
+/*
+ * <state_dir>/journal/<program>, the user's; the group that may use the control
+ * sockets may read it, and has each file in it (the set-group-id bit).
+ */
+static int
+make_journal_dir(struct service *s, const struct passwd *pw, struct fault *f)
+{
+	const char *name = s->common.admin_group;
+	const struct group *group = name == NULL ? NULL : getgrnam(name);
+	char *above = arena_putf(&s->arena, "%s/journal", s->common.state_dir);
+	char *path = arena_putf(&s->arena, "%s/%s", above, s->spec.program);
+
+	make_dir(s, above);
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return fault_errno(f, "cannot make %s", path);
+	return own_dir(path, pw == NULL ? geteuid() : pw->pw_uid,
+	    group != NULL ? group->gr_gid
+	    : pw != NULL  ? pw->pw_gid
+			  : getegid(),
+	    group != NULL ? 02750 : 0700, f);
+}
+
+static void
+open_journal(struct service *s, struct fault *f)
+{
+	const struct journal_conf conf = {
+	    .dir = arena_putf(&s->arena, "%s/journal/%s", s->common.state_dir,
+		s->spec.program),
+	    .max_bytes = s->common.journal_size,
+	    .max_age_us = (int64_t)s->common.journal_days * 86400 * 1000000,
+	};
+
+	s->journal = journal_open(&conf, f);
+	if (s->journal != NULL)
+		log_set_journal(s->journal);
+}
+
+static void
+close_journal(struct service *s)
+{
+	log_set_journal(NULL);
+	journal_close(&s->journal);
+}
+
+/* Whom to become; NULL where we stay who we are. */
+static const struct passwd *
+user_to_become(const char *program, const char *user)
+{
 	const struct passwd *pw;
 
 	if (user == NULL) {
 		if (geteuid() == 0)
 			log_warn(
 			    NULL, "runs as root: no user is configured", NULL);
-		return;
+		return NULL;
 	}
 	pw = getpwnam(user);
 	if (pw == NULL)
 		die(EX_NOUSER, "%s: there is no user \"%s\"", program, user);
-	if (geteuid() != 0) {
-		if (pw->pw_uid != geteuid())
-			die(EX_NOPERM, "%s: only root can become the user %s",
-			    program, user);
-		return;
+	if (geteuid() == 0)
+		return pw;
+	if (pw->pw_uid != geteuid())
+		die(EX_NOPERM, "%s: only root can become the user %s", program,
+		    user);
+	return NULL;
+}
+
+void
+service_drop(struct service *service, const char *user)
+{
+	const struct passwd *pw = user_to_become(service->spec.program, user);
+	struct fault f = {.text = ""};
+
+	if (service->common.journal)
+		(void)!make_journal_dir(service, pw, &f);
+	if (pw != NULL) {
+		if (service->made.path != NULL &&
+		    lchown(service->made.path, pw->pw_uid, (gid_t)-1) < 0)
+			log_warn(NULL, "cannot give the control socket away",
+			    "reason", strerror(errno), NULL);
+		become(service->spec.program, pw);
 	}
-	if (service->made.path != NULL &&
-	    lchown(service->made.path, pw->pw_uid, (gid_t)-1) < 0)
-		log_warn(NULL, "cannot give the control socket away", "reason",
-		    strerror(errno), NULL);
-	become(program, pw);
+	if (service->common.journal && f.text[0] == '\0')
+		open_journal(service, &f);
+	if (f.text[0] != '\0')
+		log_warn(NULL, "no journal", "reason", f.text, NULL);
 }
 
 /* Running. */
@@ -505,6 +591,7 @@ on_term(struct service *s)
 	if (s->draining) {
 		log_warn(NULL, "stopped at once", "sessions",
 		    LOG_NUM(server_sessions(s->server)), NULL);
+		close_journal(s);
 		_exit(EX_TEMPFAIL);
 	}
 	s->draining = true;
@@ -600,6 +687,7 @@ service_stop(struct service **service)
 
 	if (s == NULL)
 		return;
+	close_journal(s);
 	server_free(&s->server);
 	server_free(&s->controls);
 	control_free(&s->control);

@@ -88,7 +88,9 @@ void service_control(struct service *service,
     void (*status)(void *ctx, json_t *object));
 
 /* Becomes the user and its group; a no-op where user is NULL. As root without
- * a user: logs a warning and goes on. Exits where the user does not exist. */
+ * a user: logs a warning and goes on. Exits where the user does not exist.
+ * Opens the journal in <state_dir>/journal/<program>, which belongs to the user
+ * and may be read by admin_group; where that fails, a warning. */
 void service_drop(struct service *service, const char *user);
 
 /*

@@ -4,8 +4,10 @@
 
 #include "base/service.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -148,11 +150,41 @@ make_dir(const char *more)
 	put_conf(more);
 }
 
+/* state/journal/posthouse-tested, of whose files the first's path is given, and
+ * which is removed with them where `gone`. */
+static void
+find_journal(char *path, size_t size, bool gone)
+{
+	char folder[120];
+	const struct dirent *entry;
+	DIR *d;
+
+	path[0] = '\0';
+	snprintf(
+	    folder, sizeof folder, "%s/state/journal/posthouse-tested", dir);
+	d = opendir(folder);
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, size, "%s/%s", folder, entry->d_name);
+		if (gone)
+			unlink(path);
+	}
+	if (d != NULL)
+		closedir(d);
+	if (!gone)
+		return;
+	rmdir(folder);
+	snprintf(folder, sizeof folder, "%s/state/journal", dir);
+	rmdir(folder);
+}
+
 static void
 remove_dir(void)
 {
-	char path[160];
+	char path[400];
 
+	find_journal(path, sizeof path, true);
 	unlink(conf);
 	unlink(news);
 	unlink(control);
@@ -384,6 +416,52 @@ START_TEST(root_is_given_up_for_good)
 }
 END_TEST
 
+START_TEST(the_journal_is_the_users_and_the_groups_to_read)
+{
+	const struct passwd *nobody = getpwnam("nobody");
+	const struct group *group = getgrnam("daemon");
+	char path[400];
+	struct stat st;
+	pid_t pid;
+
+	if (geteuid() != 0 || nobody == NULL || group == NULL)
+		return;
+	make_dir("tested { user = nobody }\nadmin_group = daemon\n"
+		 "log_level = error");
+	pid = start();
+	kill(pid, SIGTERM);
+	ck_assert_int_eq(await_end(pid), EX_OK);
+	find_journal(path, sizeof path, false);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_uid, nobody->pw_uid);
+	ck_assert_uint_eq(st.st_gid, group->gr_gid);
+	ck_assert_uint_eq(st.st_mode & 07777, 0640);
+	/* "started", "stopping" and "stopped", whatever the log's level. */
+	ck_assert_int_gt(st.st_size, 3 * 40);
+	*strrchr(path, '/') = '\0';
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_uid, nobody->pw_uid);
+	ck_assert_uint_eq(st.st_gid, group->gr_gid);
+	ck_assert_uint_eq(st.st_mode & 07777, 02750);
+	remove_dir();
+}
+END_TEST
+
+START_TEST(a_journal_that_is_off_leaves_no_trace)
+{
+	char path[400];
+	pid_t pid;
+
+	make_dir("journal = off");
+	pid = start();
+	kill(pid, SIGTERM);
+	ck_assert_int_eq(await_end(pid), EX_OK);
+	find_journal(path, sizeof path, false);
+	ck_assert_str_eq(path, "");
+	remove_dir();
+}
+END_TEST
+
 /* What the daemon says on its way out. */
 static const char *
 fail_with(int want, char **argv)
@@ -479,7 +557,8 @@ UNIT_MAIN("service", status_tells_program_listeners_and_sessions,
     hup_reads_again_what_can_be_read_again,
     the_operator_gets_in_while_all_workers_block,
     a_socket_that_another_has_taken_over_is_left_to_it,
-    root_is_given_up_for_good,
+    root_is_given_up_for_good, the_journal_is_the_users_and_the_groups_to_read,
+    a_journal_that_is_off_leaves_no_trace,
     bad_arguments_and_configurations_end_with_a_reason,
     an_address_in_use_ends_with_a_reason,
     closed_standard_streams_do_not_become_files)
