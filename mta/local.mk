@@ -23,7 +23,7 @@ libmta_a_SOURCES = \
 	mta/send/route.h \
 	mta/send/sender.c mta/send/sender.h \
 	mta/send/slow_down.c mta/send/slow_down.h \
-	mta/send/target.h \
+	mta/send/target.c mta/send/target.h \
 	mta/send/tls_broken.c mta/send/tls_broken.h \
 	mta/send/wire.c mta/send/wire.h \
 	mta/smtpd/deliver.c mta/smtpd/deliver.h \

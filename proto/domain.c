@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Domain names. The only file that includes libidn2. */
+/* Domain names. The only file that includes libidn2 and libpsl. */
 #include "config.h"
 
 #include "proto/domain.h"
 
 #include <idn2.h>
+#include <libpsl.h>
 
 static bool
 is_let_dig(char c)
@@ -88,4 +89,18 @@ domain_to_ascii(struct str text, char domain[DOMAIN_SIZE])
 	idn2_free(made);
 	lower(domain);
 	return ok;
+}
+
+bool
+domain_organisation(struct str text, char domain[DOMAIN_SIZE])
+{
+	char name[DOMAIN_SIZE];
+	const char *found;
+
+	domain[0] = '\0';
+	if (!str_copy(text, name, sizeof name))
+		return false;
+	/* The list that is built in: read-only, so safe from any thread. */
+	found = psl_registrable_domain(psl_builtin(), name);
+	return found != NULL && str_copy(str(found), domain, DOMAIN_SIZE);
 }

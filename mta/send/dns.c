@@ -428,27 +428,29 @@ read_reply(const struct reply *reply, const char *name, int type,
 
 typedef bool parse_record(struct str bytes, void *at);
 
-/* Adds what is well-formed to an array of things of `size` bytes. */
-static void
-take_records(const struct ub_result *r, parse_record *parse, void *records,
-    size_t size, size_t *n)
-{
-	if (r == NULL || !r->havedata)
-		return;
-	for (size_t i = 0; r->data[i] != NULL && *n < DNS_RECORDS_MAX; i++) {
-		struct str bytes = str_n(r->data[i], (size_t)r->len[i]);
-
-		if (parse(bytes, (char *)records + *n * size))
-			(*n)++;
-	}
-}
-
 /* Where the records go. */
 struct records {
 	parse_record *parse;
 	void *at;
 	size_t size; /* of one */
 };
+
+static void
+take_records(const struct ub_result *r, const struct records *records,
+    struct dns_answer *a)
+{
+	if (!r->havedata)
+		return;
+	for (size_t i = 0; r->data[i] != NULL && a->n < DNS_RECORDS_MAX; i++) {
+		struct str bytes = str_n(r->data[i], (size_t)r->len[i]);
+
+		if (records->parse(
+			bytes, (char *)records->at + a->n * records->size))
+			a->n++;
+		else
+			a->malformed++;
+	}
+}
 
 static int
 look_up(struct dns *dns, const char *name, int type, int64_t deadline,
@@ -462,8 +464,7 @@ look_up(struct dns *dns, const char *name, int type, int64_t deadline,
 		return -1;
 	if (read_reply(&reply, name, type, a, f) < 0)
 		goto out;
-	take_records(
-	    reply.result, records->parse, records->at, records->size, &a->n);
+	take_records(reply.result, records, a);
 	rc = 0;
 out:
 	ub_resolve_free(reply.result);
@@ -584,8 +585,10 @@ dns_addresses(struct dns *dns, const char *host, int64_t deadline,
 		failed = failed || got < 0;
 		join_answers(a, &one, got);
 		if (got == 0)
-			take_records(replies[i].result, parsers[i], addresses,
-			    sizeof *addresses, &a->n);
+			take_records(replies[i].result,
+			    &(struct records){
+				parsers[i], addresses, sizeof *addresses},
+			    a);
 	}
 	if (failed && a->n == 0)
 		goto out;

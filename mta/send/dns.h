@@ -43,6 +43,7 @@ struct dns_answer {
 	bool secure;
 	uint32_t ttl; /* seconds, for how long it may be kept */
 	size_t n;
+	size_t malformed; /* records that were left out */
 };
 
 struct dns_mx {

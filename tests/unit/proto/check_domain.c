@@ -85,5 +85,32 @@ START_TEST(a_name_has_at_most_255_bytes)
 }
 END_TEST
 
-UNIT_MAIN("domain", a_name_has_one_ascii_form,
-    what_is_no_domain_name_is_refused, a_name_has_at_most_255_bytes)
+START_TEST(an_organisation_is_one_label_below_a_suffix)
+{
+	static const struct {
+		const char *text, *domain; /* NULL: none */
+	} cases[] = {
+	    {"mx.example.org", "example.org"},
+	    {"example.org", "example.org"},
+	    {"aspmx.l.google.com", "google.com"},
+	    {"a.b.example.co.uk", "example.co.uk"},
+	    {"mx.host.invented-tld", "host.invented-tld"},
+	    {"co.uk", NULL},
+	    {"org", NULL},
+	    {"", NULL},
+	};
+	char domain[DOMAIN_SIZE];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		bool ok = domain_organisation(str(cases[i].text), domain);
+
+		ck_assert_msg(ok == (cases[i].domain != NULL), "\"%s\": %s",
+		    cases[i].text, domain);
+		ck_assert_str_eq(domain, ok ? cases[i].domain : "");
+	}
+}
+END_TEST
+
+UNIT_MAIN("domain", an_organisation_is_one_label_below_a_suffix,
+    a_name_has_one_ascii_form, what_is_no_domain_name_is_refused,
+    a_name_has_at_most_255_bytes)
