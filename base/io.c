@@ -138,10 +138,10 @@ io_start_tls_server(struct io *io, struct tls_server *server, struct fault *f)
 }
 
 int
-io_start_tls_client(
-    struct io *io, struct tls_client *client, const char *name, struct fault *f)
+io_start_tls_client(struct io *io, struct tls_client *client,
+    const struct tls_demand *demand, struct fault *f)
 {
-	io->tls = tls_connect(client, io->fd, name);
+	io->tls = tls_connect(client, io->fd, demand);
 	return handshake(io, f);
 }
 

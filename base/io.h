@@ -18,6 +18,7 @@
 struct io;
 struct tls_server;
 struct tls_client;
+struct tls_demand;
 struct tls_info;
 
 /* Takes the descriptor, which must be non-blocking. No deadline is set. */
@@ -39,7 +40,7 @@ int io_start_tls_server(
 int io_start_tls_server_now(
     struct io *io, struct tls_server *server, struct fault *f) MUST_USE;
 int io_start_tls_client(struct io *io, struct tls_client *client,
-    const char *name, struct fault *f) MUST_USE;
+    const struct tls_demand *demand, struct fault *f) MUST_USE;
 /* NULL while the stream is plain. Lives as long as the io. */
 const struct tls_info *io_tls(const struct io *io);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * OpenSSL's SSL part behind base/tls.h; no other file includes it.
+ * OpenSSL's SSL part behind base/tls.h: the server, and what both ends share.
  *
  * A server's certificates are one set, counted by its users and replaced as a
  * whole: a reload never leaves a mixture, and a handshake under way keeps the
@@ -11,7 +11,6 @@
 #include "base/tls.h"
 
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/tls_private.h"
 
 /* TLS 1.2's ciphers: forward secrecy and authenticated encryption. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:!aNULL"
@@ -35,20 +35,8 @@ struct tls_server {
 	struct pair pairs[];
 };
 
-struct tls_client {
-	SSL_CTX *ctx;
-	bool verify;
-};
-
-struct tls {
-	SSL *ssl;
-	bool is_client;
-	bool broken; /* no close_notify any more */
-};
-
-/* The library's oldest complaint is the cause; the rest are echoes. */
-static const char *
-complaint(char *text, size_t size)
+const char *
+tls_complaint(char *text, size_t size)
 {
 	unsigned long code = ERR_get_error();
 	const char *reason = ERR_reason_error_string(code);
@@ -63,17 +51,17 @@ complaint(char *text, size_t size)
 	return text;
 }
 
-static int
-fail_file(struct fault *f, const char *path, const char *what)
+int
+tls_fail_file(struct fault *f, const char *path, const char *what)
 {
 	char why[160];
 
-	return fault_perm(
-	    f, "5.3.5", "%s: %s: %s", path, what, complaint(why, sizeof why));
+	return fault_perm(f, "5.3.5", "%s: %s: %s", path, what,
+	    tls_complaint(why, sizeof why));
 }
 
-static SSL_CTX *
-new_ctx(const SSL_METHOD *method, struct fault *f)
+SSL_CTX *
+tls_new_ctx(const SSL_METHOD *method, struct fault *f)
 {
 	SSL_CTX *ctx = SSL_CTX_new(method);
 	char why[160];
@@ -82,7 +70,7 @@ new_ctx(const SSL_METHOD *method, struct fault *f)
 	    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(ctx, CIPHERS) != 1) {
 		fault_perm(
-		    f, "5.3.5", "OpenSSL: %s", complaint(why, sizeof why));
+		    f, "5.3.5", "OpenSSL: %s", tls_complaint(why, sizeof why));
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
@@ -119,7 +107,7 @@ refuse_password(char *text, int size, int writing, void *ctx)
 static int
 load_pair(const struct tls_certificate *files, SSL_CTX **out, struct fault *f)
 {
-	SSL_CTX *ctx = new_ctx(TLS_server_method(), f);
+	SSL_CTX *ctx = tls_new_ctx(TLS_server_method(), f);
 
 	if (ctx == NULL)
 		return -1;
@@ -130,12 +118,12 @@ load_pair(const struct tls_certificate *files, SSL_CTX **out, struct fault *f)
 	else if (access(files->key, R_OK) < 0)
 		fault_errno(f, "%s", files->key);
 	else if (SSL_CTX_use_certificate_chain_file(ctx, files->chain) != 1)
-		fail_file(f, files->chain, "no certificate chain");
+		tls_fail_file(f, files->chain, "no certificate chain");
 	else if (SSL_CTX_use_PrivateKey_file(
 		     ctx, files->key, SSL_FILETYPE_PEM) != 1)
-		fail_file(f, files->key, "no key for the certificate");
+		tls_fail_file(f, files->key, "no key for the certificate");
 	else if (SSL_CTX_check_private_key(ctx) != 1)
-		fail_file(f, files->key, "no key for the certificate");
+		tls_fail_file(f, files->key, "no key for the certificate");
 	else {
 		SSL_CTX_set_dh_auto(ctx, 1);
 		SSL_CTX_set_session_id_context(
@@ -247,49 +235,11 @@ tls_server_free(struct tls_server **server)
 	*server = NULL;
 }
 
-struct tls_client *
-tls_client_new(bool verify, const char *ca_file, struct fault *f)
-{
-	struct tls_client *client = mem_new(struct tls_client);
-	int rc = 1;
-
-	client->verify = verify;
-	client->ctx = new_ctx(TLS_client_method(), f);
-	if (client->ctx == NULL) {
-		tls_client_free(&client);
-		return NULL;
-	}
-	if (verify && ca_file != NULL)
-		rc = SSL_CTX_load_verify_locations(client->ctx, ca_file, NULL);
-	else if (verify)
-		rc = SSL_CTX_set_default_verify_paths(client->ctx);
-	if (rc != 1) {
-		fail_file(f,
-		    ca_file != NULL ? ca_file
-				    : "certificates of the "
-				      "system",
-		    "cannot read");
-		tls_client_free(&client);
-	}
-	return client;
-}
-
-void
-tls_client_free(struct tls_client **client)
-{
-	if (*client == NULL)
-		return;
-	SSL_CTX_free((*client)->ctx);
-	mem_free(*client);
-	*client = NULL;
-}
-
-static struct tls *
-new_tls(SSL_CTX *ctx, int fd, bool is_client)
+struct tls *
+tls_new(SSL_CTX *ctx, int fd)
 {
 	struct tls *tls = mem_new(struct tls);
 
-	tls->is_client = is_client;
 	tls->ssl = SSL_new(ctx);
 	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, fd) != 1)
 		die(EX_OSERR, "posthouse: OpenSSL: no memory");
@@ -302,25 +252,8 @@ tls_accept(struct tls_server *server, int fd)
 	struct tls *tls;
 
 	pthread_rwlock_rdlock(&server->lock);
-	tls = new_tls(server->pairs[0].ctx, fd, false);
+	tls = tls_new(server->pairs[0].ctx, fd);
 	pthread_rwlock_unlock(&server->lock);
-	return tls;
-}
-
-struct tls *
-tls_connect(struct tls_client *client, int fd, const char *name)
-{
-	struct tls *tls = new_tls(client->ctx, fd, true);
-
-	if (name != NULL)
-		SSL_set_tlsext_host_name(tls->ssl, name);
-	if (client->verify) {
-		SSL_set_verify(tls->ssl, SSL_VERIFY_PEER, NULL);
-		SSL_set_hostflags(
-		    tls->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-		if (name == NULL || SSL_set1_host(tls->ssl, name) != 1)
-			die_bug("TLS: nothing to verify the peer by");
-	}
 	return tls;
 }
 
@@ -331,11 +264,12 @@ failed(struct tls *tls, const char *what, struct fault *f)
 	char why[160];
 
 	tls->broken = true;
-	if (tls->is_client && verdict != X509_V_OK)
+	if (SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE &&
+	    verdict != X509_V_OK)
 		snprintf(why, sizeof why, "%s",
 		    X509_verify_cert_error_string(verdict));
 	else
-		complaint(why, sizeof why);
+		tls_complaint(why, sizeof why);
 	ERR_clear_error();
 	fault_temp(f, "4.7.5", "TLS: %s: %s", what, why);
 	return TLS_FAILED;
@@ -374,7 +308,7 @@ tls_handshake(struct tls *tls, struct fault *f)
 	int rc;
 
 	ERR_clear_error();
-	rc = tls->is_client ? SSL_connect(tls->ssl) : SSL_accept(tls->ssl);
+	rc = tls->client != NULL ? SSL_connect(tls->ssl) : SSL_accept(tls->ssl);
 	return rc == 1 ? TLS_OK : result(tls, rc, "handshake", f);
 }
 
@@ -419,7 +353,8 @@ tls_get_info(struct tls *tls, struct tls_info *info)
 	snprintf(info->cipher, sizeof info->cipher, "%s",
 	    SSL_CIPHER_get_name(cipher));
 	info->bits = (unsigned)SSL_CIPHER_get_bits(cipher, NULL);
-	info->is_verified = tls->is_client &&
+	info->is_resumed = SSL_session_reused(tls->ssl) == 1;
+	info->is_verified = tls->client != NULL &&
 			    SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE &&
 			    SSL_get_verify_result(tls->ssl) == X509_V_OK;
 	snprintf(info->sni, sizeof info->sni, "%s", name != NULL ? name : "");
@@ -435,6 +370,7 @@ tls_free(struct tls **tls)
 		(void)SSL_shutdown((*tls)->ssl);
 	ERR_clear_error();
 	SSL_free((*tls)->ssl);
+	tls_client_free(&(*tls)->client);
 	mem_free(*tls);
 	*tls = NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Certificates and the two ends of TLS. The only file that includes OpenSSL's
- * SSL part is tls.c.
+ * Certificates and the two ends of TLS. The only files that include OpenSSL's
+ * SSL part are tls.c and tls_client.c.
  *
  * TLS 1.2 or later, no compression, no renegotiation, forward secrecy only.
  * A tls_server or tls_client may be replaced while sessions use the old one:
@@ -41,18 +41,41 @@ struct tls_server *tls_server_new(const struct tls_certificate *certificates,
 int tls_server_reload(struct tls_server *server, struct fault *f) MUST_USE;
 void tls_server_free(struct tls_server **server);
 
-/* verify: the peer's certificate must be valid for the name, by the CA file
- * (NULL: the system's). Without it, encryption only. */
+/* ca_file: whom TLS_PROOF_NAME trusts; NULL: the system's. Keeps sessions, a few
+ * hundred of them, for resumption (RFC 8446 2.2). */
 struct tls_client *tls_client_new(
-    bool verify, const char *ca_file, struct fault *f) MUST_USE;
+    const char *ca_file, struct fault *f) MUST_USE;
 void tls_client_free(struct tls_client **client);
+
+/* By what a server proves who it is. */
+enum tls_proof {
+	TLS_PROOF_NONE, /* encryption only */
+	TLS_PROOF_NAME, /* a certificate for the name, by the CA file */
+	TLS_PROOF_TLSA, /* DANE (RFC 6698) for SMTP (RFC 7672): usage 2 with
+			 * one of the names, or 3 with any; nothing else counts.
+			 * Where no record is usable: as TLS_PROOF_NONE */
+};
+struct tls_tlsa {
+	uint8_t usage, selector, matching;
+	struct str data;
+};
+/* All is borrowed for the call. A session is resumed only for the very same
+ * demand. */
+struct tls_demand {
+	enum tls_proof proof;
+	const char *name; /* for SNI, and to be proven; NULL: none */
+	const char *also; /* TLS_PROOF_TLSA: this name will do as well; NULL */
+	const struct tls_tlsa *tlsa;
+	size_t n_tlsa;
+};
 
 struct tls_info {
 	char version[16]; /* "TLSv1.3" */
 	char cipher[48];  /* "TLS_AES_256_GCM_SHA384" */
 	unsigned bits;
 	char sni[256];    /* "" where the client sent none */
-	bool is_verified; /* the peer has proved who it is */
+	bool is_verified; /* the server has proved who it is */
+	bool is_resumed;
 };
 
 /* For io.c. The descriptor is non-blocking; the calls say what to wait for. */
@@ -64,8 +87,8 @@ enum tls_result {
 	TLS_FAILED, /* fault is filled */
 };
 struct tls *tls_accept(struct tls_server *server, int fd) MUST_USE;
-struct tls *tls_connect(
-    struct tls_client *client, int fd, const char *name) MUST_USE;
+struct tls *tls_connect(struct tls_client *client, int fd,
+    const struct tls_demand *demand) MUST_USE;
 enum tls_result tls_handshake(struct tls *tls, struct fault *f);
 enum tls_result tls_read(
     struct tls *tls, void *bytes, size_t size, size_t *got, struct fault *f);

@@ -19,12 +19,14 @@ libmta_a_SOURCES = \
 	mta/send/dns.c mta/send/dns.h \
 	mta/send/dns_record.c mta/send/dns_record.h \
 	mta/send/lmtp_pool.c mta/send/lmtp_pool.h \
+	mta/send/opening.c mta/send/opening.h \
 	mta/send/pool.c mta/send/pool.h \
 	mta/send/route.h \
 	mta/send/sender.c mta/send/sender.h \
 	mta/send/slow_down.c mta/send/slow_down.h \
 	mta/send/target.c mta/send/target.h \
 	mta/send/tls_broken.c mta/send/tls_broken.h \
+	mta/send/tls_policy.c mta/send/tls_policy.h \
 	mta/send/wire.c mta/send/wire.h \
 	mta/smtpd/deliver.c mta/smtpd/deliver.h \
 	mta/smtpd/message.c mta/smtpd/message.h \

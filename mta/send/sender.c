@@ -12,13 +12,14 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/tls.h"
 #include "mta/send/connect.h"
+#include "mta/send/opening.h"
 #include "mta/send/pool.h"
 #include "mta/send/slow_down.h"
 #include "mta/send/tls_broken.h"
+#include "mta/send/tls_policy.h"
 #include "mta/send/wire.h"
 
 enum {
@@ -33,8 +34,7 @@ struct sender {
 	struct sender_conf conf;
 	struct pool *pool;
 	struct tls_broken *broken;
-	struct tls_client *anyone;   /* encryption only */
-	struct tls_client *verified; /* by name */
+	struct tls_client *tls;
 };
 
 /* What one call is about. */
@@ -46,7 +46,8 @@ struct delivery {
 	struct send_report *report;
 	char key[POOL_KEY_SIZE];
 	unsigned tries;
-	bool was_cut; /* a session was, before the message was begun */
+	bool was_cut;   /* a session was, before the message was begun */
+	bool lacks_tls; /* a host has none, or no proof */
 };
 
 static void
@@ -75,10 +76,8 @@ sender_new(const struct sender_conf *conf, struct fault *f)
 	set_defaults(&s->conf);
 	s->pool = pool_new(s->conf.max_idle, s->conf.idle_ms);
 	s->broken = tls_broken_new();
-	s->anyone = tls_client_new(false, NULL, f);
-	if (s->anyone != NULL)
-		s->verified = tls_client_new(true, conf->ca_file, f);
-	if (s->verified == NULL)
+	s->tls = tls_client_new(conf->ca_file, f);
+	if (s->tls == NULL)
 		sender_free(&s);
 	return s;
 }
@@ -92,8 +91,7 @@ sender_free(struct sender **sender)
 		return;
 	pool_free(&s->pool);
 	tls_broken_free(&s->broken);
-	tls_client_free(&s->anyone);
-	tls_client_free(&s->verified);
+	tls_client_free(&s->tls);
 	mem_free(s);
 	*sender = NULL;
 }
@@ -141,161 +139,79 @@ parse_literal(const char *name, struct net_address *address)
 	return net_parse(str(text), address, &ignored) == 0;
 }
 
+/* One host, on the way to a session. */
+struct place {
+	const struct target_host *host;
+	struct connect connect;
+	struct tls_policy policy;
+	char canonical[DNS_NAME_SIZE];
+	bool secure; /* its addresses */
+};
+
 static int
-find_addresses(struct delivery *d, const struct target_host *host,
-    struct connect *c, struct fault *f)
+find_addresses(struct delivery *d, struct place *p, struct fault *f)
 {
 	const struct sender_conf *conf = &d->sender->conf;
+	const char *name = p->host->name;
 	struct net_address found[DNS_RECORDS_MAX];
 	struct dns_answer answer = {.n = 1};
 
-	if (d->target->route.kind == ROUTE_LMTP)
-		found[0] = d->target->route.lmtp;
-	else if (!parse_literal(host->name, &found[0]) &&
-		 dns_addresses(conf->dns, host->name, clock_ms() + DNS_MS,
-		     &answer, found, NULL, f) < 0)
-		return -1;
-	if (answer.n == 0)
-		return fault_temp(f, "4.4.4", "%s has no address", host->name);
 	if (d->target->route.kind == ROUTE_LMTP) {
-		c->addresses[0] = found[0];
-		c->n = 1;
-		c->next = 0;
+		p->connect.addresses[0] = d->target->route.lmtp;
+		p->connect.n = 1;
 	} else {
-		connect_init(c, found, answer.n, port_of(d));
+		if (!parse_literal(name, &found[0]) &&
+		    dns_addresses(conf->dns, name, clock_ms() + DNS_MS, &answer,
+			found, p->canonical, f) < 0)
+			return -1;
+		if (answer.n == 0)
+			return fault_temp(
+			    f, "4.4.4", "%s has no address", name);
+		connect_init(&p->connect, found, answer.n, port_of(d));
 	}
-	c->limit_ms = conf->connect_ms;
-	c->bind4 = conf->bind4;
-	c->bind6 = conf->bind6;
+	p->secure = answer.secure;
+	p->connect.limit_ms = conf->connect_ms;
+	p->connect.bind4 = conf->bind4;
+	p->connect.bind6 = conf->bind6;
 	return 0;
 }
 
-/* A session: greeting, EHLO, TLS, AUTH. */
-
-/* At least encryption where there is a password to show. */
-static enum route_tls
-level_of(const struct delivery *d)
-{
-	const struct route *route = &d->target->route;
-
-	if (route->kind == ROUTE_LMTP && net_is_unix(&route->lmtp))
-		return ROUTE_TLS_NONE;
-	if (route->tls < ROUTE_TLS_ENCRYPT &&
-	    (route->user != NULL || route->implicit_tls))
-		return ROUTE_TLS_ENCRYPT;
-	return route->tls;
-}
-
-/* STARTTLS as far as it is wanted. *failed: the handshake was tried. */
 static int
-encrypt(struct delivery *d, struct wire *wire, const char *name,
-    enum route_tls level, bool *failed, struct fault *f)
+find_policy(struct delivery *d, struct place *p, struct fault *f)
 {
-	struct sender *s = d->sender;
-	bool offered = (wire_peer(wire)->extensions & EXT_STARTTLS) != 0;
-	int rc;
+	const struct tls_host host = {
+	    .target = d->target,
+	    .host = p->host,
+	    .canonical = p->canonical,
+	    .secure = p->secure,
+	    .port = port_of(d),
+	    .requiretls = d->message.mail->requiretls,
+	};
 
-	*failed = false;
-	if (level == ROUTE_TLS_NONE || (level == ROUTE_TLS_MAY && !offered))
-		return 0;
-	if (!offered)
-		return fault_temp(f, "4.7.10",
-		    "TLS is required, and %s does not offer it", name);
-	rc = wire_starttls(
-	    wire, level == ROUTE_TLS_VERIFY ? s->verified : s->anyone, name, f);
-	*failed = rc < 0;
-	/* Refused: the session may go on in the clear. */
-	if (rc == 1 && level == ROUTE_TLS_MAY)
-		return 0;
-	return rc == 0 ? 0 : -1;
-}
-
-static int
-open_session(struct delivery *d, struct wire *wire, const char *name,
-    enum route_tls level, bool *tls_failed, struct fault *f)
-{
-	const struct route *route = &d->target->route;
-	struct sender *s = d->sender;
-
-	*tls_failed = false;
-	if (route->implicit_tls) {
-		if (wire_tls_first(wire,
-			level == ROUTE_TLS_VERIFY ? s->verified : s->anyone,
-			name, f) < 0 ||
-		    wire_greet(wire, f) < 0)
-			return -1;
-	} else if (wire_greet(wire, f) < 0 ||
-		   encrypt(d, wire, name, level, tls_failed, f) < 0) {
-		return -1;
-	}
-	if (route->user == NULL ||
-	    wire_auth(wire, route->user, route->password, f) == 0)
-		return 0;
-	log_warn(NULL, "authentication to the next hop failed", "host", name,
-	    "dsn", f->dsn, "reason", f->text, NULL);
-	return -1;
+	return tls_policy_find(
+	    &p->policy, d->sender->conf.dns, &host, clock_ms() + DNS_MS, f);
 }
 
 static struct wire *
-new_wire(const struct delivery *d, int fd)
-{
-	const struct wire_conf conf = {
-	    .dialect = d->target->route.kind == ROUTE_LMTP ? DIALECT_LMTP
-							   : DIALECT_SMTP,
-	    .hostname = d->sender->conf.hostname,
-	    .haste = d->sender->conf.haste,
-	};
-
-	return wire_new(fd, &conf);
-}
-
-/* One more connection to an address that was just reached. */
-static int
-connect_again(
-    struct delivery *d, const struct net_address *address, struct fault *f)
-{
-	struct connect c = {
-	    .addresses = {*address},
-	    .n = 1,
-	    .limit_ms = d->sender->conf.connect_ms,
-	    .bind4 = d->sender->conf.bind4,
-	    .bind6 = d->sender->conf.bind6,
-	};
-	struct net_address reached;
-
-	return connect_next(&c, &reached, f);
-}
-
-/* Where opportunistic TLS fails, the same address gets another session, in
- * the clear. */
-static int
-open_wire(struct delivery *d, struct pool_wire *w, int fd,
+open_wire(struct delivery *d, struct place *p, int fd,
     const struct net_address *address, struct fault *f)
 {
-	struct tls_broken *broken = d->sender->broken;
-	enum route_tls level = level_of(d);
-	bool tls_failed;
+	const struct opening opening = {
+	    .wire = {.dialect = d->target->route.kind == ROUTE_LMTP
+				    ? DIALECT_LMTP
+				    : DIALECT_SMTP,
+		.hostname = d->sender->conf.hostname,
+		.haste = d->sender->conf.haste},
+	    .tls = d->sender->tls,
+	    .broken = d->sender->broken,
+	    .connect = &p->connect,
+	    .route = &d->target->route,
+	    .policy = &p->policy,
+	    .host = p->host->name,
+	    .address = d->report->address,
+	};
 
-	if (level == ROUTE_TLS_MAY && tls_broken_is_known(broken, w->address))
-		level = ROUTE_TLS_NONE;
-	w->wire = new_wire(d, fd);
-	if (open_session(d, w->wire, w->host, level, &tls_failed, f) == 0)
-		return 0;
-	wire_free(&w->wire);
-	if (!tls_failed || level != ROUTE_TLS_MAY)
-		return -1;
-	log_info(NULL, "TLS failed, sending in the clear", "host", w->host,
-	    "address", w->address, "reason", f->text, NULL);
-	tls_broken_note(broken, w->address);
-	fd = connect_again(d, address, f);
-	if (fd < 0)
-		return -1;
-	w->wire = new_wire(d, fd);
-	level = ROUTE_TLS_NONE;
-	if (open_session(d, w->wire, w->host, level, &tls_failed, f) == 0)
-		return 0;
-	wire_free(&w->wire);
-	return -1;
+	return opening_run(&opening, fd, address, f);
 }
 
 /* The message. */
@@ -392,38 +308,62 @@ try_kept(struct delivery *d)
 	return false;
 }
 
+/* One session after the other with the host's addresses. */
+static bool
+try_addresses(struct delivery *d, struct place *p)
+{
+	struct fault *f = &d->report->fault;
+
+	do {
+		struct pool_wire w = {.wire = NULL};
+		struct net_address address;
+		int fd = connect_next(&p->connect, &address, f);
+
+		d->tries++;
+		if (fd < 0)
+			return false;
+		memcpy(w.key, d->key, sizeof w.key);
+		memcpy(w.host, p->host->name, sizeof w.host);
+		net_format(&address, w.address, sizeof w.address);
+		memcpy(d->report->address, w.address, sizeof w.address);
+		w.wire = open_wire(d, p, fd, &address, f);
+		if (w.wire != NULL && converse(d, &w, false))
+			return true;
+		d->lacks_tls = d->lacks_tls || strcmp(f->dsn, "4.7.5") == 0 ||
+			       strcmp(f->dsn, "4.7.10") == 0;
+	} while (d->tries < d->sender->conf.max_hosts &&
+		 p->connect.next < p->connect.n);
+	return false;
+}
+
 static bool
 try_host(struct delivery *d, const struct target_host *host)
 {
 	struct fault *f = &d->report->fault;
-	struct connect c = {.n = 0};
-	bool reached = false;
+	struct place place = {.host = host};
+	bool done;
 
 	memcpy(d->report->host, host->name, sizeof d->report->host);
 	d->report->address[0] = '\0';
-	if (find_addresses(d, host, &c, f) < 0) {
+	if (find_addresses(d, &place, f) < 0 || find_policy(d, &place, f) < 0) {
 		d->tries++;
 		return false;
 	}
-	while (d->tries < d->sender->conf.max_hosts &&
-	       (c.next < c.n || !reached)) {
-		struct pool_wire w = {.wire = NULL};
-		struct net_address address;
-		int fd = connect_next(&c, &address, f);
+	done = try_addresses(d, &place);
+	tls_policy_clear(&place.policy);
+	return done;
+}
 
-		d->tries++;
-		reached = true;
-		if (fd < 0)
-			return false;
-		memcpy(w.key, d->key, sizeof w.key);
-		memcpy(w.host, host->name, sizeof w.host);
-		net_format(&address, w.address, sizeof w.address);
-		memcpy(d->report->address, w.address, sizeof w.address);
-		if (open_wire(d, &w, fd, &address, f) == 0 &&
-		    converse(d, &w, false))
-			return true;
-	}
-	return false;
+/* RFC 8689 4.2.1: no host can do what the message needs. */
+static void
+refuse_requiretls(struct delivery *d)
+{
+	struct fault f;
+
+	fault_perm(&f, "5.7.30", "no host of the next hop can prove its name");
+	d->report->reach = SEND_ANSWERED;
+	for (size_t i = 0; i < d->message.n_rcpts; i++)
+		d->outcomes[i] = (struct smtp_outcome){.fault = f};
 }
 
 static void
@@ -432,6 +372,7 @@ send_group(struct delivery *d)
 	const struct target *target = d->target;
 
 	fault_temp(&d->report->fault, "4.4.4", "there is no host to send to");
+	d->tries = 0;
 	if (try_kept(d))
 		return;
 	for (size_t i = 0; i < target->n_hosts; i++) {
@@ -440,7 +381,10 @@ send_group(struct delivery *d)
 		if (try_host(d, &target->hosts[i]))
 			return;
 	}
-	fail_all(d, d->was_cut ? SEND_BROKEN : SEND_UNREACHED);
+	if (d->lacks_tls && d->message.mail->requiretls)
+		refuse_requiretls(d);
+	else
+		fail_all(d, d->was_cut ? SEND_BROKEN : SEND_UNREACHED);
 }
 
 static void
@@ -452,6 +396,17 @@ note_slow_down(
 	for (size_t i = 0; i < n && !r->slow_down; i++)
 		r->slow_down =
 		    !outcomes[i].ok && slow_down_is_meant(&outcomes[i].fault);
+}
+
+/* A wire that was opened under weaker rules is not taken for stricter ones. */
+static void
+make_key(struct delivery *d)
+{
+	const struct target *t = d->target;
+
+	snprintf(d->key, sizeof d->key, "%s%s%s", t->key,
+	    t->n_hosts > 0 && t->hosts[0].secure ? " secure" : "",
+	    d->message.mail->requiretls ? " requiretls" : "");
 }
 
 void
@@ -468,7 +423,7 @@ sender_send(struct sender *s, const struct target *target,
 	};
 
 	*report = (struct send_report){.reach = SEND_ANSWERED};
-	snprintf(d.key, sizeof d.key, "%s", target->key);
+	make_key(&d);
 	send_group(&d);
 	note_slow_down(report, outcomes, message->n_rcpts);
 }

@@ -138,11 +138,11 @@ drive(struct wire *w, enum client_next next, struct fault *f)
 }
 
 int
-wire_tls_first(struct wire *w, struct tls_client *client, const char *name,
-    struct fault *f)
+wire_tls_first(struct wire *w, struct tls_client *client,
+    const struct tls_demand *demand, struct fault *f)
 {
 	set_deadline(w);
-	return io_start_tls_client(w->io, client, name, f);
+	return io_start_tls_client(w->io, client, demand, f);
 }
 
 int
@@ -154,8 +154,8 @@ wire_greet(struct wire *w, struct fault *f)
 }
 
 int
-wire_starttls(struct wire *w, struct tls_client *client, const char *name,
-    struct fault *f)
+wire_starttls(struct wire *w, struct tls_client *client,
+    const struct tls_demand *demand, struct fault *f)
 {
 	enum client_next next;
 
@@ -166,7 +166,7 @@ wire_starttls(struct wire *w, struct tls_client *client, const char *name,
 	if (next != CLIENT_STARTTLS)
 		return -1;
 	set_deadline(w);
-	if (io_start_tls_client(w->io, client, name, f) < 0)
+	if (io_start_tls_client(w->io, client, demand, f) < 0)
 		return -1;
 	smtp_client_tls_done(w->client, &w->out);
 	return drive(w, CLIENT_SEND, f) == CLIENT_READY ? 0 : -1;

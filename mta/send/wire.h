@@ -33,12 +33,12 @@ void wire_free(struct wire **wire);
 /* The opening, in this order; after a fault the wire is only good for
  * wire_free(). At once TLS (RFC 8314), or greeting and EHLO, ... */
 int wire_tls_first(struct wire *wire, struct tls_client *client,
-    const char *name, struct fault *f) MUST_USE;
+    const struct tls_demand *demand, struct fault *f) MUST_USE;
 int wire_greet(struct wire *wire, struct fault *f) MUST_USE;
 /* ... STARTTLS and EHLO again; 1 where the server refuses it (with a fault),
  * and the session goes on in the clear, ... */
 int wire_starttls(struct wire *wire, struct tls_client *client,
-    const char *name, struct fault *f) MUST_USE;
+    const struct tls_demand *demand, struct fault *f) MUST_USE;
 /* ... and AUTH. What is refused is temporary: mail waits for the operator. */
 int wire_auth(struct wire *wire, const char *user, const char *password,
     struct fault *f) MUST_USE;

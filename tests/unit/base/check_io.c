@@ -39,10 +39,11 @@ open_plain(void)
 static void *
 shake_hands(void *ctx)
 {
+	const struct tls_demand demand = {
+	    .proof = TLS_PROOF_NAME, .name = "mail.example"};
 	struct fault *f = ctx;
 
-	return (void *)(intptr_t)io_start_tls_client(
-	    far, client, "mail.example", f);
+	return (void *)(intptr_t)io_start_tls_client(far, client, &demand, f);
 }
 
 static void
@@ -57,7 +58,7 @@ make_tls(void)
 	files = (struct tls_certificate){pair.chain, pair.key};
 	server = tls_server_new(&files, 1, &f);
 	ck_assert_msg(server != NULL, "%s", f.text);
-	client = tls_client_new(true, pair.chain, &f);
+	client = tls_client_new(pair.chain, &f);
 	ck_assert_msg(client != NULL, "%s", f.text);
 }
 

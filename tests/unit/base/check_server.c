@@ -368,6 +368,7 @@ START_TEST(what_tls_has_decrypted_is_not_forgotten)
 {
 	struct certificate pair;
 	struct tls_certificate files;
+	const struct tls_demand anyone = {.proof = TLS_PROOF_NONE};
 	struct tls_client *tls;
 	char dir[] = "/tmp/check_server.XXXXXX";
 	struct client c;
@@ -377,11 +378,11 @@ START_TEST(what_tls_has_decrypted_is_not_forgotten)
 	certificate_make(&pair, dir, "a", "DNS:a.example", NULL, 86400);
 	files = (struct tls_certificate){pair.chain, pair.key};
 	echo.tls = tls_server_new(&files, 1, &f);
-	tls = tls_client_new(false, NULL, &f);
+	tls = tls_client_new(NULL, &f);
 	start_plain();
 	c = dial();
 	ck_assert_msg(
-	    io_start_tls_client(c.io, tls, NULL, &f) == 0, "%s", f.text);
+	    io_start_tls_client(c.io, tls, &anyone, &f) == 0, "%s", f.text);
 	/* One record, many readings. */
 	say(&c, "one\ntwo\nlate\nfour\nearly\nsix\nseven\neight\nnine\n");
 	ck_assert_str_eq(hear(&c), "one");

@@ -47,12 +47,30 @@ struct talk {
 
 static void
 talk_begin(struct talk *t, struct tls_server *server, struct tls_client *client,
-    const char *name)
+    const struct tls_demand *demand)
 {
 	ck_assert_int_eq(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, t->fds), 0);
 	t->server = tls_accept(server, t->fds[0]);
-	t->client = tls_connect(client, t->fds[1], name);
+	t->client = tls_connect(client, t->fds[1], demand);
+}
+
+static const struct tls_demand *
+by_name(const char *name)
+{
+	static struct tls_demand demand;
+
+	demand = (struct tls_demand){.proof = TLS_PROOF_NAME, .name = name};
+	return &demand;
+}
+
+static const struct tls_demand *
+unproven(const char *name)
+{
+	static struct tls_demand demand;
+
+	demand = (struct tls_demand){.name = name};
+	return &demand;
 }
 
 /* What the client makes of it. */
@@ -95,9 +113,9 @@ accepts(struct tls_server *server, const struct certificate *trusted,
 	struct talk t;
 	bool ok;
 
-	client = tls_client_new(true, trusted->chain, &t.f);
+	client = tls_client_new(trusted->chain, &t.f);
 	ck_assert_msg(client != NULL, "%s", t.f.text);
-	talk_begin(&t, server, client, name);
+	talk_begin(&t, server, client, by_name(name));
 	ok = talk_shake_hands(&t) == TLS_OK;
 	ck_assert(ok || strncmp(t.f.text, "TLS: handshake: ", 16) == 0);
 	talk_end(&t);
@@ -143,9 +161,9 @@ START_TEST(an_unknown_name_gets_the_first_certificate)
 	make_dir();
 	certificate_make(&c, dir, "a", "DNS:a.example", NULL, DAY);
 	server = serve(&c, 1);
-	client = tls_client_new(false, NULL, &t.f);
+	client = tls_client_new(NULL, &t.f);
 	ck_assert_ptr_nonnull(client);
-	talk_begin(&t, server, client, "unknown.example");
+	talk_begin(&t, server, client, unproven("unknown.example"));
 	ck_assert_int_eq(talk_shake_hands(&t), TLS_OK);
 	tls_get_info(t.server, &info);
 	ck_assert_str_eq(info.version, "TLSv1.3");
@@ -171,9 +189,9 @@ START_TEST(a_certificate_that_is_not_trusted_is_refused_with_the_reason)
 	certificate_make(&c[0], dir, "a", "DNS:a.example", NULL, DAY);
 	certificate_make(&c[1], dir, "b", "DNS:a.example", NULL, DAY);
 	server = serve(&c[0], 1);
-	client = tls_client_new(true, c[1].chain, &t.f);
+	client = tls_client_new(c[1].chain, &t.f);
 	ck_assert_ptr_nonnull(client);
-	talk_begin(&t, server, client, "a.example");
+	talk_begin(&t, server, client, by_name("a.example"));
 	ck_assert_int_eq(talk_shake_hands(&t), TLS_FAILED);
 	ck_assert_str_eq(t.f.dsn, "4.7.5");
 	ck_assert_ptr_nonnull(strstr(t.f.text, "certificate"));
@@ -199,9 +217,9 @@ START_TEST(reading_again_serves_new_connections_and_leaves_old_ones)
 	make_dir();
 	certificate_make(&c, dir, "a", "DNS:old.example", NULL, DAY);
 	server = serve(&c, 1);
-	client = tls_client_new(true, c.chain, &f);
+	client = tls_client_new(c.chain, &f);
 	ck_assert_ptr_nonnull(client);
-	talk_begin(&t, server, client, "old.example");
+	talk_begin(&t, server, client, by_name("old.example"));
 	ck_assert_int_eq(talk_shake_hands(&t), TLS_OK);
 	old = c;
 	certificate_make(&c, dir, "a", "DNS:new.example", NULL, DAY);
@@ -283,7 +301,7 @@ START_TEST(bad_files_are_faults_that_name_them)
 	close(null);
 	check_bad_pair(locked.chain, locked.key, locked.key);
 	ck_assert_ptr_null(tls_server_new(NULL, 0, &f));
-	ck_assert_ptr_null(tls_client_new(true, "/nonexistent.ca", &f));
+	ck_assert_ptr_null(tls_client_new("/nonexistent.ca", &f));
 	ck_assert_ptr_nonnull(strstr(f.text, "/nonexistent.ca"));
 	certificate_remove(&a);
 	certificate_remove(&b);
@@ -382,8 +400,8 @@ START_TEST(an_end_is_an_end_with_a_farewell_and_without)
 		make_dir();
 		certificate_make(&c, dir, "a", "DNS:a.example", NULL, DAY);
 		server = serve(&c, 1);
-		client = tls_client_new(false, NULL, &t.f);
-		talk_begin(&t, server, client, NULL);
+		client = tls_client_new(NULL, &t.f);
+		talk_begin(&t, server, client, unproven(NULL));
 		ck_assert_int_eq(talk_shake_hands(&t), TLS_OK);
 		if (polite)
 			tls_free(&t.client);
@@ -399,7 +417,145 @@ START_TEST(an_end_is_an_end_with_a_farewell_and_without)
 }
 END_TEST
 
-UNIT_MAIN("tls", a_client_gets_the_certificate_with_its_name,
+/* The digest of a certificate's key (selector 1, matching 1), or the whole of
+ * the certificate (0, 0). */
+static size_t
+tlsa_data(const struct certificate *c, bool whole, uint8_t data[2048])
+{
+	FILE *file = fopen(c->chain, "r");
+	X509 *x = PEM_read_X509(file, NULL, NULL, NULL);
+	unsigned len = 0;
+	uint8_t *at = data;
+
+	fclose(file);
+	if (whole) {
+		len = (unsigned)i2d_X509(x, &at);
+	} else {
+		uint8_t *key = NULL;
+		int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &key);
+
+		ck_assert_int_eq(
+		    EVP_Digest(key, (size_t)n, data, &len, EVP_sha256(), NULL),
+		    1);
+		OPENSSL_free(key);
+	}
+	X509_free(x);
+	return len;
+}
+
+/* One record for a server with the certificate `mine`, made of `theirs`. */
+static const struct {
+	uint8_t usage, selector, matching;
+	bool right;
+	const char *name;
+	bool ok, verified;
+} tlsas[] = {
+    {3, 1, 1, true, "a.example", true, true},
+    {3, 0, 0, true, "a.example", true, true},
+    /* With usage 3 names do not count. */
+    {3, 1, 1, true, "b.example", true, true},
+    {3, 1, 1, false, "a.example", false, false},
+    {2, 1, 1, false, "a.example", false, false},
+    /* Of no use: any server will do, but nothing is proven. */
+    {0, 1, 1, true, "a.example", true, false},
+    {1, 1, 1, false, "a.example", true, false},
+    {3, 1, 9, true, "a.example", true, false},
+};
+
+START_TEST(tlsa_records_say_whom_to_believe)
+{
+	struct certificate mine, theirs;
+	struct tls_server *server;
+	struct tls_client *client;
+	struct tls_info info;
+	uint8_t data[2048];
+	struct talk t;
+
+	make_dir();
+	certificate_make(&mine, dir, "a", "DNS:a.example", NULL, DAY);
+	certificate_make(&theirs, dir, "b", "DNS:a.example", NULL, DAY);
+	server = serve(&mine, 1);
+	for (size_t i = 0; i < ARRAY_LEN(tlsas); i++) {
+		size_t len = tlsa_data(tlsas[i].right ? &mine : &theirs,
+		    tlsas[i].selector == 0, data);
+		const struct tls_tlsa tlsa = {tlsas[i].usage, tlsas[i].selector,
+		    tlsas[i].matching, str_n((const char *)data, len)};
+		const struct tls_demand demand = {.proof = TLS_PROOF_TLSA,
+		    .name = tlsas[i].name,
+		    .tlsa = &tlsa,
+		    .n_tlsa = 1};
+		bool ok;
+
+		client = tls_client_new(mine.chain, &t.f);
+		ck_assert_ptr_nonnull(client);
+		talk_begin(&t, server, client, &demand);
+		ok = talk_shake_hands(&t) == TLS_OK;
+		ck_assert_msg(ok == tlsas[i].ok, "%zu: %s", i, t.f.text);
+		tls_get_info(t.client, &info);
+		ck_assert_msg(
+		    !ok || info.is_verified == tlsas[i].verified, "%zu", i);
+		talk_end(&t);
+		tls_client_free(&client);
+	}
+	tls_server_free(&server);
+	certificate_remove(&mine);
+	certificate_remove(&theirs);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+/* A session with a message each way, so that tickets arrive. */
+static bool
+is_resumed(struct tls_server *server, struct tls_client *client,
+    const struct tls_demand *demand, bool *verified)
+{
+	struct tls_info info;
+	struct talk t;
+	char got[8];
+	size_t n;
+
+	talk_begin(&t, server, client, demand);
+	ck_assert_msg(talk_shake_hands(&t) == TLS_OK, "%s", t.f.text);
+	ck_assert_int_eq(tls_write(t.server, "hello", 5, &n, &t.f), TLS_OK);
+	ck_assert_int_eq(tls_read(t.client, got, sizeof got, &n, &t.f), TLS_OK);
+	tls_get_info(t.client, &info);
+	*verified = info.is_verified;
+	talk_end(&t);
+	return info.is_resumed;
+}
+
+START_TEST(a_session_is_resumed_only_for_the_same_demand)
+{
+	struct certificate c;
+	struct tls_server *server;
+	struct tls_client *client;
+	struct fault f;
+	bool verified;
+
+	make_dir();
+	certificate_make(&c, dir, "a", "DNS:a.example", NULL, DAY);
+	server = serve(&c, 1);
+	client = tls_client_new(c.chain, &f);
+	ck_assert_ptr_nonnull(client);
+	ck_assert(
+	    !is_resumed(server, client, unproven("a.example"), &verified));
+	ck_assert(!verified);
+	ck_assert(is_resumed(server, client, unproven("a.example"), &verified));
+	ck_assert(!verified);
+	ck_assert(!is_resumed(server, client, by_name("a.example"), &verified));
+	ck_assert(verified);
+	ck_assert(is_resumed(server, client, by_name("a.example"), &verified));
+	ck_assert(verified);
+	tls_client_free(&client);
+	tls_server_free(&server);
+	certificate_remove(&c);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+UNIT_MAIN("tls", tlsa_records_say_whom_to_believe,
+    a_session_is_resumed_only_for_the_same_demand,
+    a_client_gets_the_certificate_with_its_name,
     an_unknown_name_gets_the_first_certificate,
     a_certificate_that_is_not_trusted_is_refused_with_the_reason,
     reading_again_serves_new_connections_and_leaves_old_ones,

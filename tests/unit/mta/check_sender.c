@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "tests/unit/base/certificate.h"
 #include "tests/unit/mta/sink.h"
 #include "tests/unit/unit.h"
 
@@ -31,7 +32,7 @@ dns_addresses(struct dns *dns, const char *host, int64_t deadline,
 {
 	(void)dns;
 	(void)deadline;
-	*a = (struct dns_answer){.exists = true};
+	*a = (struct dns_answer){.exists = true, .secure = true};
 	if (strcmp(host, "fails.example") == 0)
 		return fault_temp(f, "4.4.3", "no answer");
 	if (strcmp(host, "none.example") == 0 || host[0] == '[')
@@ -50,6 +51,30 @@ dns_addresses(struct dns *dns, const char *host, int64_t deadline,
 	return net_parse(str("127.0.0.1:1"), &addresses[0], f);
 }
 
+/* What the fake DNS says of TLSA records. */
+static struct {
+	bool fails;
+	struct dns_answer answer;
+	struct dns_tlsa record;
+	unsigned asked;
+} tlsa;
+
+int
+dns_tlsa(struct dns *dns, const char *host, uint16_t port, int64_t deadline,
+    struct dns_answer *a, struct dns_tlsa *records, struct fault *f)
+{
+	(void)dns;
+	(void)deadline;
+	ck_assert_str_eq(host, "a.example");
+	ck_assert_uint_eq(port, target.route.port);
+	tlsa.asked++;
+	if (tlsa.fails)
+		return fault_temp(f, "4.4.3", "bogus");
+	*a = tlsa.answer;
+	records[0] = tlsa.record;
+	return 0;
+}
+
 static void
 set_up(void)
 {
@@ -57,6 +82,7 @@ set_up(void)
 	struct fault f;
 
 	memset(sinks, 0, sizeof sinks);
+	memset(&tlsa, 0, sizeof tlsa);
 	for (size_t i = 0; i < ARRAY_LEN(servers); i++)
 		peer_start_tcp(&servers[i], sink_serve, &sinks[i]);
 	conf = (struct sender_conf){.hostname = "c.example", .haste = 3000};
@@ -462,6 +488,211 @@ START_TEST(sender_shows_no_password_in_the_clear)
 }
 END_TEST
 
+static char dir[] = "/tmp/check_sender.XXXXXX";
+static struct certificate pair;
+
+#define WITH_TLS                                       \
+	"250-sink.example\r\n250-AUTH LOGIN PLAIN\r\n" \
+	"250-REQUIRETLS\r\n250 STARTTLS"
+
+/* The server's certificate is for a.example; conf trusts it. */
+static void
+set_up_tls(void)
+{
+	struct tls_certificate files;
+	struct fault f;
+
+	set_up();
+	memcpy(strchr(dir, '.'), ".XXXXXX", 8);
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	certificate_make(&pair, dir, "a", "DNS:a.example", NULL, 86400);
+	files = (struct tls_certificate){pair.chain, pair.key};
+	sinks[0].tls = tls_server_new(&files, 1, &f);
+	ck_assert_ptr_nonnull(sinks[0].tls);
+	sinks[0].says[SINK_EHLO] = WITH_TLS;
+	conf.ca_file = pair.chain;
+}
+
+static void
+tear_down_tls(void)
+{
+	tear_down();
+	tls_server_free(&sinks[0].tls);
+	certificate_remove(&pair);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+START_TEST(sender_encrypts_where_it_can)
+{
+	set_up_tls();
+	send_to(1);
+	ck_assert_msg(outcomes[0].ok, "%s", report.fault.text);
+	ck_assert_str_eq(report.tls_version, "TLSv1.3");
+	ck_assert(!report.is_tls_verified);
+	send_to(1);
+	ck_assert(report.was_kept);
+	ck_assert_str_eq(report.tls_version, "TLSv1.3");
+	tear_down_tls();
+}
+END_TEST
+
+START_TEST(sender_verifies_the_name_where_it_is_told_to)
+{
+	set_up_tls();
+	target.route.tls = ROUTE_TLS_VERIFY;
+	send_to(1);
+	ck_assert_msg(outcomes[0].ok, "%s", report.fault.text);
+	ck_assert(report.is_tls_verified);
+	snprintf(target.key, sizeof target.key, "b");
+	snprintf(target.hosts[0].name, DNS_NAME_SIZE, "b.example");
+	send_to(1);
+	ck_assert_int_eq(report.reach, SEND_UNREACHED);
+	ck_assert_str_eq(outcomes[0].fault.dsn, "4.7.5");
+	ck_assert_uint_eq(sinks[0].messages, 1);
+	tear_down_tls();
+}
+END_TEST
+
+START_TEST(sender_shows_its_password_under_tls)
+{
+	set_up_tls();
+	target.route.user = "ann";
+	target.route.password = "secret";
+	send_to(1);
+	ck_assert_msg(outcomes[0].ok, "%s", report.fault.text);
+	ck_assert_uint_eq(sinks[0].seen[SINK_AUTH], 1);
+	tear_down_tls();
+	/* What is refused waits for the operator. */
+	set_up_tls();
+	target.route.user = "ann";
+	target.route.password = "secret";
+	sinks[0].says[SINK_AUTH] = "535 5.7.8 no";
+	send_to(1);
+	ck_assert_int_eq(report.reach, SEND_UNREACHED);
+	ck_assert_str_eq(outcomes[0].fault.dsn, "4.7.8");
+	ck_assert_int_eq(outcomes[0].fault.kind, FAULT_TEMP);
+	tear_down_tls();
+}
+END_TEST
+
+/* TLSA 3 1 1 of the server's certificate. */
+static void
+make_tlsa(void)
+{
+	FILE *file = fopen(pair.chain, "r");
+	X509 *x = PEM_read_X509(file, NULL, NULL, NULL);
+	uint8_t *key = NULL;
+	unsigned len;
+	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &key);
+
+	fclose(file);
+	ck_assert_int_eq(EVP_Digest(key, (size_t)n, tlsa.record.data, &len,
+			     EVP_sha256(), NULL),
+	    1);
+	OPENSSL_free(key);
+	X509_free(x);
+	tlsa.record.usage = 3;
+	tlsa.record.selector = tlsa.record.matching = 1;
+	tlsa.record.len = len;
+	tlsa.answer = (struct dns_answer){true, true, 60, 1};
+	target.hosts[0].secure = true;
+}
+
+enum dane_twist {
+	DANE_RIGHT,
+	DANE_WRONG,    /* another key */
+	DANE_UNUSABLE, /* usage 1 */
+	DANE_INSECURE, /* the records are */
+	DANE_MX,       /* the MX record is insecure */
+	DANE_BOGUS,    /* no telling */
+	DANE_NO_TLS,   /* the server offers none */
+	DANE_UNUSABLE_NO_TLS,
+	DANE_FAILS, /* no handshake comes about */
+};
+
+static const struct {
+	enum dane_twist twist;
+	bool ok, verified;
+	const char *dsn;
+} danes[] = {
+    {DANE_RIGHT, true, true, ""},
+    {DANE_WRONG, false, false, "4.7.5"},
+    {DANE_UNUSABLE, true, false, ""},
+    {DANE_INSECURE, true, false, ""},
+    {DANE_MX, true, false, ""},
+    {DANE_BOGUS, false, false, "4.4.3"},
+    {DANE_NO_TLS, false, false, "4.7.10"},
+    {DANE_UNUSABLE_NO_TLS, false, false, "4.7.10"},
+    {DANE_FAILS, false, false, "4.7.5"},
+};
+
+START_TEST(sender_obeys_tlsa_records)
+{
+	for (size_t i = 0; i < ARRAY_LEN(danes); i++) {
+		enum dane_twist twist = danes[i].twist;
+
+		set_up_tls();
+		make_tlsa();
+		tlsa.fails = twist == DANE_BOGUS;
+		tlsa.answer.secure = twist != DANE_INSECURE;
+		target.hosts[0].secure = twist != DANE_MX;
+		if (twist == DANE_WRONG)
+			tlsa.record.data[0] ^= 1;
+		if (twist == DANE_UNUSABLE || twist == DANE_UNUSABLE_NO_TLS)
+			tlsa.record.usage = 1;
+		if (twist == DANE_NO_TLS || twist == DANE_UNUSABLE_NO_TLS)
+			sinks[0].says[SINK_EHLO] = NULL;
+		if (twist == DANE_FAILS)
+			tls_server_free(&sinks[0].tls);
+		send_to(1);
+		ck_assert_msg(outcomes[0].ok == danes[i].ok, "%zu: %s", i,
+		    report.fault.text);
+		ck_assert(report.is_tls_verified == danes[i].verified);
+		if (!danes[i].ok)
+			ck_assert_str_eq(outcomes[0].fault.dsn, danes[i].dsn);
+		ck_assert_uint_eq(tlsa.asked, twist == DANE_MX ? 0 : 1);
+		tear_down_tls();
+	}
+}
+END_TEST
+
+START_TEST(sender_honours_requiretls)
+{
+	/* Proven by DANE. */
+	set_up_tls();
+	make_tlsa();
+	mail.requiretls = true;
+	send_to(1);
+	ck_assert_msg(outcomes[0].ok, "%s", outcomes[0].fault.text);
+	ck_assert_ptr_nonnull(strstr(sinks[0].mail, " REQUIRETLS"));
+	tear_down_tls();
+	/* Proven by the CA. */
+	set_up_tls();
+	mail.requiretls = true;
+	send_to(1);
+	ck_assert_msg(outcomes[0].ok, "%s", outcomes[0].fault.text);
+	/* A server that cannot prove its name. */
+	snprintf(target.key, sizeof target.key, "b");
+	snprintf(target.hosts[0].name, DNS_NAME_SIZE, "b.example");
+	send_to(1);
+	ck_assert_int_eq(report.reach, SEND_ANSWERED);
+	ck_assert_str_eq(outcomes[0].fault.dsn, "5.7.30");
+	ck_assert_uint_eq(sinks[0].messages, 1);
+	/* One that is not asked for its proof, its MX record being anyone's. */
+	target.route.kind = ROUTE_MX;
+	snprintf(target.hosts[0].name, DNS_NAME_SIZE, "a.example");
+	send_to(1);
+	ck_assert_str_eq(outcomes[0].fault.dsn, "5.7.30");
+	tear_down_tls();
+	/* One without TLS. */
+	set_up();
+	mail.requiretls = true;
+	send_to(1);
+	ck_assert_str_eq(outcomes[0].fault.dsn, "5.7.30");
+	tear_down();
+}
+END_TEST
+
 START_TEST(sender_blames_no_hop_for_our_disk)
 {
 	set_up();
@@ -485,4 +716,7 @@ UNIT_MAIN("sender", sender_hands_over_and_keeps_the_wire,
     sender_takes_the_family_that_answers,
     sender_sends_on_in_the_clear_where_tls_fails,
     sender_keeps_mail_that_needs_tls, sender_shows_no_password_in_the_clear,
-    sender_blames_no_hop_for_our_disk)
+    sender_blames_no_hop_for_our_disk, sender_encrypts_where_it_can,
+    sender_verifies_the_name_where_it_is_told_to,
+    sender_shows_its_password_under_tls, sender_obeys_tlsa_records,
+    sender_honours_requiretls)

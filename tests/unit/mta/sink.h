@@ -6,8 +6,12 @@
 #ifndef TESTS_UNIT_MTA_SINK_H
 #define TESTS_UNIT_MTA_SINK_H
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/buf.h"
+#include "base/io.h"
 #include "tests/unit/peer.h"
 
 #define SINK_DROP "drop"
@@ -34,11 +38,12 @@ static const char *const sink_words[SINK_STAGES] = {"220 sink.example",
 
 struct sink {
 	const char *says[SINK_STAGES]; /* NULL: all is well */
-	bool once;          /* only the first connection follows the script */
-	const char *refuse; /* a recipient that gets 550 */
-	unsigned max_rcpts; /* then 452 4.5.3; 0: any number */
-	bool hang_up_after; /* closes after each message */
-	unsigned messages;  /* taken whole */
+	bool once; /* only the first connection follows the script */
+	struct tls_server *tls;     /* NULL: STARTTLS leads to no handshake */
+	const char *refuse;         /* a recipient that gets 550 */
+	unsigned max_rcpts;         /* then 452 4.5.3; 0: any number */
+	bool hang_up_after;         /* closes after each message */
+	unsigned messages;          /* taken whole */
 	unsigned seen[SINK_STAGES]; /* commands */
 	char mail[600];             /* the last one */
 	char body[8192];            /* as it came, without the final dot */
@@ -114,13 +119,60 @@ sink_data(struct sink *s, bool scripted, unsigned *rcpts, FILE *in, FILE *out)
 	return sink_say(s, SINK_DOT, scripted, in, out) && !s->hang_up_after;
 }
 
-static inline void
-sink_serve(struct peer *peer, FILE *in, FILE *out)
+static inline void sink_talk(
+    struct sink *s, bool scripted, FILE *in, FILE *out);
+
+static inline ssize_t
+sink_tls_read(void *ctx, char *bytes, size_t size)
 {
-	struct sink *s = peer->ctx;
-	bool scripted = !s->once || peer_connections(peer) == 1;
-	bool go_on = sink_say(s, SINK_GREETING, scripted, in, out);
+	struct fault f;
+	struct buf b;
+	ssize_t n = 0;
+
+	buf_init(&b, size);
+	if (io_read(ctx, &b, size, &f) == 1) {
+		n = (ssize_t)buf_len(&b);
+		memcpy(bytes, buf_str(&b).at, (size_t)n);
+	}
+	buf_clear(&b);
+	return n;
+}
+
+static inline ssize_t
+sink_tls_write(void *ctx, const char *bytes, size_t size)
+{
+	struct fault f;
+
+	return io_write(ctx, str_n(bytes, size), &f) < 0 ? -1 : (ssize_t)size;
+}
+
+/* The session goes on under TLS. */
+static inline void
+sink_tls_talk(struct sink *s, bool scripted, FILE *in)
+{
+	const cookie_io_functions_t functions = {
+	    .read = sink_tls_read, .write = sink_tls_write};
+	int fd = dup(fileno(in));
+	struct io *io = io_new(fd);
+	struct fault f;
+	FILE *tls_in, *tls_out;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (io_start_tls_server(io, s->tls, &f) == 0) {
+		tls_in = fopencookie(io, "r", functions);
+		tls_out = fopencookie(io, "w", functions);
+		sink_talk(s, scripted, tls_in, tls_out);
+		fclose(tls_out);
+		fclose(tls_in);
+	}
+	io_free(&io);
+}
+
+static inline void
+sink_talk(struct sink *s, bool scripted, FILE *in, FILE *out)
+{
 	unsigned rcpts = 0;
+	bool go_on = true;
 	char line[2000];
 
 	while (
@@ -148,7 +200,21 @@ sink_serve(struct peer *peer, FILE *in, FILE *out)
 				  ? "250 ok\r\n"
 				  : "500 5.5.1 what\r\n",
 			    out);
+		if (go_on && stage == SINK_STARTTLS && s->tls != NULL) {
+			sink_tls_talk(s, scripted, in);
+			return;
+		}
 	}
+}
+
+static inline void
+sink_serve(struct peer *peer, FILE *in, FILE *out)
+{
+	struct sink *s = peer->ctx;
+	bool scripted = !s->once || peer_connections(peer) == 1;
+
+	if (sink_say(s, SINK_GREETING, scripted, in, out))
+		sink_talk(s, scripted, in, out);
 }
 
 #endif
