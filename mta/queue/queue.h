@@ -126,11 +126,11 @@ struct queue_lane {
 int queue_each_lane(struct queue *queue,
     int (*each)(void *ctx, const struct queue_lane *lane), void *ctx,
     struct fault *f) MUST_USE;
-/* The first rows of a lane, in order of time, until each() returns something
- * else than 0, which is then returned. */
+/* The rows of a lane from a time on (0: all), in order of time, until each()
+ * returns something else than 0, which is then returned. */
 int queue_each_due(struct queue *queue, struct str domain, uint64_t owner,
-    int (*each)(void *ctx, const struct ident *id, int64_t due), void *ctx,
-    struct fault *f) MUST_USE;
+    int64_t from, int (*each)(void *ctx, const struct ident *id, int64_t due),
+    void *ctx, struct fault *f) MUST_USE;
 /* Who is told, on the committer's thread and after each commit, how a lane has
  * changed: rows more or less, and the earliest time among those that came (0
  * where none came). Set once, before the first change. */
@@ -140,5 +140,7 @@ void queue_watch(struct queue *queue,
     void *ctx);
 
 uint64_t queue_owner_hash(struct str owner);
+/* The domain of the rows that an address has; in the arena. */
+struct str queue_domain(const struct address *a, struct arena *arena) MUST_USE;
 
 #endif

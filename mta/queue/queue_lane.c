@@ -192,17 +192,20 @@ give_row(void *ctx, struct str key, struct str value)
 
 int
 queue_each_due(struct queue *queue, struct str domain, uint64_t owner,
-    int (*each)(void *ctx, const struct ident *id, int64_t due), void *ctx,
-    struct fault *f)
+    int64_t from, int (*each)(void *ctx, const struct ident *id, int64_t due),
+    void *ctx, struct fault *f)
 {
 	struct due_scan s = {.each = each, .ctx = ctx};
-	struct buf prefix;
+	struct str prefix;
+	struct buf start;
 	int rc;
 
-	buf_init(&prefix, DUE_KEY_MAX);
-	put_lane(&prefix, domain, owner);
-	s.prefix = buf_len(&prefix);
-	rc = db_scan(queue->due, buf_str(&prefix), str(""), give_row, &s, f);
-	buf_clear(&prefix);
+	buf_init(&start, DUE_KEY_MAX);
+	put_lane(&start, domain, owner);
+	s.prefix = buf_len(&start);
+	put_big_endian(&start, (uint64_t)from);
+	prefix = str_head(buf_str(&start), s.prefix);
+	rc = db_scan(queue->due, prefix, buf_str(&start), give_row, &s, f);
+	buf_clear(&start);
 	return rc;
 }

@@ -354,18 +354,25 @@ START_TEST(a_lane_gives_its_rows_in_order_of_time)
 	add(&z, "x");
 	add(&other, "x");
 	ck_assert_int_eq(
-	    queue_each_due(queue, str("example.net"), ann, keep_row, &r, &f),
+	    queue_each_due(queue, str("example.net"), ann, 0, keep_row, &r, &f),
 	    7);
 	ck_assert_uint_eq(r.n, 2);
 	ck_assert_str_eq(r.ids[0].text, y.e.id.text);
 	ck_assert_str_eq(r.ids[1].text, z.e.id.text);
 	ck_assert_int_eq(r.due[0], 100);
 	ck_assert_int_eq(r.due[1], 200);
+	r = (struct rows){.max = 2};
+	ck_assert_int_eq(queue_each_due(queue, str("example.net"), ann, 200,
+			     keep_row, &r, &f),
+	    7);
+	ck_assert_str_eq(r.ids[0].text, z.e.id.text);
+	ck_assert_str_eq(r.ids[1].text, x.e.id.text);
 	r = (struct rows){.max = 8};
 	ck_assert_int_eq(
-	    queue_each_due(queue, str("example.ne"), ann, keep_row, &r, &f), 0);
+	    queue_each_due(queue, str("example.ne"), ann, 0, keep_row, &r, &f),
+	    0);
 	ck_assert_uint_eq(r.n, 1);
-	ck_assert_int_eq(queue_each_due(queue, str("example.net"), ann + 1,
+	ck_assert_int_eq(queue_each_due(queue, str("example.net"), ann + 1, 0,
 			     keep_row, &r, &f),
 	    0);
 	ck_assert_uint_eq(r.n, 1);
