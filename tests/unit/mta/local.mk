@@ -1,6 +1,8 @@
 # Unit tests of mta.
 MTA_UNIT_LIBS = libmta.a libproto.a $(UNIT_LIBS) $(UNBOUND_LIBS) $(PROTO_LIBS)
 
+UNIT_TESTS += tests/unit/mta/check_board
+tests_unit_mta_check_board_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_dns
 tests_unit_mta_check_dns_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_dns_record
@@ -31,3 +33,5 @@ UNIT_TESTS += tests/unit/mta/check_slow_down
 tests_unit_mta_check_slow_down_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_trust
 tests_unit_mta_check_trust_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_window
+tests_unit_mta_check_window_LDADD = $(MTA_UNIT_LIBS)
