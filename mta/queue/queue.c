@@ -75,7 +75,7 @@ struct queue *
 queue_open(const struct queue_conf *conf, struct fault *f)
 {
 	struct queue *q = mem_new(struct queue);
-	struct db_env_options o = {.durability = DB_DURABLE};
+	struct db_env_options o = {.durability = DB_DURABLE, .fatal = true};
 
 	q->conf = *conf;
 	q->dir = mem_dup(conf->dir);

@@ -132,8 +132,8 @@ run_all(struct batch *b, struct queue_change *first, size_t n,
 
 	for (int tries = 0;; tries++) {
 		rc = run_once(b, first, n, old, f);
-		if (rc == 0 || f->kind == FAULT_PERM || tries == RETRIES ||
-		    strcmp(f->dsn, "4.3.1") == 0)
+		if (rc == 0 || f->kind == FAULT_PERM || db_is_damage(f) ||
+		    tries == RETRIES || strcmp(f->dsn, "4.3.1") == 0)
 			return rc;
 	}
 }
@@ -189,7 +189,7 @@ tell_lanes(struct batch *b)
 static bool
 is_hopeless(struct fault *f)
 {
-	if (f->kind != FAULT_PERM || strcmp(f->dsn, "5.3.5") != 0)
+	if (!db_is_damage(f))
 		return false;
 	log_error(NULL, "the queue needs recovery", "reason", f->text, NULL);
 	fault_temp(f, "4.3.0", "the queue is out of order, try later");

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/db.h"
 #include "base/spool.h"
 #include "mta/queue/queue.h"
 #include "mta/queue/receive_private.h"
@@ -171,7 +172,7 @@ on_body_close(void *ctx, const struct smtp_state *st,
 		note(s, &e, f);
 		atomic_fetch_add(&c->failed, 1);
 		/* The database's own troubles are no verdict on the mail. */
-		if (str_is(str(f->dsn), STR_LIT("5.3.5")))
+		if (db_is_damage(f))
 			fault_temp(f, "4.3.0",
 			    "the queue is not available, try later");
 		return -1;
