@@ -703,7 +703,6 @@ struct each_folder {
 	int (*each)(void *ctx, const struct mailbox_name *mailbox,
 	    const struct mailbox_folder *folder, const struct index_stat *stat);
 	void *ctx;
-	struct str path;
 };
 
 /* "domain/user" to "user@domain". */
@@ -733,7 +732,6 @@ give_folder(void *ctx, struct str key, struct str value)
 	struct fault f;
 
 	if (!index_db_parse_folder(key, value, &path, &dir, &known) ||
-	    (e->path.len > 0 && !str_is(path, e->path)) ||
 	    !name_from_path(path, &mailbox))
 		return 0;
 	/* A folder whose name is not in our spelling is shown as it stands. */
@@ -748,16 +746,30 @@ give_folder(void *ctx, struct str key, struct str value)
 }
 
 int
-index_each_folder(struct index *index, struct str path,
+index_each_folder(struct index *index, struct index_range range,
     int (*each)(void *ctx, const struct mailbox_name *mailbox,
 	const struct mailbox_folder *folder, const struct index_stat *stat),
     void *ctx, struct fault *f)
 {
-	struct each_folder e = {.each = each, .ctx = ctx, .path = path};
+	struct each_folder e = {.each = each, .ctx = ctx};
+	struct buf prefix, from;
+	int rc = -1;
 
-	if (index_db_flush(index, f) < 0)
-		return -1;
-	return db_scan(index->folders, path, str(""), give_folder, &e, f);
+	buf_init(&prefix, INDEX_KEY_MAX);
+	buf_init(&from, INDEX_KEY_MAX);
+	buf_put_str(&prefix, range.path);
+	if (range.path.len > 0 && !str_ends(range.path, STR_LIT("/")))
+		buf_putc(&prefix, '\0');
+	buf_put_str(&from, range.after);
+	/* The least that no key of this mailbox begins with. */
+	if (range.after.len > 0)
+		buf_putc(&from, '\1');
+	if (index_db_flush(index, f) == 0)
+		rc = db_scan(index->folders, buf_str(&prefix), buf_str(&from),
+		    give_folder, &e, f);
+	buf_clear(&prefix);
+	buf_clear(&from);
+	return rc;
 }
 
 struct each_message {

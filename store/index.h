@@ -90,9 +90,13 @@ int index_run(struct index *index,
     int (*job)(struct index *index, void *ctx, struct fault *f), void *ctx,
     struct fault *f) MUST_USE;
 
-/* Each folder that the index knows, in order; path is "domain/user" and may be
- * given ("": all). */
-int index_each_folder(struct index *index, struct str path,
+/* Of the mailboxes, by their paths, which are "domain/user". */
+struct index_range {
+	struct str path;  /* one mailbox; "domain/": all of these; "": all */
+	struct str after; /* begin behind this mailbox, unless empty */
+};
+/* Each folder in the range that the index knows, in order. */
+int index_each_folder(struct index *index, struct index_range range,
     int (*each)(void *ctx, const struct mailbox_name *mailbox,
 	const struct mailbox_folder *folder, const struct index_stat *stat),
     void *ctx, struct fault *f) MUST_USE;

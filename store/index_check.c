@@ -97,7 +97,8 @@ index_check(struct index *index, struct str path, enum index_check_how how,
 	memset(sum, 0, sizeof *sum);
 	*folders = 0;
 	if (index_walk(index, path, add_on_disk, &l, f) < 0 ||
-	    index_each_folder(index, path, add_known, &l, f) < 0)
+	    index_each_folder(index, (struct index_range){.path = path},
+		add_known, &l, f) < 0)
 		goto out;
 	/* The same folder is the same pointer as long as it is held. */
 	if (l.n > 0)

@@ -15,6 +15,8 @@
 
 #include "store/store.h"
 
+#include <stdio.h>
+
 #include "base/db.h"
 #include "proto/address.h"
 #include "store/index.h"
@@ -120,12 +122,8 @@ list_folder(void *ctx, const struct mailbox_name *mailbox,
     const struct mailbox_folder *folder, const struct index_stat *stat)
 {
 	struct call *c = ctx;
-	struct str user = str(mailbox->path), domain = str_cut(&user, '/');
 
 	(void)folder;
-	if ((c->domain.len > 0 && !str_is(domain, c->domain)) ||
-	    strcmp(mailbox->path, c->after.path) <= 0)
-		return 0;
 	if (!str_is(str(mailbox->path), str(c->current.path)))
 		end_mailbox(c);
 	if (json_len(c->items) == c->limit) {
@@ -142,10 +140,19 @@ static int
 list(struct index *index, void *ctx, struct fault *f)
 {
 	struct call *c = ctx;
+	struct index_range range = {.after = str(c->after.path)};
+	char domain[MAILBOX_NAME_SIZE];
 
 	c->items = json_new_array();
 	json_put(c->result, "mailboxes", c->items);
-	if (index_each_folder(index, str(""), list_folder, c, f) < 0)
+	/* No mailbox has a longer one. */
+	if (c->domain.len > sizeof domain - 2)
+		return 0;
+	if (c->domain.len > 0) {
+		snprintf(domain, sizeof domain, "%.*s/", STR_ARG(c->domain));
+		range.path = str(domain);
+	}
+	if (index_each_folder(index, range, list_folder, c, f) < 0)
 		return -1;
 	if (c->more)
 		json_put_text(c->result, "next", c->current.text);
@@ -203,7 +210,8 @@ stat_mailbox(struct index *index, void *ctx, struct fault *f)
 		return fault_perm(
 		    f, "5.1.1", "there is no mailbox %s", c->mailbox.text);
 	c->items = json_new_array();
-	if (index_each_folder(index, path, stat_folder, c, f) < 0) {
+	if (index_each_folder(index, (struct index_range){.path = path},
+		stat_folder, c, f) < 0) {
 		json_free(&c->items);
 		return -1;
 	}

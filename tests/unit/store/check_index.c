@@ -166,7 +166,8 @@ add_stat(void *ctx, const struct mailbox_name *mailbox,
 static int
 sum(struct index *index, void *ctx, struct fault *f)
 {
-	return index_each_folder(index, str(""), add_stat, ctx, f);
+	return index_each_folder(
+	    index, (struct index_range){0}, add_stat, ctx, f);
 }
 
 static void

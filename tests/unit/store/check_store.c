@@ -190,6 +190,15 @@ START_TEST(the_operator_turns_pages)
 	    "\"unseen\":1,\"bytes\":12}]}");
 	ck_assert_str_eq(call("mailbox.list", "{\"after\":\"bob@c\"}"),
 	    "{\"mailboxes\":[]}");
+	deliver("eve@b2");
+	ck_assert_str_eq(
+	    call("mailbox.list", "{\"domain\":\"b\",\"after\":\"ann@b\"}"),
+	    "{\"mailboxes\":["
+	    "{\"mailbox\":\"ann.x@b\",\"folders\":1,\"messages\":1,"
+	    "\"unseen\":1,\"bytes\":12}]}");
+	ck_assert_str_eq(
+	    call("mailbox.list", "{\"domain\":\"b\",\"after\":\"eve@b2\"}"),
+	    "{\"mailboxes\":[]}");
 	ck_assert_str_eq(call("mailbox.list", "{\"limit\":0}"), "5.5.4");
 	ck_assert_str_eq(call("mailbox.list", "{\"after\":\"../x\"}"), "5.1.3");
 	end();
