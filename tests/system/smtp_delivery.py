@@ -105,6 +105,18 @@ class Answers(Case):
         self.lmtp.answers.clear()
         self.assertRegex(self.send(c, "ann", "bob"), "^250 2.0.0 " + first)
 
+    def test_message_that_fails_again_still_keeps_its_id(self):
+        """The second time shows nothing of who had it from the first."""
+        c = self.begin()
+        self.lmtp.answers["bob@example.org"] = "451 4.3.0 later"
+        self.assertRegex(self.send(c, "ann", "bob"), "^451 4.3.0")
+        first = self.lmtp.messages[-1]["ident"]
+        self.lmtp.answers["ann@example.org"] = "451 4.3.0 later"
+        self.assertRegex(self.send(c, "ann", "bob"), "^451 4.3.0")
+        self.assertEqual(self.lmtp.messages[-1]["ident"], first)
+        self.lmtp.answers.clear()
+        self.assertRegex(self.send(c, "ann", "bob"), "^250 2.0.0 " + first)
+
     def test_refused_message_does_not_keep_its_id(self):
         c = self.begin()
         self.lmtp.answers["ann@example.org"] = "451 4.3.0 later"
