@@ -2,7 +2,7 @@
 """Many messages over many sessions at once: each is stored once and whole,
 and the index comes to agree with the Maildir.
 
-POSTHOUSE_MESSAGES and POSTHOUSE_SESSIONS change how many."""
+POSTHOUSE_MESSAGES and POSTHOUSE_SESSIONS change how many: in all, and at once."""
 
 import os
 import subprocess
@@ -17,6 +17,7 @@ from instance import Instance  # noqa: E402
 MESSAGES = int(os.environ.get("POSTHOUSE_MESSAGES", "5000"))
 SESSIONS = int(os.environ.get("POSTHOUSE_SESSIONS", "20"))
 SIZE = 4096
+PATIENCE = 600 + MESSAGES / 50      # seconds
 
 
 class Volume(unittest.TestCase):
@@ -29,7 +30,7 @@ class Volume(unittest.TestCase):
             ["smtp-source", "-s", str(SESSIONS), "-m", str(MESSAGES),
              "-l", str(SIZE), "-f", "x@elsewhere.example", "-t", to,
              *options, "127.0.0.1:%d" % self.instance.port()],
-            capture_output=True, text=True, timeout=600)
+            capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_all_arrive_once(self):
