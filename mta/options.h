@@ -54,6 +54,7 @@ struct smtpd_options {
 	uint64_t data_timeout;
 	uint64_t delivery_timeout;
 	uint64_t lookup_timeout;
+	uint64_t auth_timeout;
 	uint64_t lookup_cache;
 };
 

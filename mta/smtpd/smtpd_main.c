@@ -156,7 +156,7 @@ set_up(struct service *service)
 
 	delivers_on_this_host = net_is_loopback(&lmtp.address);
 	smtpd.directory = socketmap_client_new(&directory);
-	smtpd.auth = auth_client_new(&auth, "smtp", (int64_t)o->lookup_timeout);
+	smtpd.auth = auth_client_new(&auth, "smtp", (int64_t)o->auth_timeout);
 	smtpd.lmtp = lmtp_pool_new(&lmtp);
 	smtpd.repeats = repeats_new(REPEATS_MAX, REPEATS_MS);
 }

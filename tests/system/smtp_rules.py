@@ -294,6 +294,37 @@ class Login(Case):
         self.logged_in()
 
 
+class Patience(Case):
+    """A password check may take its time with failures, as Dovecot's does."""
+    OPTIONS = "lookup_timeout = 100ms"
+
+    def time_out_a_lookup(self):
+        self.smtpd.directory.open.clear()
+        c = self.hello()
+        c.say("MAIL FROM:<x@y.example>")
+        self.assertRegex(c.say("RCPT TO:<ann@example.org>"), "^451 4")
+        self.smtpd.directory.open.set()
+
+    def test_a_late_failure_is_no_reason_to_try_again(self):
+        self.smtpd.auth.open.clear()
+        c = self.hello("submissions")
+        c.send("AUTH PLAIN " + plain("ann@example.org", "wrong") + "\r\n")
+        self.time_out_a_lookup()
+        self.smtpd.auth.open.set()
+        self.assertRegex(c.reply(), "^535 5.7.8")
+
+
+class NoPatience(Case):
+    OPTIONS = "auth_timeout = 100ms"
+
+    def test_a_silent_password_check_means_later(self):
+        self.smtpd.auth.open.clear()
+        c = self.hello("submissions")
+        self.assertRegex(c.say("AUTH PLAIN " + plain("ann@example.org", "x")),
+                         "^454 4.7.0")
+        self.smtpd.auth.open.set()
+
+
 class Limits(Case):
     OPTIONS = """max_size = 10000
         max_recipients = 3

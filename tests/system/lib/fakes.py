@@ -16,10 +16,13 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 class Fake:
-    """A server at a unix socket: one thread a connection."""
+    """A server at a unix socket: one thread a connection. Where it looks at
+    .open, it answers only while that is set."""
 
     def __init__(self, path):
         self.path = path
+        self.open = threading.Event()
+        self.open.set()
         self.lock = threading.Lock()
         self.sockets = set()
         self.server = None
@@ -49,6 +52,7 @@ class Fake:
 
     def stop(self):
         """Cuts all connections; nothing listens any more."""
+        self.open.set()
         self.server.shutdown()
         self.server.server_close()
         with self.lock:
@@ -82,6 +86,7 @@ class Directory(Fake):
             name, _, key = query.decode().partition(" ")
             with self.lock:
                 self.asked.append((name, key))
+            self.open.wait()
             answer = self.maps.get(name, {}).get(key, "NOTFOUND ").encode()
             wfile.write(b"%d:%s," % (len(answer), answer))
             wfile.flush()
@@ -150,6 +155,7 @@ class Auth(Fake):
                 answer = self.go_on(fields[1], fields[2], pending)
             else:
                 continue
+            self.open.wait()
             wfile.write(answer.encode())
             wfile.flush()
 
