@@ -283,6 +283,23 @@ fill_list(const struct conf_option *o, cfg_opt_t *opt, void *base)
 		    arena, str(cfg_opt_getnstr(opt, (unsigned)list->n)));
 }
 
+/* Faults of the section's check name this place too: libconfuse itself knows
+ * only where a section ends. */
+static void
+put_place(const struct conf_option *o, cfg_t *sec, void *at)
+{
+	int line = conf_text_find_section(
+	    &reading->text, str(o->name), str(cfg_title(sec)));
+	struct conf_line place;
+
+	if (line > 0)
+		sec->line = line;
+	place = conf_text_place(&reading->text, sec->line);
+	if (o->sub->where != 0)
+		*(const char **)((char *)at + o->sub->where) = arena_putf(
+		    &reading->conf->arena, "%s:%u", place.path, place.number);
+}
+
 static int
 fill_sections(const struct conf_option *o, cfg_opt_t *opt, void *base)
 {
@@ -295,6 +312,7 @@ fill_sections(const struct conf_option *o, cfg_opt_t *opt, void *base)
 		cfg_t *sec = cfg_opt_getnsec(opt, (unsigned)sections->n);
 		void *at = (char *)sections->bytes + sections->n * o->sub->size;
 
+		put_place(o, sec, at);
 		if (fill(sec, o->sub, cfg_title(sec), at) < 0)
 			return -1;
 	}

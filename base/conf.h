@@ -73,6 +73,9 @@ struct conf_table {
 	 * conf adds FILE:LINE of the section). May be NULL.
 	 */
 	int (*check)(const void *options, struct fault *f);
+	/* Where a `const char *` of a titled section's struct is that gets its
+	 * place, "FILE:LINE"; 0: nobody asks. */
+	size_t where;
 };
 
 struct conf;

@@ -337,3 +337,52 @@ conf_text_blank(struct conf_text *t,
 		return fault_at(t, opened_at, "a section", f);
 	return 0;
 }
+
+/* A word, or a text in quotes; empty where s begins with something else. */
+static struct str
+token(struct str s)
+{
+	size_t n = quoted_len(s);
+
+	if (n > 0)
+		return str_head(s, n);
+	while (n < s.len && is_word(s.at[n]))
+		n++;
+	return str_head(s, n);
+}
+
+static struct str
+unquoted(struct str s)
+{
+	return quoted_len(s) > 0 ? str_n(s.at + 1, s.len - 2) : s;
+}
+
+int
+conf_text_find_section(
+    const struct conf_text *t, struct str name, struct str title)
+{
+	struct str all = buf_str(&t->bytes), before = {0}, last = {0};
+	size_t i = 0;
+
+	while (i < all.len) {
+		struct str word = token(str_from(all, i));
+
+		if (word.len > 0) {
+			before = last;
+			last = word;
+			i += word.len;
+			continue;
+		}
+		if (all.at[i] == '{' && str_is(before, name) &&
+		    str_is(unquoted(last), title))
+			return (int)count_lines(str_head(
+				   all, (size_t)(before.at - all.at))) +
+			       1;
+		/* Nothing but blanks stands between the three. */
+		if (all.at[i] != ' ' && all.at[i] != '\t' &&
+		    all.at[i] != '\n' && all.at[i] != '\r')
+			before = last = (struct str){0};
+		i++;
+	}
+	return 0;
+}

@@ -43,6 +43,11 @@ int conf_text_blank(struct conf_text *t,
     bool (*is_known)(const void *ctx, struct str name), const void *ctx,
     struct fault *f) MUST_USE;
 
+/* The line of bytes on which the section with this title begins; 0 where there
+ * is none. A title that is written with backslashes is not found. */
+int conf_text_find_section(
+    const struct conf_text *t, struct str name, struct str title) MUST_USE;
+
 /* The place of a line of bytes, counted from 1. */
 struct conf_line conf_text_place(const struct conf_text *t, int line);
 

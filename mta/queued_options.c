@@ -23,8 +23,8 @@ static const struct conf_option route_options[] = {
 	  .fallback = "off",
 	  .help = "the title is compared with the sender's address" },
 	{ .name = "to", .type = CONF_TEXT, .offset = ROUTE(to),
-	  .help = "mx, smtp:HOST[:PORT], lmtp:ADDRESS, error:CODE TEXT or "
-		  "discard" },
+	  .help = "mx[:DOMAIN], smtp:HOST[:PORT], lmtp:ADDRESS, "
+		  "error:CODE TEXT or discard" },
 	{ .name = "tls", .type = CONF_CHOICE, .offset = ROUTE(tls),
 	  .fallback = "default", .choices = route_tls_levels,
 	  .help = "none, may, encrypt or verify" },
@@ -43,6 +43,7 @@ static const struct conf_table route_table = {
 	.section = "route",
 	.options = route_options,
 	.size = sizeof(struct route_options),
+	.where = ROUTE(where),
 };
 
 static const struct conf_option queued_options[] = {
@@ -91,6 +92,10 @@ static const struct conf_option queued_options[] = {
 	  .offset = QUEUED(dns_trust_anchor),
 	  .help = "a file with the DNSSEC keys to trust; default: the "
 		  "system's" },
+	{ .name = "dnssec", .type = CONF_BOOL, .offset = QUEUED(dnssec),
+	  .fallback = "on",
+	  .help = "validate answers; off where the resolver does not pass "
+		  "DNSSEC on" },
 	{ .name = "smtp_port", .type = CONF_NUMBER, .offset = QUEUED(smtp_port),
 	  .fallback = "25", .min = 1, .max = 65535,
 	  .help = "the port of other mail servers" },

@@ -13,13 +13,14 @@ struct route_options {
 	const char *title; /* "user@example.org", "example.org", ".example.org"
 			    * or "*" */
 	bool by_sender;    /* KEY is compared with the reverse-path */
-	const char *to;    /* "mx", "smtp:HOST[:PORT]", "lmtp:ADDRESS",
+	const char *to;    /* "mx[:DOMAIN]", "smtp:HOST[:PORT]", "lmtp:ADDRESS",
 			 * "error:5.1.2 TEXT", "discard"; NULL: as if the
 			 * route were not there, but for its tls */
 	int tls;           /* enum route_tls, +1; 0: the default */
 	bool implicit_tls;
 	const char *user;          /* SASL PLAIN; NULL: none */
 	const char *password_file; /* holds the password, and nothing else */
+	const char *where;         /* "FILE:LINE" of the section */
 };
 
 struct queued_options {
@@ -42,6 +43,8 @@ struct queued_options {
 	const char *ca_file;          /* NULL: the system's */
 	const char *dns_server;       /* "127.0.0.1@53"; NULL: resolv.conf */
 	const char *dns_trust_anchor; /* a file; NULL: Debian's */
+	bool dnssec;                  /* validate; off where the resolver
+				       * cannot */
 	uint64_t smtp_port;           /* of MX hosts */
 
 	/* The queue. */

@@ -8,7 +8,8 @@
  *      it), "*"
  *   2. the socketmap map `transport`, where one is configured, in Postfix'
  *      words: "smtp:[host]:port", "smtp:domain", "lmtp:unix:/path",
- *      "lmtp:host:port", "relay:…", "error:5.1.2 text", "discard:"
+ *      "lmtp:inet:127.0.0.1:24", "relay:…", "error:5.1.2 text", "discard:"; keys as
+ *      Postfix has them: address, domain, the ".parents", "*"
  *   3. the domain is local (socketmap `domain`): LMTP to lmtpd
  *   4. the smarthost, where one is configured; else MX
  */
@@ -43,7 +44,9 @@ enum route_tls {
 /* A value. What is "const char *" lives as long as the routes. */
 struct route {
 	enum route_kind kind;
-	char host[ADDRESS_DOMAIN_MAX + 1]; /* a name, or "[192.0.2.1]" */
+	char host[ADDRESS_DOMAIN_MAX + 1]; /* a name, or a literal as it stands
+					    * in an address: "[192.0.2.1]",
+					    * "[IPv6:2001:db8::1]" */
 	uint16_t port;                     /* 0: 25 */
 	bool implicit_tls;                 /* TLS from the first byte: 465 */
 	enum route_tls tls;
@@ -51,20 +54,31 @@ struct route {
 	const char *password;
 	struct net_address lmtp;
 	struct fault fault;
-	const char *rule;  /* "route \"example.org\"", "transport map", … */
+	const char *rule;  /* "route \"example.org\"", "transport map", "local
+			    * domain", "smarthost", "MX" */
 	const char *where; /* "FILE:LINE", or "" */
 };
 
 struct routes;
 struct queued_options;
 
-/* Reads what the routes name (password files). Borrows options. */
+struct routes_conf {
+	const struct queued_options *options; /* borrowed */
+	const char *run_dir; /* where sockets are that options do not name */
+};
+
+/* Reads what the routes name (password files). Faults are permanent and name
+ * the section. */
 struct routes *routes_new(
-    const struct queued_options *options, struct fault *f) MUST_USE;
+    const struct routes_conf *conf, struct fault *f) MUST_USE;
 void routes_free(struct routes **routes);
 
+/* Reads the password files again; on a fault the old ones stay in use. From
+ * any thread. */
+int routes_reload(struct routes *routes, struct fault *f) MUST_USE;
+
 /* Blocks for a look-up. -1 with a temporary fault where a map does not answer;
- * ROUTE_ERROR is a route, not a fault. */
+ * ROUTE_ERROR is a route, not a fault. From any thread. */
 int routes_find(struct routes *routes, const struct address *reverse_path,
     const struct address *forward_path, struct route *route,
     struct fault *f) MUST_USE;

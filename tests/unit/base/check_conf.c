@@ -16,6 +16,7 @@ struct door {
 	const char *title;
 	uint64_t size;
 	int kind;
+	const char *where;
 };
 
 struct house {
@@ -55,6 +56,7 @@ check_door(const void *options, struct fault *f)
 static const struct conf_table door_table = {
 	.section = "door", .options = door_options,
 	.size = sizeof(struct door), .check = check_door,
+	.where = offsetof(struct door, where),
 };
 
 #define HOUSE(member) .offset = offsetof(struct house, member)
@@ -339,7 +341,7 @@ START_TEST(faults_name_file_and_line)
 			    " }\n}",
 		    true, "main.conf:4: kind: \"up\" is none of in, out");
 		check_fault("house {\n door \"x\" {\n  size = 13\n }\n}\n\n",
-		    true, "main.conf:4: bad luck");
+		    true, "main.conf:2: bad luck");
 		check_fault("\nname = \"a\n\n", true,
 		    "main.conf:2: a text in quotes begins here and does not "
 		    "end");
@@ -348,6 +350,38 @@ START_TEST(faults_name_file_and_line)
 		check_fault("\n\n/* a\n\n", true,
 		    "main.conf:3: a comment begins here and does not end");
 	}
+	clean_up();
+}
+END_TEST
+
+START_TEST(a_section_knows_its_place)
+{
+	static const struct {
+		const char *title;
+		unsigned line;
+	} doors[] = {{"a", 3}, {"b", 3}, {"c d", 5}, {"house", 8},
+	    {"e\"", 11}}; /* its end */
+	char want[200];
+	struct conf *conf;
+
+	conf = read_text("house {\n"
+			 "# door \"a\" {\n"
+			 " door \"a\" { size = 1 } door b {}\n\n"
+			 " door 'c d'\n"
+			 " {\n  size = 2\n } door \"house\" {}\n"
+			 " door \"e\\\"\" {\n\n}\n}\n",
+	    true);
+	ck_assert(conf != NULL);
+	ck_assert_uint_eq(house_of(conf)->door.n, ARRAY_LEN(doors));
+	for (size_t i = 0; i < ARRAY_LEN(doors); i++) {
+		const struct door *d = house_of(conf)->door.bytes;
+
+		ck_assert_str_eq(d[i].title, doors[i].title);
+		snprintf(want, sizeof want, "/main.conf:%u", doors[i].line);
+		ck_assert_msg(str_ends(str(d[i].where), str(want)),
+		    "%s is at %s", d[i].title, d[i].where);
+	}
+	conf_free(&conf);
 	clean_up();
 }
 END_TEST
@@ -578,7 +612,8 @@ END_TEST
 
 UNIT_MAIN("conf", an_empty_file_gives_the_defaults, each_kind_of_value_is_read,
     a_list_may_be_empty, numbers_keep_to_their_range_and_form,
-    faults_name_file_and_line, bad_syntax_is_a_fault_with_a_line,
+    faults_name_file_and_line, a_section_knows_its_place,
+    bad_syntax_is_a_fault_with_a_line,
     a_file_that_cannot_be_read_is_a_fault_that_names_it,
     foreign_sections_are_left_unread_unless_strict,
     included_files_stand_where_they_are_named,
