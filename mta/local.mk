@@ -9,6 +9,8 @@ libmta_a_SOURCES = \
 	mta/queue/entry.c mta/queue/entry.h \
 	mta/queue/heap.c mta/queue/heap.h \
 	mta/queue/map.c mta/queue/map.h \
+	mta/queue/methods.c mta/queue/methods.h mta/queue/methods_private.h \
+	mta/queue/methods_act.c \
 	mta/queue/notifier.h \
 	mta/queue/pace.c mta/queue/pace.h \
 	mta/queue/queue.c mta/queue/queue.h mta/queue/queue_private.h \
@@ -22,6 +24,7 @@ libmta_a_SOURCES = \
 	mta/queue/retry.c mta/queue/retry.h \
 	mta/queue/ring.h \
 	mta/queue/scheduler.h \
+	mta/queue/select.c mta/queue/select.h \
 	mta/queue/template.c mta/queue/template.h \
 	mta/queue/window.c mta/queue/window.h \
 	mta/queued_options.c mta/queued_options.h \

@@ -46,7 +46,8 @@ struct queue_conf {
 			    * handed over again; 0: 7 hours */
 };
 
-/* Runs recovery, removes files in body/ that no message names. */
+/* Where the database fails later, the process ends (base/db.h): the next one
+ * recovers it. Runs recovery, removes files in body/ that no message names. */
 struct queue *queue_open(
     const struct queue_conf *conf, struct fault *f) MUST_USE;
 void queue_close(struct queue **queue);

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -132,8 +131,8 @@ run_all(struct batch *b, struct queue_change *first, size_t n,
 
 	for (int tries = 0;; tries++) {
 		rc = run_once(b, first, n, old, f);
-		if (rc == 0 || f->kind == FAULT_PERM || db_is_damage(f) ||
-		    tries == RETRIES || strcmp(f->dsn, "4.3.1") == 0)
+		if (rc == 0 || f->kind == FAULT_PERM || tries == RETRIES ||
+		    strcmp(f->dsn, "4.3.1") == 0)
 			return rc;
 	}
 }
@@ -184,23 +183,10 @@ tell_lanes(struct batch *b)
 		    q->changed_ctx, d->domain, d->owner, d->rows, d->earliest);
 }
 
-/* An environment that is in trouble does not come out of it: the next process
- * runs recovery. Nobody may take that for a verdict on his mail. */
-static bool
-is_hopeless(struct fault *f)
-{
-	if (!db_is_damage(f))
-		return false;
-	log_error(NULL, "the queue needs recovery", "reason", f->text, NULL);
-	fault_temp(f, "4.3.0", "the queue is out of order, try later");
-	return true;
-}
-
 static void
 finish(struct batch *b, struct queue_change *first, size_t n, int rc,
     struct fault *f)
 {
-	bool hopeless = rc < 0 && is_hopeless(f);
 	struct queue_change *next;
 
 	if (rc == 0) {
@@ -214,8 +200,6 @@ finish(struct batch *b, struct queue_change *first, size_t n, int rc,
 	for (struct lost_file *file = rc == 0 ? b->files : NULL; file != NULL;
 	     file = file->next)
 		queue_body_remove(b->queue, &file->id);
-	if (hopeless)
-		die(EX_SOFTWARE, "the queue needs recovery: start again");
 }
 
 static void

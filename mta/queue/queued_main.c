@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/service.h"
+#include "mta/queue/methods.h"
 #include "mta/queue/queue.h"
 #include "mta/queue/receive.h"
 #include "mta/queued_options.h"
@@ -29,6 +30,7 @@ struct queued {
 	const struct queued_options *options;
 	const struct common_options *common;
 	struct queue *queue;
+	struct queue_admin admin;
 	struct receiver receiver;
 	char dir[512]; /* of the queue */
 	char spool[520];
@@ -142,6 +144,7 @@ open_queue(void)
 		die(f.kind == FAULT_TEMP ? EX_TEMPFAIL : EX_CONFIG,
 		    "posthouse-queued: %s", f.text);
 	queued.receiver.queue = queued.queue;
+	queued.admin.queue = queued.queue;
 }
 
 static void
@@ -171,7 +174,7 @@ main(int argc, char **argv)
 	set_limits(service);
 	set_up_receiver();
 	set_up_listener(service);
-	service_control(service, NULL, NULL, put_status);
+	service_control(service, queue_methods, &queued.admin, put_status);
 	service_drop(service, queued.options->user);
 	open_queue();
 	status = service_run(service);

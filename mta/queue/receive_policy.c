@@ -171,10 +171,6 @@ on_body_close(void *ctx, const struct smtp_state *st,
 	if (keep(s, &e, f) < 0) {
 		note(s, &e, f);
 		atomic_fetch_add(&c->failed, 1);
-		/* The database's own troubles are no verdict on the mail. */
-		if (db_is_damage(f))
-			fault_temp(f, "4.3.0",
-			    "the queue is not available, try later");
 		return -1;
 	}
 	for (size_t i = 0; i < st->n_rcpts; i++)

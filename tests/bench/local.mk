@@ -1,6 +1,10 @@
 # What `make bench` needs; README.md beside this file says how to read it.
 EXTRA_PROGRAMS += tests/bench/limit
 tests_bench_limit_SOURCES = tests/bench/limit.c
+# The queue alone: make tests/bench/queue.
+EXTRA_PROGRAMS += tests/bench/queue
+tests_bench_queue_SOURCES = tests/bench/queue.c
+tests_bench_queue_LDADD = libmta.a $(MTA_LIBS)
 
 BENCH = tests/bench/bench.py \
 	tests/bench/disk.py \
@@ -9,7 +13,7 @@ BENCH = tests/bench/bench.py \
 	tests/bench/report.py \
 	tests/bench/systems.py
 EXTRA_DIST += $(BENCH) tests/bench/README.md
-CLEANFILES += tests/bench/limit bench.json
+CLEANFILES += tests/bench/limit tests/bench/queue bench.json
 
 # make bench [SESSIONS="1 20 100"] [MESSAGES=N] [REPEATS=3] [WHICH="..."]
 bench: all tests/bench/limit

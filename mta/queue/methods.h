@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The operator's methods on the queue. Parameters, "?" where they may be
+ * missing:
+ *
+ *   queue.list      selection? from? limit?
+ *   queue.show      id
+ *   queue.body      id, offset? limit?
+ *   queue.retry     selection, from? dry_run?
+ *   queue.hold      selection, from? dry_run?
+ *   queue.release   selection, from? dry_run?
+ *   queue.delete    selection, from? dry_run?
+ *   queue.redirect  selection, to, from? dry_run?
+ *
+ * A selection is what select.h reads: id, or sender, recipient, domain, reason,
+ * older, younger, state, or all. Those of recipients mean recipients: "delete
+ * recipient=a@b" takes a@b off messages that have others too.
+ *
+ * Each call does a bounded piece of work. Where there may be more, the result
+ * has next: what to give as `from` in the following call, also where this one
+ * has found nothing. Sums are over all calls.
+ *
+ *   list    {messages: [message…], next?}
+ *   message {id, arrived, expires, size, sender, owner, held, notice,
+ *           recipients: [recipient…], total}   at most ten recipients that are
+ *           meant, and how many the message has in all
+ *   recipient {recipient, state, attempts, due, last?, dsn?, reason?, host?,
+ *           address?}   state: waiting, delivered, failed
+ *   show    a message with all its recipients, and {body, smtputf8,
+ *           requiretls, ret?, envid?, auth?, client: {name…}, header}
+ *   body    {offset, size, base64, next?}: next is the next offset
+ *   the others  {messages, recipients, next?}: how many were changed, or with
+ *           dry_run would be
+ *
+ * Times are ms since 1970. A message that is not there is 5.1.0 for show and
+ * body, and nothing changed for the others.
+ */
+#ifndef MTA_QUEUE_METHODS_H
+#define MTA_QUEUE_METHODS_H
+
+#include "base/control.h"
+
+/* ctx is a struct queue_admin. */
+extern const struct control_method queue_methods[];
+
+struct queue;
+
+struct queue_admin {
+	struct queue *queue; /* NULL until it is open: 4.3.2 */
+};
+
+#endif
