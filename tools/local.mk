@@ -30,5 +30,5 @@ valgrind: $(UNIT_TESTS)
 		--suppressions=$(abs_top_srcdir)/tests/unit/valgrind.supp \
 		--errors-for-leak-kinds=definite'
 clean-local:
-	rm -rf check-asan check-cover lint.sizes lint.tidy lint.h
+	rm -rf check-asan check-cover
 .PHONY: check-unit check-system lint format asan cover valgrind
