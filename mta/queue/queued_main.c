@@ -79,6 +79,8 @@ set_up_receiver(void)
 {
 	const struct queued_options *o = queued.options;
 
+	pthread_mutex_init(&queued.receiver.mutex, NULL);
+	pthread_cond_init(&queued.receiver.settled, NULL);
 	queued.receiver.hostname = queued.common->hostname;
 	queued.receiver.spool_dir = queued.spool;
 	queued.receiver.max_age_ms = (int64_t)o->max_age;
@@ -151,6 +153,8 @@ static void
 clean_up(void)
 {
 	queue_close(&queued.queue);
+	pthread_cond_destroy(&queued.receiver.settled);
+	pthread_mutex_destroy(&queued.receiver.mutex);
 	mem_free(queued.receiver.users);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Bytes between a socket and the engine. Runs on a worker thread each time that
- * the client has sent something, and parks again.
+ * the client has sent something, and parks again. While a message is being made
+ * durable the session waits without a thread.
  */
 #include "config.h"
 
@@ -70,16 +71,42 @@ work(struct receive_session *s)
 	size_t before;
 
 	do {
+		enum smtp_next next;
+
 		before = buf_len(&s->in);
-		if (smtp_server_feed(s->engine, &s->in, &s->out) ==
-		    SMTP_NEXT_CLOSE) {
-			(void)!flush(s);
-			return SESSION_CLOSE;
-		}
-		if (flush(s) < 0)
+		next = smtp_server_feed(s->engine, &s->in, &s->out);
+		/* What was answered before goes out with the answer: each
+		 * writing wakes the client. */
+		if (next == SMTP_NEXT_WAIT)
+			return SESSION_WAIT;
+		if (flush(s) < 0 || next == SMTP_NEXT_CLOSE)
 			return SESSION_CLOSE;
 	} while (buf_len(&s->in) > 0 && buf_len(&s->in) < before);
 	return SESSION_PARK;
+}
+
+static enum session_next
+park(struct receive_session *s)
+{
+	if (s->in.room > IN_KEPT && buf_len(&s->in) == 0)
+		buf_clear(&s->in);
+	if (s->out.room > IN_KEPT)
+		buf_clear(&s->out);
+	set_idle(s);
+	return SESSION_PARK;
+}
+
+/* The message is durable, or has failed. */
+static enum session_next
+on_resume(void *state)
+{
+	struct receive_session *s = state;
+	enum session_next next;
+
+	receive_policy_finish(s);
+	smtp_server_finish(s->engine, &s->out);
+	next = work(s);
+	return next == SESSION_PARK ? park(s) : next;
 }
 
 static enum session_next
@@ -87,6 +114,7 @@ on_input(void *state)
 {
 	struct receive_session *s = state;
 	struct io *io = session_io(s->session);
+	enum session_next next;
 
 	if (s->refused)
 		return SESSION_CLOSE;
@@ -99,18 +127,16 @@ on_input(void *state)
 
 		if (got == 0 && again)
 			break;
-		if (got <= 0 || work(s) == SESSION_CLOSE)
+		if (got <= 0)
 			return SESSION_CLOSE;
+		next = work(s);
+		if (next != SESSION_PARK)
+			return next;
 		/* To ask the kernel for nothing costs as much as a command. */
 		if (n < READ_SIZE && !io_has_pending(io))
 			break;
 	}
-	if (s->in.room > IN_KEPT && buf_len(&s->in) == 0)
-		buf_clear(&s->in);
-	if (s->out.room > IN_KEPT)
-		buf_clear(&s->out);
-	set_idle(s);
-	return SESSION_PARK;
+	return park(s);
 }
 
 static void
@@ -178,6 +204,7 @@ on_close(void *state)
 {
 	struct receive_session *s = state;
 
+	receive_policy_wait(s);
 	smtp_server_free(&s->engine);
 	receive_policy.reset(s);
 	log_info(&s->log, "disconnected", "client",
@@ -191,6 +218,7 @@ on_close(void *state)
 const struct session_ops receive_session_ops = {
     .open = on_open,
     .on_input = on_input,
+    .on_resume = on_resume,
     .on_deadline = on_deadline,
     .on_drain = on_drain,
     .close = on_close,

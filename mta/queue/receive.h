@@ -7,6 +7,7 @@
 #ifndef MTA_QUEUE_RECEIVE_H
 #define MTA_QUEUE_RECEIVE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,9 @@ struct receiver {
 	int64_t max_age_ms; /* how long a message may wait */
 	int64_t command_ms, data_ms;
 	struct receive_counters counters;
+	/* Held while the committer touches a session that waits for it. */
+	pthread_mutex_t mutex;
+	pthread_cond_t settled;
 };
 
 /*

@@ -124,17 +124,32 @@ fill_entry(struct entry *e, const struct receive_session *s,
 		    &e->rcpts[i], &st->rcpts[i], s->receiver->hostname, now);
 }
 
-static int
-keep(struct receive_session *s, struct entry *e, struct fault *f)
+/* On the committer's thread. From the resuming on the session may be gone. */
+static void
+on_done(void *ctx, int rc, const struct fault *f)
 {
-	struct queue *queue = s->receiver->queue;
-	struct queue_change *change = queue_change_new(queue);
-	int rc = queue_change_add(change, e, buf_str(&s->head), s->body, f);
+	struct receive_session *s = ctx;
+	struct receiver *r = s->receiver;
 
-	if (rc == 0)
-		rc = queue_commit(queue, &change, f);
-	queue_change_free(&change);
-	return rc;
+	pthread_mutex_lock(&r->mutex);
+	s->rc = rc;
+	if (rc < 0)
+		s->fault = *f;
+	s->pending = false;
+	session_resume(s->session);
+	pthread_cond_broadcast(&r->settled);
+	pthread_mutex_unlock(&r->mutex);
+}
+
+void
+receive_policy_wait(struct receive_session *s)
+{
+	struct receiver *r = s->receiver;
+
+	pthread_mutex_lock(&r->mutex);
+	while (s->pending)
+		pthread_cond_wait(&r->settled, &r->mutex);
+	pthread_mutex_unlock(&r->mutex);
 }
 
 /* A line a recipient: what is asked of a log is where somebody's mail is. */
@@ -159,27 +174,53 @@ note(struct receive_session *s, const struct entry *e, const struct fault *f)
 	arena_clear(&arena);
 }
 
+static void
+count(struct receive_session *s, bool taken)
+{
+	struct receive_counters *c = &s->receiver->counters;
+
+	atomic_fetch_add(taken ? &c->messages : &c->failed, 1);
+	s->messages += taken;
+}
+
 static int
 on_body_close(void *ctx, const struct smtp_state *st,
     struct smtp_outcome *outcomes, struct buf *words, struct fault *f)
 {
 	struct receive_session *s = ctx;
-	struct receive_counters *c = &s->receiver->counters;
-	struct entry e;
+	struct queue *queue = s->receiver->queue;
+	struct queue_change *change = queue_change_new(queue);
 
-	fill_entry(&e, s, st);
-	if (keep(s, &e, f) < 0) {
-		note(s, &e, f);
-		atomic_fetch_add(&c->failed, 1);
+	s->entry = arena_new(st->arena, struct entry);
+	s->outcomes = outcomes;
+	s->words = words;
+	fill_entry(s->entry, s, st);
+	if (queue_change_add(change, s->entry, buf_str(&s->head), s->body, f) <
+	    0) {
+		queue_change_free(&change);
+		note(s, s->entry, f);
+		count(s, false);
 		return -1;
 	}
-	for (size_t i = 0; i < st->n_rcpts; i++)
-		outcomes[i].ok = true;
-	note(s, &e, NULL);
-	atomic_fetch_add(&c->messages, 1);
-	s->messages++;
-	buf_putf(words, "%s queued", s->message.text);
-	return 0;
+	s->pending = true;
+	queue_submit(queue, &change, on_done, s);
+	return 1;
+}
+
+void
+receive_policy_finish(struct receive_session *s)
+{
+	bool ok = s->rc == 0;
+
+	for (size_t i = 0; i < s->entry->n_rcpts; i++) {
+		s->outcomes[i].ok = ok;
+		if (!ok)
+			s->outcomes[i].fault = s->fault;
+	}
+	note(s, s->entry, ok ? NULL : &s->fault);
+	count(s, ok);
+	if (ok)
+		buf_putf(s->words, "%s queued", s->message.text);
 }
 
 static void

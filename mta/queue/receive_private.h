@@ -8,6 +8,7 @@
 #include "mta/queue/receive.h"
 #include "proto/ident.h"
 
+struct entry;
 struct spool;
 
 struct receive_session {
@@ -25,9 +26,24 @@ struct receive_session {
 	struct ident message;
 	struct buf head; /* our trace field */
 	struct spool *body;
+
+	/* While the message is being made durable: what the engine waits for,
+	 * and the entry, in the transaction's arena. */
+	struct smtp_outcome *outcomes;
+	struct buf *words;
+	struct entry *entry;
+	/* The committer's answer. Under the receiver's mutex: */
+	bool pending;
+	int rc;
+	struct fault fault;
 };
 
 /* ctx is a struct receive_session. */
 extern const struct smtp_policy receive_policy;
+
+/* Fills the outcomes, when the session is resumed. */
+void receive_policy_finish(struct receive_session *s);
+/* Returns when the committer does not know the session any more. */
+void receive_policy_wait(struct receive_session *s);
 
 #endif
