@@ -29,6 +29,7 @@ libmta_a_SOURCES = \
 	mta/queue/window.c mta/queue/window.h \
 	mta/queued_options.c mta/queued_options.h \
 	mta/send/connect.c mta/send/connect.h \
+	mta/send/convert.c mta/send/convert.h \
 	mta/send/dns.c mta/send/dns.h \
 	mta/send/dns_record.c mta/send/dns_record.h \
 	mta/send/lmtp_pool.c mta/send/lmtp_pool.h \

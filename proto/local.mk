@@ -6,6 +6,8 @@ libproto_a_SOURCES = \
 	proto/auth_line.c proto/auth_line.h \
 	proto/domain.c proto/domain.h \
 	proto/dot.c proto/dot.h \
+	proto/downgrade.c proto/downgrade.h \
+	proto/encode.c proto/encode.h \
 	proto/envelope.h \
 	proto/header.c proto/header.h \
 	proto/header_decode.c \

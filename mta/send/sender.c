@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/tls.h"
 #include "mta/send/connect.h"
+#include "mta/send/convert.h"
 #include "mta/send/opening.h"
 #include "mta/send/pool.h"
 #include "mta/send/slow_down.h"
@@ -259,6 +260,37 @@ fail_all(struct delivery *d, enum send_reach reach)
 		d->outcomes[i] = (struct smtp_outcome){.fault = *f};
 }
 
+/* RFC 9422: the rest goes by a further transaction. */
+static void
+limit_rcpts(struct delivery *d, unsigned max)
+{
+	if (max > 0 && d->message.n_rcpts > max)
+		d->message.n_rcpts = max;
+}
+
+/* One transaction, of the message as the server can take it. */
+static enum wire_result
+send_suited(struct delivery *d, struct wire *wire, struct fault *f)
+{
+	const struct smtp_peer *peer = wire_peer(wire);
+	struct send_message converted;
+	struct convert convert;
+	enum wire_result result = WIRE_ANSWERED;
+
+	if (d->target->route.kind == ROUTE_LMTP ||
+	    !convert_is_needed(d->message.mail, peer))
+		return wire_send(wire, &d->message, true, d->outcomes, f);
+	if (convert_begin(&convert, &d->message, peer, &converted, f) == 0)
+		result = wire_send(wire, &converted, false, d->outcomes, f);
+	else if (f->kind == FAULT_TEMP)
+		result = WIRE_UNREAD;
+	else
+		for (size_t i = 0; i < d->message.n_rcpts; i++)
+			d->outcomes[i] = (struct smtp_outcome){.fault = *f};
+	convert_clear(&convert);
+	return result;
+}
+
 /* Takes the wire. True where that settles the matter for this time. */
 static bool
 converse(struct delivery *d, struct pool_wire *w, bool was_kept)
@@ -268,7 +300,8 @@ converse(struct delivery *d, struct pool_wire *w, bool was_kept)
 
 	report_wire(d->report, w);
 	d->report->was_kept = was_kept;
-	result = wire_send(w->wire, &d->message, d->outcomes, f);
+	limit_rcpts(d, wire_peer(w->wire)->rcpt_max);
+	result = send_suited(d, w->wire, f);
 	if (result == WIRE_ANSWERED) {
 		give_back(d, w);
 		d->report->reach = SEND_ANSWERED;
@@ -398,6 +431,59 @@ note_slow_down(
 		    !outcomes[i].ok && slow_down_is_meant(&outcomes[i].fault);
 }
 
+static bool
+is_one_too_many(const struct smtp_outcome *o)
+{
+	return !o->ok && strcmp(o->fault.dsn, "4.5.3") == 0;
+}
+
+/* After an answer: who stays for the next transaction. Where the server took
+ * nobody, more of the same would lead nowhere. */
+static void
+keep_surplus(const struct delivery *d, bool *pending)
+{
+	bool taken = false;
+
+	for (size_t i = 0; i < d->message.n_rcpts; i++)
+		taken = taken || d->outcomes[i].ok;
+	for (size_t i = 0; i < d->message.n_rcpts; i++)
+		pending[i] = taken && is_one_too_many(&d->outcomes[i]);
+}
+
+/* As many transactions as it takes, each for recipients that stand in a row. */
+static void
+send_groups(struct delivery *d, const struct send_message *message,
+    struct smtp_outcome *outcomes)
+{
+	size_t n = message->n_rcpts, at = 0;
+	bool *pending = mem_zeroed(n + 1, sizeof *pending);
+
+	memset(pending, true, n);
+	for (;;) {
+		size_t max = n - at < GROUP_MAX ? n - at : GROUP_MAX, k = 0;
+
+		while (k < max && pending[at + k])
+			k++;
+		if (k == 0)
+			break;
+		d->message.rcpts = message->rcpts + at;
+		d->message.n_rcpts = k;
+		d->outcomes = outcomes + at;
+		send_group(d);
+		if (d->report->reach != SEND_ANSWERED)
+			break;
+		keep_surplus(d, pending + at);
+		for (at = 0; at < n && !pending[at];)
+			at++;
+	}
+	if (d->report->reach != SEND_ANSWERED)
+		for (size_t i = 0; i < n; i++)
+			if (pending[i])
+				outcomes[i] = (struct smtp_outcome){
+				    .fault = d->report->fault};
+	mem_free(pending);
+}
+
 /* A wire that was opened under weaker rules is not taken for stricter ones. */
 static void
 make_key(struct delivery *d)
@@ -424,6 +510,6 @@ sender_send(struct sender *s, const struct target *target,
 
 	*report = (struct send_report){.reach = SEND_ANSWERED};
 	make_key(&d);
-	send_group(&d);
+	send_groups(&d, message, outcomes);
 	note_slow_down(report, outcomes, message->n_rcpts);
 }

@@ -69,6 +69,8 @@ enum send_reach {
 };
 
 struct send_report {
+	/* Where it took several transactions (LIMITS RCPTMAX, 452): of those
+	 * recipients that are not ok and have no answer of their own. */
 	enum send_reach reach;
 	struct fault fault; /* where not SEND_ANSWERED */
 	char host[DNS_NAME_SIZE];

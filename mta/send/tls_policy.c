@@ -38,7 +38,9 @@ ask(struct tls_policy *p, struct dns *dns, const char *name, uint16_t port,
 	if (dns_tlsa(dns, name, port, deadline, &answer, p->records, f) < 0)
 		return -1;
 	*n = answer.secure ? answer.n : 0;
-	if (*n == 0)
+	/* There, and of no use. */
+	p->has_malformed = answer.secure && answer.malformed > 0;
+	if (*n == 0 && !p->has_malformed)
 		return 0;
 	snprintf(p->name, sizeof p->name, "%s", name);
 	return 1;
@@ -68,7 +70,7 @@ apply_records(struct tls_policy *p, const struct tls_host *h, size_t n)
 	const struct route *route = &h->target->route;
 	size_t usable = 0;
 
-	p->tlsa = mem_zeroed(n, sizeof *p->tlsa);
+	p->tlsa = mem_zeroed(n + 1, sizeof *p->tlsa);
 	for (size_t i = 0; i < n; i++) {
 		const struct dns_tlsa *r = &p->records[i];
 
@@ -121,7 +123,7 @@ tls_policy_find(struct tls_policy *p, struct dns *dns, const struct tls_host *h,
 			tls_policy_clear(p);
 			return -1;
 		}
-		if (n > 0)
+		if (n > 0 || p->has_malformed)
 			apply_records(p, h, n);
 	}
 	if (p->demand.proof == TLS_PROOF_TLSA)

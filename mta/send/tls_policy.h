@@ -23,6 +23,7 @@ struct tls_policy {
 	char name[DNS_NAME_SIZE];
 	struct dns_tlsa *records;
 	struct tls_tlsa *tlsa;
+	bool has_malformed;
 };
 
 /* What is known of a host once its addresses are. */

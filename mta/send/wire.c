@@ -254,8 +254,14 @@ pour_body(struct wire *w, const struct send_message *m, struct fault *f)
 	return write_out(w, f) < 0 ? WIRE_BROKEN : WIRE_ANSWERED;
 }
 
+static bool
+is_eager(const struct wire *w, uint64_t size)
+{
+	return w->dialect == DIALECT_LMTP || size <= EAGER_MAX;
+}
+
 enum wire_result
-wire_send(struct wire *w, const struct send_message *m,
+wire_send(struct wire *w, const struct send_message *m, bool is_exact,
     struct smtp_outcome *outcomes, struct fault *f)
 {
 	const struct tls_info *tls = io_tls(w->io);
@@ -266,7 +272,7 @@ wire_send(struct wire *w, const struct send_message *m,
 	    .rcpts = m->rcpts,
 	    .n_rcpts = m->n_rcpts,
 	    .xforward = m->xforward,
-	    .size = w->dialect == DIALECT_LMTP || size <= EAGER_MAX ? size : 0,
+	    .size = is_exact && is_eager(w, size) ? size : 0,
 	    .is_tls_verified = tls != NULL && tls->is_verified,
 	};
 	enum wire_result result = WIRE_ENDED;

@@ -57,11 +57,11 @@ enum wire_result {
 	WIRE_UNREAD,   /* the message could not be read */
 };
 
-/* One transaction. But for WIRE_ANSWERED, the fault is filled, outcomes may be,
+/* One transaction. The message's size is exact, or an estimate. But for WIRE_ANSWERED, the fault is filled, outcomes may be,
  * and the wire is only good for wire_free(). */
 enum wire_result wire_send(struct wire *wire,
-    const struct send_message *message, struct smtp_outcome *outcomes,
-    struct fault *f);
+    const struct send_message *message, bool is_exact,
+    struct smtp_outcome *outcomes, struct fault *f);
 /* How many transactions it has carried. */
 unsigned wire_messages(const struct wire *wire);
 

@@ -488,6 +488,73 @@ START_TEST(sender_shows_no_password_in_the_clear)
 }
 END_TEST
 
+START_TEST(sender_sends_to_the_surplus_by_further_transactions)
+{
+	/* Said before, or when it is too late. */
+	for (int i = 0; i < 2; i++) {
+		set_up();
+		if (i == 0)
+			sinks[0].says[SINK_EHLO] =
+			    "250-sink.example\r\n250 LIMITS RCPTMAX=2";
+		else
+			sinks[0].max_rcpts = 2;
+		sinks[0].refuse = "u3@";
+		send_to(5);
+		ck_assert_int_eq(report.reach, SEND_ANSWERED);
+		for (size_t k = 0; k < 5; k++)
+			ck_assert_msg(outcomes[k].ok == (k != 3), "%zu: %s", k,
+			    outcomes[k].fault.text);
+		ck_assert_str_eq(outcomes[3].fault.dsn, "5.1.1");
+		ck_assert_uint_ge(sinks[0].messages, 2);
+		ck_assert_uint_eq(peer_connections(&servers[0]), 1);
+		tear_down();
+	}
+	/* A server that takes nobody is not asked for ever. */
+	set_up();
+	sinks[0].says[SINK_RCPT] = "452 4.5.3 too many";
+	send_to(5);
+	ck_assert_str_eq(outcomes[4].fault.dsn, "4.5.3");
+	ck_assert_uint_eq(sinks[0].seen[SINK_RCPT], 5);
+	tear_down();
+}
+END_TEST
+
+#define EIGHT "Content-Transfer-Encoding: 8bit\r\n\r\ncaf\xc3\xa9\r\n"
+
+START_TEST(sender_converts_what_the_server_cannot_take)
+{
+	const char *whole = text;
+
+	set_up();
+	mail.body = BODY_8BITMIME;
+	text = EIGHT;
+	send_to(1);
+	ck_assert_msg(outcomes[0].ok, "%s", outcomes[0].fault.text);
+	ck_assert_str_eq(sinks[0].mail, "MAIL FROM:<me@c.example>");
+	ck_assert_ptr_nonnull(strstr(sinks[0].body, "\r\n\r\ncaf=C3=A9\r\n"));
+	ck_assert_ptr_nonnull(strstr(sinks[0].body, "quoted-printable\r\n"));
+	/* A header cannot be converted: that is for the sender to know. */
+	text = "Subject: caf\xc3\xa9\r\n\r\nx\r\n";
+	send_to(1);
+	ck_assert_int_eq(report.reach, SEND_ANSWERED);
+	ck_assert_str_eq(outcomes[0].fault.dsn, "5.6.3");
+	ck_assert_int_eq(outcomes[0].fault.kind, FAULT_PERM);
+	ck_assert_uint_eq(sinks[0].messages, 1);
+	tear_down();
+	/* One that takes it gets it as it is. */
+	set_up();
+	mail.body = BODY_8BITMIME;
+	sinks[0].says[SINK_EHLO] = "250-sink.example\r\n250 8BITMIME";
+	text = EIGHT;
+	send_to(1);
+	ck_assert(outcomes[0].ok);
+	ck_assert_ptr_nonnull(strstr(sinks[0].mail, " BODY=8BITMIME"));
+	ck_assert_ptr_nonnull(strstr(sinks[0].body, EIGHT));
+	text = whole;
+	tear_down();
+}
+END_TEST
+
 static char dir[] = "/tmp/check_sender.XXXXXX";
 static struct certificate pair;
 
@@ -594,7 +661,8 @@ make_tlsa(void)
 	tlsa.record.usage = 3;
 	tlsa.record.selector = tlsa.record.matching = 1;
 	tlsa.record.len = len;
-	tlsa.answer = (struct dns_answer){true, true, 60, 1};
+	tlsa.answer =
+	    (struct dns_answer){.exists = true, .secure = true, .n = 1};
 	target.hosts[0].secure = true;
 }
 
@@ -719,4 +787,6 @@ UNIT_MAIN("sender", sender_hands_over_and_keeps_the_wire,
     sender_blames_no_hop_for_our_disk, sender_encrypts_where_it_can,
     sender_verifies_the_name_where_it_is_told_to,
     sender_shows_its_password_under_tls, sender_obeys_tlsa_records,
-    sender_honours_requiretls)
+    sender_honours_requiretls,
+    sender_sends_to_the_surplus_by_further_transactions,
+    sender_converts_what_the_server_cannot_take)
