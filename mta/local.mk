@@ -2,16 +2,18 @@
 noinst_LIBRARIES += libmta.a
 libmta_a_SOURCES = \
 	mta/options.c mta/options.h \
+	mta/queue/attempt.c \
 	mta/queue/board.c mta/queue/board.h mta/queue/board_private.h \
 	mta/queue/board_admin.c \
 	mta/queue/board_hop.c \
 	mta/queue/board_lane.c \
 	mta/queue/entry.c mta/queue/entry.h \
+	mta/queue/flush.c \
 	mta/queue/heap.c mta/queue/heap.h \
 	mta/queue/map.c mta/queue/map.h \
 	mta/queue/methods.c mta/queue/methods.h mta/queue/methods_private.h \
 	mta/queue/methods_act.c \
-	mta/queue/notifier.h \
+	mta/queue/notifier.c mta/queue/notifier.h \
 	mta/queue/pace.c mta/queue/pace.h \
 	mta/queue/queue.c mta/queue/queue.h mta/queue/queue_private.h \
 	mta/queue/queue_apply.c \
@@ -21,10 +23,14 @@ libmta_a_SOURCES = \
 	mta/queue/queue_lane.c \
 	mta/queue/receive.c mta/queue/receive.h mta/queue/receive_private.h \
 	mta/queue/receive_policy.c \
+	mta/queue/record.c \
 	mta/queue/retry.c mta/queue/retry.h \
 	mta/queue/ring.h \
-	mta/queue/scheduler.h \
+	mta/queue/scheduler.c mta/queue/scheduler.h \
+	mta/queue/scheduler_private.h \
 	mta/queue/select.c mta/queue/select.h \
+	mta/queue/sweep.c \
+	mta/queue/target_cache.c mta/queue/target_cache.h \
 	mta/queue/template.c mta/queue/template.h \
 	mta/queue/window.c mta/queue/window.h \
 	mta/queued_options.c mta/queued_options.h \

@@ -227,6 +227,13 @@ may_look(const struct board *b)
 	       board_hop_has_work(b->lookups);
 }
 
+void
+board_wake(struct board *b, int64_t now)
+{
+	b->now = now;
+	wake(b);
+}
+
 bool
 board_take(struct board *b, int64_t now, struct board_job *job)
 {

@@ -90,6 +90,8 @@ struct board_job {
 	int64_t fresh;
 };
 
+/* What time has changed; taking does it too. */
+void board_wake(struct board *b, int64_t now);
 /* False where nothing can begin now. */
 bool board_take(struct board *b, int64_t now, struct board_job *job) MUST_USE;
 /* Whether another one that asks would probably get something. */

@@ -28,6 +28,7 @@ struct notifier_conf {
 	uint64_t full_max;      /* bytes of an original that is sent back
 				 * whole; 0: 1 MiB */
 	int64_t max_age_ms;     /* how long a notice may wait in the queue */
+	const char *spool_dir;  /* for large ones; NULL: /tmp. Lives as long */
 };
 
 struct notifier *notifier_new(const struct notifier_conf *conf,

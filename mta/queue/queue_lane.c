@@ -58,8 +58,8 @@ queue_owner_hash(struct str owner)
 	return read_big_endian((const char *)digest);
 }
 
-static struct str
-domain_of(const struct address *a, struct arena *arena)
+struct str
+queue_domain(const struct address *a, struct arena *arena)
 {
 	char key[ADDRESS_TEXT_SIZE];
 	struct str text = str(a->domain);
@@ -99,7 +99,7 @@ queue_due_rows(const struct entry *e, struct arena *arena)
 		if (r->state == ENTRY_WAITING)
 			/* 0 means "none" to those who watch. */
 			all.rows[n++] = (struct due_row){
-			    domain_of(&r->to.forward_path, arena),
+			    queue_domain(&r->to.forward_path, arena),
 			    r->due > 0 ? r->due : 1};
 	}
 	qsort(all.rows, n, sizeof *all.rows, by_domain);

@@ -29,12 +29,33 @@
 #include "base/fault.h"
 #include "base/str.h"
 
+struct address;
 struct loop;
 struct notifier;
 struct queue;
-struct routes;
+struct route;
 struct scheduler;
-struct sender;
+struct send_message;
+struct send_report;
+struct smtp_outcome;
+struct target;
+
+/* The way out, as the scheduler needs it. All may block, and say so to the
+ * loop; any of them may be called by many threads. */
+struct scheduler_ops {
+	/* routes_find(), target_resolve(), sender_send() */
+	int (*find)(void *ctx, const struct address *reverse_path,
+	    const struct address *forward_path, struct route *route,
+	    struct fault *f);
+	int (*resolve)(void *ctx, const struct route *route, struct str domain,
+	    struct target *target, struct fault *f);
+	void (*send)(void *ctx, const struct target *target,
+	    const struct send_message *message, struct smtp_outcome *outcomes,
+	    struct send_report *report);
+	/* Now and then: sender_tidy(). May be NULL. */
+	void (*tidy)(void *ctx);
+	void *ctx;
+};
 
 struct scheduler_conf {
 	unsigned max_deliveries; /* at once, in all; 0: 100 */
@@ -46,11 +67,13 @@ struct scheduler_conf {
 	int64_t warn_ms;         /* a delay notice after so long; 0: none */
 };
 
-/* All are borrowed and outlive the scheduler. */
+/* Watches the queue. All are borrowed and outlive the scheduler, but for conf
+ * and ops, which are copied. */
 struct scheduler *scheduler_new(const struct scheduler_conf *conf,
-    struct queue *queue, struct routes *routes, struct sender *sender,
-    struct notifier *notifier, struct loop *loop, struct fault *f) MUST_USE;
-/* No attempt may be under way: after scheduler_stop() and loop_run(). */
+    const struct scheduler_ops *ops, struct queue *queue,
+    struct notifier *notifier, struct loop *loop) MUST_USE;
+/* No attempt may be under way: after scheduler_stop() and loop_run(), and
+ * before queue_close(). Waits until what became of the last is durable. */
 void scheduler_free(struct scheduler **scheduler);
 
 /* Reads all lanes and begins. */
@@ -61,6 +84,8 @@ void scheduler_stop(struct scheduler *scheduler);
 /* Makes all that waits due now: for a domain, or (empty) for all; a dead hop is
  * tried at once. Returns how many messages that concerns. */
 uint64_t scheduler_flush(struct scheduler *scheduler, struct str domain);
+/* Deliveries under way, for `status`. */
+unsigned scheduler_active(struct scheduler *scheduler);
 /* A hop (its key, or a domain) begins no more attempts until it is resumed.
  * Kept over a restart. */
 int scheduler_pause(struct scheduler *scheduler, struct str hop, bool pause,
@@ -70,10 +95,9 @@ int scheduler_pause(struct scheduler *scheduler, struct str hop, bool pause,
 struct scheduler_hop {
 	const char *key;
 	const char *provider;
-	uint64_t waiting; /* messages, those of lanes that stand here */
+	uint64_t waiting; /* messages of lanes whose mail goes here */
 	unsigned active, concurrency;
-	int64_t oldest;     /* ms since 1970, arrival; 0: nothing waits */
-	int64_t dead_until; /* 0: alive */
+	int64_t dead_until; /* ms since 1970; 0: alive */
 	bool is_paused;
 	const struct fault *last; /* NULL: none */
 };

@@ -27,6 +27,8 @@ UNIT_TESTS += tests/unit/mta/check_target
 tests_unit_mta_check_target_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_template
 tests_unit_mta_check_template_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_scheduler
+tests_unit_mta_check_scheduler_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_sender
 tests_unit_mta_check_sender_SOURCES = tests/unit/mta/check_sender.c \
 	tests/unit/mta/sink.h
