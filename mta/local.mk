@@ -41,7 +41,8 @@ libmta_a_SOURCES = \
 	mta/send/lmtp_pool.c mta/send/lmtp_pool.h \
 	mta/send/opening.c mta/send/opening.h \
 	mta/send/pool.c mta/send/pool.h \
-	mta/send/route.h \
+	mta/send/route.c mta/send/route.h \
+	mta/send/route_parse.c mta/send/route_parse.h \
 	mta/send/sender.c mta/send/sender.h \
 	mta/send/slow_down.c mta/send/slow_down.h \
 	mta/send/target.c mta/send/target.h \

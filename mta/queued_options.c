@@ -7,12 +7,42 @@
 #include <stddef.h>
 
 #include "base/net.h"
+#include "mta/send/route_parse.h"
 
 /* In the order of enum route_tls (mta/send/route.h). */
 static const char *const tls_levels[] = {
     "none", "may", "encrypt", "verify", NULL};
 static const char *const route_tls_levels[] = {
     "default", "none", "may", "encrypt", "verify", NULL};
+
+static int
+check_route(const void *options, struct fault *f)
+{
+	const struct route_options *o = options;
+	char key[ADDRESS_TEXT_SIZE];
+	struct route route = {.kind = ROUTE_MX};
+
+	if (route_parse_key(str(o->title), key, f) < 0 ||
+	    (o->to != NULL && route_parse_to(str(o->to), &route, f) < 0))
+		return -1;
+	if (o->to == NULL && (o->user != NULL || o->implicit_tls))
+		return fault_perm(f, "5.3.5",
+		    "auth_user and implicit_tls have no meaning without to");
+	if (o->implicit_tls && route.kind != ROUTE_HOST)
+		return fault_perm(f, "5.3.5",
+		    "implicit_tls has no meaning but with smtp:HOST");
+	/* What others' MX records name is nobody to show a password to. */
+	if (o->user != NULL && route.kind != ROUTE_HOST)
+		return fault_perm(
+		    f, "5.3.5", "auth_user has no meaning but with smtp:HOST");
+	if ((o->user == NULL) != (o->password_file == NULL))
+		return fault_perm(
+		    f, "5.3.5", "auth_user and password_file need each other");
+	if (o->user != NULL && o->tls == ROUTE_TLS_NONE + 1)
+		return fault_perm(f, "5.3.5",
+		    "tls = none would show the password to everybody");
+	return 0;
+}
 
 #define ROUTE(field) offsetof(struct route_options, field)
 #define QUEUED(field) offsetof(struct queued_options, field)
@@ -43,6 +73,7 @@ static const struct conf_table route_table = {
 	.section = "route",
 	.options = route_options,
 	.size = sizeof(struct route_options),
+	.check = check_route,
 	.where = ROUTE(where),
 };
 
@@ -176,6 +207,17 @@ check_listen(const char *text, struct fault *f)
 }
 
 static int
+check_smarthost(const char *text, struct fault *f)
+{
+	struct route route;
+	struct fault why;
+
+	if (text == NULL || route_parse_host(str(text), &route, &why) == 0)
+		return 0;
+	return fault_perm(f, "5.3.5", "smarthost: %s", why.text);
+}
+
+static int
 check_queued(const void *options, struct fault *f)
 {
 	const struct queued_options *o = options;
@@ -190,6 +232,8 @@ check_queued(const void *options, struct fault *f)
 		    f, "5.3.5", "retry_max is less than retry_min");
 	if (o->hop_max < o->hop_start)
 		return fault_perm(f, "5.3.5", "hop_max is less than hop_start");
+	if (check_smarthost(o->smarthost, f) < 0)
+		return -1;
 	if (check_peer("listen", o->listen, f) < 0 ||
 	    check_peer("socketmap", o->socketmap, f) < 0 ||
 	    check_peer("lmtp", o->lmtp, f) < 0 ||
