@@ -50,6 +50,10 @@ static const struct conf_option smtpd_options[] = {
 	{ .name = "lmtp", .type = CONF_TEXT, .offset = SMTPD(lmtp),
 	  .help = "where local mail is delivered; "
 		  "default: lmtp.sock in run_dir" },
+	{ .name = "queue", .type = CONF_TEXT, .offset = SMTPD(queue),
+	  .help = "where mail is handed over that cannot be delivered at "
+		  "once; default: queue.sock in run_dir; none: it is not "
+		  "taken" },
 	{ .name = "spool_dir", .type = CONF_PATH, .offset = SMTPD(spool_dir),
 	  .fallback = "/var/tmp",
 	  .help = "holds messages over 256 KiB while they pass" },
@@ -173,6 +177,12 @@ check_relay_from(const struct conf_list *networks, struct fault *f)
 	return 0;
 }
 
+bool
+smtpd_has_queue(const struct smtpd_options *o)
+{
+	return o->queue == NULL || !str_is(str(o->queue), STR_LIT("none"));
+}
+
 static int
 check_smtpd(const void *options, struct fault *f)
 {
@@ -184,7 +194,8 @@ check_smtpd(const void *options, struct fault *f)
 			return -1;
 	if (check_peer("socketmap", o->socketmap, f) < 0 ||
 	    check_peer("auth", o->auth, f) < 0 ||
-	    check_peer("lmtp", o->lmtp, f) < 0)
+	    check_peer("lmtp", o->lmtp, f) < 0 ||
+	    (smtpd_has_queue(o) && check_peer("queue", o->queue, f) < 0))
 		return -1;
 	return check_relay_from(&o->relay_from, f);
 }

@@ -29,6 +29,7 @@ struct smtpd_options {
 	const char *socketmap;
 	const char *auth;
 	const char *lmtp;
+	const char *queue;     /* "none": nothing is taken for elsewhere */
 	const char *spool_dir; /* for bodies over 256 KiB */
 
 	/* Rules. */
@@ -59,6 +60,8 @@ struct smtpd_options {
 };
 
 extern const struct conf_table smtpd_table;
+
+bool smtpd_has_queue(const struct smtpd_options *o);
 
 /* As it is written in the configuration. */
 const char *smtpd_protocol_name(enum smtpd_protocol protocol);

@@ -53,6 +53,19 @@ ident_make(struct ident *id)
 }
 
 void
+ident_sibling(const struct ident *id, unsigned n, struct ident *sibling)
+{
+	enum { CHANGED = 3, BITS = 5 * CHANGED };
+	uint64_t bits = 0;
+
+	for (size_t i = IDENT_LEN - CHANGED; i < IDENT_LEN; i++)
+		bits = bits << 5 | (uint64_t)value_of(id->text[i]);
+	bits = (bits + n) & ((UINT64_C(1) << BITS) - 1);
+	*sibling = *id;
+	put(sibling->text + IDENT_LEN - CHANGED, bits, CHANGED);
+}
+
+void
 ident_make_session(char text[IDENT_SESSION_SIZE])
 {
 	uint64_t random;

@@ -22,6 +22,9 @@ struct ident {
 };
 
 void ident_make(struct ident *id);
+/* Another id for a part of the message, the same each time: n from 1 to 32767.
+ * id must be ours. */
+void ident_sibling(const struct ident *id, unsigned n, struct ident *sibling);
 /* Eight random characters of the same alphabet, for a session. */
 enum { IDENT_SESSION_SIZE = 9 };
 void ident_make_session(char text[IDENT_SESSION_SIZE]);

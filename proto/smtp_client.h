@@ -33,7 +33,8 @@ struct smtp_client_message {
 	const struct envelope_mail *mail;
 	const struct envelope_rcpt *rcpts;
 	size_t n_rcpts;
-	const struct envelope_xforward *xforward; /* NULL: none */
+	/* NULL: none. A server that takes it gets AUTH= too. */
+	const struct envelope_xforward *xforward;
 	uint64_t size;        /* of the body as given to smtp_client_body(),
 				 * exactly; 0: unknown */
 	bool is_tls_verified; /* the peer has proved its name (REQUIRETLS) */

@@ -136,8 +136,11 @@ put_step(struct smtp_client *c, struct buf *out)
 		put_xforward(t, out);
 		break;
 	case STEP_MAIL:
+		/* A server that takes our word for the client takes it for
+		 * the login too. */
 		smtp_command_put_mail(out, t->message.mail, t->smtputf8,
-		    size_of(t), c->peer.extensions);
+		    size_of(t),
+		    c->peer.extensions | (t->n_xforward > 0 ? EXT_AUTH : 0));
 		break;
 	case STEP_RCPT:
 		smtp_command_put_rcpt(

@@ -25,6 +25,7 @@ struct message {
 	struct spool *body; /* NULL until message_open_body() */
 	struct header_scan scan;
 	bool starts_folded; /* the first byte is a blank */
+	bool was_queued;    /* some of its recipients */
 };
 
 struct message *message_new(void) MUST_USE;

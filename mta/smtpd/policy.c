@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The rules of smtpd. Strangers may send to recipients that the directory
- * knows. Who has logged in may send only as an own address. No relaying yet.
+ * knows. Who has logged in may send anywhere, but only as an own address.
  */
 #include "config.h"
 
@@ -198,6 +198,7 @@ on_rcpt(void *ctx, const struct smtp_state *st,
 	    .directory = s->smtpd->directory,
 	    .postmaster = &s->smtpd->postmaster,
 	    .known_client = st->user.len > 0 || s->trusted,
+	    .has_queue = s->smtpd->queue != NULL,
 	};
 	struct fault why;
 
@@ -240,7 +241,8 @@ on_body_close(void *ctx, const struct smtp_state *st,
 	(void)f;
 	if (deliver_message(s, st, outcomes))
 		s->messages++;
-	buf_putf(words, "%s delivered", s->message->ident.text);
+	buf_putf(words, "%s %s", s->message->ident.text,
+	    s->message->was_queued ? "queued" : "delivered");
 	return 0;
 }
 

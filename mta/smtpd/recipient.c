@@ -14,6 +14,8 @@ void
 recipients_clear(struct recipients *r)
 {
 	mem_free(r->mailboxes);
+	mem_free(r->ways);
+	mem_free(r->rcpts);
 	mem_free(r->hashes);
 	mem_free(r->members);
 	mem_free(r->ends);
@@ -29,10 +31,13 @@ more_room(size_t room)
 /* The index of the mailbox, which is put into the list where it is new. */
 static uint32_t
 intern_mailbox(struct recipients *r, const struct address *mailbox,
-    struct str text, const struct envelope_rcpt *rcpt)
+    enum recipient_way way, const struct envelope_rcpt *rcpt)
 {
-	uint64_t hash = str_hash(text);
+	char text[ADDRESS_TEXT_SIZE];
+	uint64_t hash;
 
+	address_format(mailbox, text);
+	hash = str_hash(str(text));
 	for (size_t i = 0; i < r->n; i++)
 		if (r->hashes[i] == hash &&
 		    address_is_same(&r->mailboxes[i].forward_path, mailbox))
@@ -41,10 +46,14 @@ intern_mailbox(struct recipients *r, const struct address *mailbox,
 		r->room = more_room(r->room);
 		r->mailboxes =
 		    mem_resize(r->mailboxes, r->room, sizeof *r->mailboxes);
+		r->ways = mem_resize(r->ways, r->room, sizeof *r->ways);
+		r->rcpts = mem_resize(r->rcpts, r->room, sizeof *r->rcpts);
 		r->hashes = mem_resize(r->hashes, r->room, sizeof *r->hashes);
 	}
 	r->mailboxes[r->n] = *rcpt;
 	r->mailboxes[r->n].forward_path = *mailbox;
+	r->ways[r->n] = way;
+	r->rcpts[r->n] = (uint32_t)r->n_rcpts;
 	r->hashes[r->n] = hash;
 	return (uint32_t)r->n++;
 }
@@ -78,40 +87,6 @@ bad_answer(struct str text, struct fault *why, struct fault *f)
 	return fault_temp(f, "4.3.0", "the directory is not available");
 }
 
-/* Takes the mailboxes that the directory has named, split by blanks. What was
- * taken before a fault stays without an RCPT of its own, and is cut off. */
-static int
-add_mailboxes(struct recipients *r, struct str list,
-    const struct envelope_rcpt *rcpt, struct fault *why, struct fault *f)
-{
-	size_t n = r->n, n_members = r->n_members;
-
-	while (list.len > 0) {
-		struct str text = str_cut(&list, ' ');
-		struct address mailbox;
-
-		if (text.len == 0)
-			continue;
-		if (address_parse(text, &mailbox, why) < 0) {
-			bad_answer(text, why, f);
-			goto undo;
-		}
-		if (r->n_members == RECIPIENT_MAILBOXES_MAX) {
-			fault_temp(f, "4.5.3", "too many mailboxes");
-			goto undo;
-		}
-		add_member(r, intern_mailbox(r, &mailbox, text, rcpt));
-	}
-	if (r->n_members == n_members)
-		return bad_answer(STR_LIT("(nothing)"), why, f);
-	end_rcpt(r);
-	return 0;
-undo:
-	r->n = n;
-	r->n_members = n_members;
-	return -1;
-}
-
 /* What the client may know; the log gets *why. */
 static int
 directory_fault(const struct fault *why, struct fault *f)
@@ -124,19 +99,128 @@ directory_fault(const struct fault *why, struct fault *f)
 	return -1;
 }
 
-/* What is no recipient of ours: why not depends on whose domain it is. */
+/* 1 where the domain is ours, 0, -1. */
 static int
-refuse(const struct recipient_rules *rules, struct str domain, const char *text,
-    struct fault *why, struct fault *f)
+is_ours(
+    const struct recipient_rules *rules, struct str domain, struct fault *why)
 {
 	struct buf value;
-	int found = 0;
+	int found;
 
 	buf_init(&value, SOCKETMAP_REPLY_MAX);
-	if (domain.len > 0)
-		found = socketmap_look_up(
-		    rules->directory, "domain", domain, &value, why);
+	found =
+	    socketmap_look_up(rules->directory, "domain", domain, &value, why);
 	buf_clear(&value);
+	return found;
+}
+
+static int
+no_queue(const char *text, struct fault *f)
+{
+	return fault_temp(f, "4.3.0",
+	    "<%s>: mail for other hosts cannot be taken: there is no queue",
+	    text);
+}
+
+/* Whoever wants to hear of the delivery is told by the queue. */
+static enum recipient_way
+local_way(const struct recipient_rules *rules, const struct envelope_rcpt *rcpt)
+{
+	return rules->has_queue && (rcpt->notify & NOTIFY_SUCCESS) != 0
+		   ? WAY_QUEUE
+		   : WAY_LOCAL;
+}
+
+/* The way to one of the addresses that a recipient in `domain` leads to. */
+static int
+find_way(const struct recipient_rules *rules, const struct envelope_rcpt *rcpt,
+    struct str domain, const struct address *to, enum recipient_way *way,
+    struct fault *why, struct fault *f)
+{
+	char key[ADDRESS_TEXT_SIZE];
+	struct str its;
+	int found;
+
+	if (!address_key(to, key))
+		return bad_answer(str(to->local), why, f);
+	its = str_from(str(key), str_find_last(str(key), '@') + 1);
+	found = str_is(its, domain) ? 1 : is_ours(rules, its, why);
+	if (found < 0)
+		return directory_fault(why, f);
+	*way = found > 0 ? local_way(rules, rcpt) : WAY_FORWARD;
+	if (*way != WAY_FORWARD || rules->has_queue)
+		return 0;
+	address_format(to, key);
+	return no_queue(key, f);
+}
+
+/* Takes the addresses that the directory has named, split by blanks. What was
+ * taken before a fault stays without an RCPT of its own, and is cut off. */
+static int
+add_mailboxes(struct recipients *r, const struct recipient_rules *rules,
+    struct str list, struct str domain, const struct envelope_rcpt *rcpt,
+    struct fault *why, struct fault *f)
+{
+	size_t n = r->n, n_members = r->n_members;
+
+	while (list.len > 0) {
+		struct str text = str_cut(&list, ' ');
+		enum recipient_way way;
+		struct address mailbox;
+
+		if (text.len == 0)
+			continue;
+		if (address_parse(text, &mailbox, why) < 0) {
+			bad_answer(text, why, f);
+			goto undo;
+		}
+		if (find_way(rules, rcpt, domain, &mailbox, &way, why, f) < 0)
+			goto undo;
+		if (r->n_members == RECIPIENT_MAILBOXES_MAX) {
+			fault_temp(f, "4.5.3", "too many mailboxes");
+			goto undo;
+		}
+		add_member(r, intern_mailbox(r, &mailbox, way, rcpt));
+	}
+	if (r->n_members == n_members)
+		return bad_answer(STR_LIT("(nothing)"), why, f);
+	end_rcpt(r);
+	return 0;
+undo:
+	r->n = n;
+	r->n_members = n_members;
+	return -1;
+}
+
+static int
+add_elsewhere(struct recipients *r, const struct recipient_rules *rules,
+    const struct address *to, const struct envelope_rcpt *rcpt, struct fault *f)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (!rules->has_queue) {
+		address_format(to, text);
+		return no_queue(text, f);
+	}
+	if (r->n_members == RECIPIENT_MAILBOXES_MAX)
+		return fault_temp(f, "4.5.3", "too many mailboxes");
+	add_member(r, intern_mailbox(r, to, WAY_QUEUE, rcpt));
+	end_rcpt(r);
+	return 0;
+}
+
+/* What is no recipient of ours: known clients send elsewhere too. */
+static int
+add_other(struct recipients *r, const struct recipient_rules *rules,
+    struct str domain, const struct envelope_rcpt *rcpt, struct fault *why,
+    struct fault *f)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	int found = 0;
+
+	address_format(&rcpt->forward_path, text);
+	if (domain.len > 0)
+		found = is_ours(rules, domain, why);
 	if (found < 0)
 		return directory_fault(why, f);
 	if (found > 0)
@@ -144,9 +228,48 @@ refuse(const struct recipient_rules *rules, struct str domain, const char *text,
 	if (!rules->known_client)
 		return fault_perm(
 		    f, "5.7.1", "<%s>: relay access denied", text);
-	return fault_temp(f, "4.3.0",
-	    "<%s>: mail for other hosts cannot be taken: there is no queue",
-	    text);
+	return add_elsewhere(r, rules, &rcpt->forward_path, rcpt, f);
+}
+
+/* "SRS0=" and its like: see the map "reverse" of posthouse-authd(8). */
+static bool
+is_rewritten(const struct address *a)
+{
+	struct str local = str(a->local);
+
+	return local.len > 5 &&
+	       str_is_nocase(str_head(local, 3), STR_LIT("SRS")) &&
+	       (local.at[3] == '0' || local.at[3] == '1') &&
+	       strchr("=+-", local.at[4]) != NULL;
+}
+
+/* What comes back to the sender of a message that was forwarded goes on to
+ * that one. 1 where it was, 0 where it is no such address, -1. */
+static int
+add_returned(struct recipients *r, const struct recipient_rules *rules,
+    const struct envelope_rcpt *rcpt, struct fault *why, struct fault *f)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	struct address sender;
+	struct buf value;
+	int found, rc;
+
+	if (!is_rewritten(&rcpt->forward_path))
+		return 0;
+	address_format(&rcpt->forward_path, text);
+	buf_init(&value, ADDRESS_TEXT_SIZE);
+	found = socketmap_look_up(
+	    rules->directory, "reverse", str(text), &value, why);
+	if (found < 0)
+		rc = directory_fault(why, f);
+	else if (found == 0)
+		rc = 0;
+	else if (address_parse(buf_str(&value), &sender, why) < 0)
+		rc = bad_answer(buf_str(&value), why, f);
+	else
+		rc = add_elsewhere(r, rules, &sender, rcpt, f) < 0 ? -1 : 1;
+	buf_clear(&value);
+	return rc;
 }
 
 /* text is the address as it is written. */
@@ -172,19 +295,23 @@ recipient_add(struct recipients *r, const struct recipient_rules *rules,
 		a = rules->postmaster;
 	address_format(&rcpt->forward_path, text);
 	if (!address_key(a, key))
-		return refuse(rules, (struct str){0}, text, why, f);
+		return add_other(r, rules, (struct str){0}, rcpt, why, f);
 	domain = str_from(str(key), str_find_last(str(key), '@') + 1);
+	rc = add_returned(r, rules, rcpt, why, f);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
 	if (is_never_ours(a, text))
-		return refuse(rules, domain, text, why, f);
+		return add_other(r, rules, domain, rcpt, why, f);
 	buf_init(&value, SOCKETMAP_REPLY_MAX);
 	found = socketmap_look_up(
 	    rules->directory, "recipient", str(key), &value, why);
 	if (found < 0)
 		rc = directory_fault(why, f);
 	else if (found == 0)
-		rc = refuse(rules, domain, text, why, f);
+		rc = add_other(r, rules, domain, rcpt, why, f);
 	else
-		rc = add_mailboxes(r, buf_str(&value), rcpt, why, f);
+		rc = add_mailboxes(
+		    r, rules, buf_str(&value), domain, rcpt, why, f);
 	buf_clear(&value);
 	return rc;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Which recipients are accepted, and which mailboxes they mean: decided at
- * RCPT by the directory (socketmap maps "recipient" and "domain").
+ * RCPT by the directory (socketmap maps "recipient", "domain" and, for
+ * senders of forwarded mail to whom something comes back, "reverse").
  *
  * A local part with "@", "%" or "!" in it is never looked up: routes hide in
  * these, and what is not looked up cannot be relayed, nor reach a catch-all.
@@ -27,9 +28,17 @@ enum {
 	RECIPIENT_MAILBOXES_MAX = 20000, /* of one message */
 };
 
+enum recipient_way {
+	WAY_LOCAL,   /* delivered while the client waits */
+	WAY_QUEUE,   /* for elsewhere, or somebody wants to hear of it */
+	WAY_FORWARD, /* for elsewhere, since an alias of ours says so */
+};
+
 /* What the RCPTs of one message have come to. Zeroes are an empty one. */
 struct recipients {
-	struct envelope_rcpt *mailboxes; /* each once */
+	struct envelope_rcpt *mailboxes; /* each once; elsewhere too */
+	enum recipient_way *ways;        /* of each mailbox */
+	uint32_t *rcpts;                 /* of each: the RCPT it came by */
 	uint64_t *hashes;                /* of their addresses */
 	size_t n, room;
 	/* RCPT i means the mailboxes members[ends[i - 1]..ends[i]]. */
@@ -44,12 +53,13 @@ struct recipient_rules {
 	struct socketmap_client *directory;
 	const struct address *postmaster; /* who <postmaster> is */
 	bool known_client; /* logged in, or from a trusted network */
+	bool has_queue;    /* else nothing is taken for elsewhere */
 };
 
 /*
  * Takes one more RCPT, or refuses it: 5.1.1 no such user, 5.7.1 relay denied,
- * 4.3.0 where the directory does not answer (why says what it said) or a
- * known client's mail is for elsewhere, 4.5.3 too many mailboxes.
+ * 4.3.0 where the directory does not answer (why says what it said) or mail
+ * is for elsewhere and there is no queue, 4.5.3 too many mailboxes.
  */
 int recipient_add(struct recipients *r, const struct recipient_rules *rules,
     const struct envelope_rcpt *rcpt, struct fault *why,

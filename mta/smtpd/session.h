@@ -43,6 +43,7 @@ struct smtpd {
 	struct auth_client *auth;
 	struct socketmap_client *directory;
 	struct lmtp_pool *lmtp;
+	struct lmtp_pool *queue; /* NULL: there is none */
 	struct repeats *repeats;
 	struct address postmaster;
 	struct net_network *trusted;

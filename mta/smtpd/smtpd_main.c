@@ -158,6 +158,12 @@ set_up(struct service *service)
 	smtpd.directory = socketmap_client_new(&directory);
 	smtpd.auth = auth_client_new(&auth, "smtp", (int64_t)o->auth_timeout);
 	smtpd.lmtp = lmtp_pool_new(&lmtp);
+	if (smtpd_has_queue(o)) {
+		struct lmtp_pool_conf queue = lmtp;
+
+		queue.address = peer_address(service, o->queue, "queue.sock");
+		smtpd.queue = lmtp_pool_new(&queue);
+	}
 	smtpd.repeats = repeats_new(REPEATS_MAX, REPEATS_MS);
 }
 
@@ -241,6 +247,7 @@ clean_up(struct smtpd_listener *listeners)
 {
 	mem_free(listeners);
 	lmtp_pool_free(&smtpd.lmtp);
+	lmtp_pool_free(&smtpd.queue);
 	auth_client_free(&smtpd.auth);
 	socketmap_client_free(&smtpd.directory);
 	repeats_free(&smtpd.repeats);

@@ -26,6 +26,7 @@ SYSTEM_TESTS += \
 	tests/system/smtp_delivery.py \
 	tests/system/smtp_idle.py \
 	tests/system/smtp_limits.py \
+	tests/system/smtp_queue.py \
 	tests/system/smtp_rules.py \
 	tests/system/smtp_smuggling.py \
 	tests/system/socketmap.py \

@@ -43,13 +43,21 @@ smtpd {{
 
 
 class Smtpd:
-    def __init__(self, options="", extensions=None):
+    """Without a queue, nothing is taken for elsewhere."""
+
+    def __init__(self, options="", extensions=None, queue=False):
         self.dir = temporary("smtpd-")
         make_certificate(self.dir)
         self.directory = Directory(
             self.dir + "/socketmap.sock", {k: dict(v) for k, v in MAPS.items()})
         self.auth = Auth(self.dir + "/auth.sock", {"ann@example.org": "secret"})
         self.lmtp = Lmtp(self.dir + "/lmtp.sock", extensions)
+        self.fakes = [self.directory, self.auth, self.lmtp]
+        if queue:
+            self.queue = Lmtp(self.dir + "/queue.sock")
+            self.fakes.append(self.queue)
+        else:
+            options += "\n    queue = none"
         self.conf = self.dir + "/posthouse.conf"
         with open(self.conf, "w") as f:
             f.write(CONF.format(dir=self.dir, options=options))
@@ -75,7 +83,7 @@ class Smtpd:
 
     def close(self):
         self.daemon.kill()
-        for fake in (self.directory, self.auth, self.lmtp):
+        for fake in self.fakes:
             fake.stop()
         shutil.rmtree(self.dir)
 

@@ -37,6 +37,12 @@ static const struct {
 	"bob@example.org"},
     {"recipient", "elsewhere.example!victim@example.org", SOCKETMAP_OK,
 	"bob@example.org"},
+    {"recipient", "out@example.org", SOCKETMAP_OK,
+	"jane@far.example ann@example.org"},
+    {"reverse", "SRS0=abcdef=aa=far.example=Jane@example.org", SOCKETMAP_OK,
+	"Jane@far.example"},
+    {"reverse", "SRS0=forged=aa=far.example=x@example.org", SOCKETMAP_PERM,
+	"5.1.1 no forwarded sender has this address"},
     {"recipient", "ann+..@example.org", SOCKETMAP_OK, "ann+..@example.org"},
     {"recipient", "ann+a bob@example.org", SOCKETMAP_OK,
 	"ann+a bob@example.org"},
@@ -102,6 +108,7 @@ set_up(void)
 	rules.directory = socketmap_client_new(&conf);
 	rules.postmaster = &postmaster;
 	rules.known_client = false;
+	rules.has_queue = true;
 	memset(&r, 0, sizeof r);
 }
 
@@ -182,8 +189,76 @@ START_TEST(recipient_relays_for_nobody)
 	set_up();
 	ck_assert_str_eq(rcpt("<x@elsewhere.example>"), "5.7.1");
 	rules.known_client = true;
+	rules.has_queue = false;
 	ck_assert_str_eq(rcpt("<x@elsewhere.example>"), "4.3.0");
+	ck_assert_str_eq(rcpt("<x@[192.0.2.1]>"), "4.3.0");
+	ck_assert_str_eq(rcpt("<out@example.org>"), "4.3.0");
 	ck_assert_uint_eq(r.n, 0);
+	ck_assert_uint_eq(r.n_members, 0);
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_relays_for_known_clients_by_the_queue)
+{
+	set_up();
+	rules.known_client = true;
+	ck_assert_str_eq(rcpt("<x@elsewhere.example>"), "ok");
+	ck_assert_str_eq(rcpt("<x@[192.0.2.1]>"), "ok");
+	ck_assert_str_eq(rcpt("<ann@example.org>"), "ok");
+	ck_assert_str_eq(rcpt("<nobody@example.org>"), "5.1.1");
+	ck_assert_str_eq(rcpt("<a%b@elsewhere.example>"), "ok");
+	ck_assert_str_eq(
+	    rcpt("<victim%elsewhere.example@example.org>"), "5.1.1");
+	ck_assert_uint_eq(r.n, 4);
+	ck_assert_int_eq(r.ways[0], WAY_QUEUE);
+	ck_assert_int_eq(r.ways[1], WAY_QUEUE);
+	ck_assert_int_eq(r.ways[2], WAY_LOCAL);
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_of_an_alias_may_be_elsewhere)
+{
+	set_up();
+	ck_assert_str_eq(rcpt("<ann@example.org>"), "ok");
+	ck_assert_str_eq(rcpt("<out@example.org>"), "ok");
+	ck_assert_uint_eq(r.n, 2);
+	ck_assert_str_eq(r.mailboxes[1].forward_path.domain, "far.example");
+	ck_assert_int_eq(r.ways[0], WAY_LOCAL);
+	ck_assert_int_eq(r.ways[1], WAY_FORWARD);
+	ck_assert_uint_eq(r.rcpts[1], 1);
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_who_was_a_forwarded_sender_gets_what_comes_back)
+{
+	set_up();
+	ck_assert_str_eq(
+	    rcpt("<SRS0=abcdef=aa=far.example=Jane@example.org>"), "ok");
+	ck_assert_uint_eq(r.n, 1);
+	ck_assert_str_eq(r.mailboxes[0].forward_path.local, "Jane");
+	ck_assert_str_eq(r.mailboxes[0].forward_path.domain, "far.example");
+	ck_assert_int_eq(r.ways[0], WAY_QUEUE);
+	ck_assert_str_eq(
+	    rcpt("<SRS0=forged=aa=far.example=x@example.org>"), "5.1.1");
+	ck_assert_str_eq(rcpt("<SRS0=x@example.org>"), "5.1.1");
+	ck_assert_str_eq(rcpt("<SRS0=x@elsewhere.example>"), "5.7.1");
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_who_is_to_be_told_of_goes_by_the_queue)
+{
+	struct envelope_rcpt e = {.notify = NOTIFY_SUCCESS | NOTIFY_DELAY};
+	struct fault f, why;
+
+	set_up();
+	ck_assert_int_eq(
+	    address_parse(str("ann@example.org"), &e.forward_path, &f), 0);
+	ck_assert_int_eq(recipient_add(&r, &rules, &e, &why, &f), 0);
+	ck_assert_int_eq(r.ways[0], WAY_QUEUE);
 	tear_down();
 }
 END_TEST
@@ -288,6 +363,11 @@ UNIT_MAIN("recipient", recipient_that_must_be_quoted_is_nobody,
     recipient_takes_whom_the_directory_knows,
     recipient_takes_postmaster_without_a_domain,
     recipient_counts_each_mailbox_once, recipient_refuses_who_is_not_there,
-    recipient_relays_for_nobody, recipient_lets_no_relay_variant_through,
+    recipient_relays_for_nobody,
+    recipient_relays_for_known_clients_by_the_queue,
+    recipient_of_an_alias_may_be_elsewhere,
+    recipient_who_was_a_forwarded_sender_gets_what_comes_back,
+    recipient_who_is_to_be_told_of_goes_by_the_queue,
+    recipient_lets_no_relay_variant_through,
     recipient_waits_for_a_directory_that_is_down,
     recipients_fold_to_the_worst_of_their_mailboxes)

@@ -72,5 +72,23 @@ START_TEST(session_ids_differ)
 }
 END_TEST
 
-UNIT_MAIN("ident", an_id_says_when_it_was_made, ids_differ_and_sort_by_time,
+START_TEST(siblings_differ_and_are_always_the_same)
+{
+	struct ident id, a, b, c;
+
+	ident_make(&id);
+	ident_sibling(&id, 1, &a);
+	ident_sibling(&id, 1, &b);
+	ident_sibling(&id, 2, &c);
+	ck_assert_str_eq(a.text, b.text);
+	ck_assert_str_ne(a.text, id.text);
+	ck_assert_str_ne(a.text, c.text);
+	ck_assert(ident_is_ours(str(c.text)));
+	ck_assert_int_eq(
+	    ident_time_us(str(a.text)), ident_time_us(str(id.text)));
+}
+END_TEST
+
+UNIT_MAIN("ident", siblings_differ_and_are_always_the_same,
+    an_id_says_when_it_was_made, ids_differ_and_sort_by_time,
     what_has_another_form_is_not_ours, session_ids_differ)
