@@ -13,6 +13,7 @@ SYSTEM_TESTS += \
 	tests/system/auth_protocol.py \
 	tests/system/clients.py \
 	tests/system/clients_volume.py \
+	tests/system/dns_answers.py \
 	tests/system/install.py \
 	tests/system/lmtp_delivery.py \
 	tests/system/lmtp_repeat.py \
@@ -35,6 +36,7 @@ SYSTEM_TESTS += \
 
 EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/authd.py \
+	tests/system/lib/dns.py \
 	tests/system/lib/fakes.py \
 	tests/system/lib/harness.py \
 	tests/system/lib/instance.py \
@@ -48,3 +50,6 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 check_PROGRAMS += tests/system/make_report
 tests_system_make_report_SOURCES = tests/system/lib/make_report.c
 tests_system_make_report_LDADD = libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
+
+check_PROGRAMS += tests/system/dns_ask
+tests_system_dns_ask_LDADD = libmta.a $(MTA_LIBS)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What does not need a name server: one that never answers, bad settings, and
- * what libunbound knows by itself. The rest is in tests/system/dns.py.
+ * what libunbound knows by itself. The rest is in tests/system/dns_answers.py.
  */
 #include "config.h"
 
