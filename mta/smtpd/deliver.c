@@ -65,24 +65,51 @@ log_failures(struct smtpd_session *s, const struct smtp_outcome *outcomes)
 	}
 }
 
+/* Each RCPT by the name that the client used, where the one in the line about
+ * the message does not say it. */
+static void
+log_rcpts(struct smtpd_session *s, const struct smtp_state *st)
+{
+	const struct recipients *r = &s->message->recipients;
+	char to[ADDRESS_TEXT_SIZE];
+	uint32_t begin = 0;
+
+	if (st->n_rcpts < 2)
+		return;
+	for (size_t i = 0; i < st->n_rcpts && i < r->n_rcpts; i++) {
+		address_format(&st->rcpts[i].forward_path, to);
+		log_info(&s->log, "recipient", "to", to, "mailboxes",
+		    LOG_NUM(r->ends[i] - begin), NULL);
+		begin = r->ends[i];
+	}
+}
+
 static void
 log_message(struct smtpd_session *s, const struct smtp_state *st,
     const struct smtp_outcome *outcomes, int64_t since)
 {
 	const struct recipients *r = &s->message->recipients;
 	char from[ADDRESS_TEXT_SIZE], to[ADDRESS_TEXT_SIZE];
+	char id[MESSAGE_ID_SIZE];
+	bool has_id = message_get_id(s->message, id);
 	size_t ok = 0;
 
+	/* The one that message_put_head() made. */
+	if (!has_id && st->user.len > 0 && !s->message->scan.has_message_id)
+		has_id = snprintf(id, sizeof id, "%s@%s",
+			     s->message->ident.text, s->smtpd->hostname) > 0;
 	for (size_t i = 0; i < r->n; i++)
 		ok += outcomes[i].ok;
 	address_format(&st->mail->reverse_path, from);
 	address_format(&st->rcpts[0].forward_path, to);
+	log_rcpts(s, st);
 	log_info(&s->log,
 	    ok < r->n                ? "deferred or refused"
 	    : s->message->was_queued ? "taken"
 				     : "delivered",
-	    "from", from, "to", to, "rcpts", LOG_NUM(st->n_rcpts), "mailboxes",
-	    LOG_NUM(r->n), "stored", LOG_NUM(ok), "size",
+	    "client", session_peer(s->session)->address, "from", from, "to", to,
+	    "message_id", has_id ? id : NULL, "rcpts", LOG_NUM(st->n_rcpts),
+	    "mailboxes", LOG_NUM(r->n), "stored", LOG_NUM(ok), "size",
 	    LOG_NUM(spool_size(s->message->body)), "ms",
 	    LOG_NUM(clock_ms() - since), NULL);
 	if (ok < r->n)

@@ -49,6 +49,40 @@ message_write(struct message *m, struct str bytes, struct fault *f)
 	return spool_put(m->body, bytes, f);
 }
 
+struct id_search {
+	char *text;
+	bool found;
+};
+
+/* The first piece has the header section of any but odd messages. */
+static int
+find_id(void *ctx, struct str bytes, struct fault *f)
+{
+	struct id_search *search = ctx;
+	struct header_field field;
+	struct str id = {0};
+
+	(void)f;
+	if (header_find(bytes, "Message-ID", &field))
+		id = header_message_id(field.value);
+	search->found =
+	    id.len > 0 && str_copy(str_head(id, MESSAGE_ID_SIZE - 1),
+			      search->text, MESSAGE_ID_SIZE);
+	return -1; /* no further piece */
+}
+
+bool
+message_get_id(const struct message *m, char text[MESSAGE_ID_SIZE])
+{
+	struct id_search search = {.text = text};
+	struct fault f;
+
+	if (m->body == NULL || !m->scan.has_message_id)
+		return false;
+	(void)!spool_each(m->body, find_id, &search, &f);
+	return search.found;
+}
+
 void
 message_put_head(const struct message *m, const struct trace_facts *trace,
     bool complete, struct buf *head)

@@ -36,6 +36,12 @@ void message_open_body(struct message *m, const char *dir, size_t in_memory);
 int message_write(
     struct message *m, struct str bytes, struct fault *f) MUST_USE;
 
+/* The Message-ID as it came, without brackets, as a C string for the log: the
+ * beginning of one that is longer. False where there is none. */
+enum { MESSAGE_ID_SIZE = 512 };
+bool message_get_id(
+    const struct message *m, char text[MESSAGE_ID_SIZE]) MUST_USE;
+
 /*
  * What goes in front of the body: Received, and where `complete` (submission:
  * RFC 6409 8) the Date and Message-ID that are missing.

@@ -176,14 +176,27 @@ check_sender(struct smtpd_session *s, const struct smtp_state *st,
 	    f, "4.3.0", "the directory is not available, try later");
 }
 
+/* The engine has forgotten the address by the time that it is logged. */
+static void
+keep_text(char **text, const struct address *a)
+{
+	char copy[ADDRESS_TEXT_SIZE];
+
+	address_format(a, copy);
+	mem_free(*text);
+	*text = mem_dup(copy);
+}
+
 static int
 on_mail(void *ctx, const struct smtp_state *st,
     const struct envelope_mail *mail, struct fault *f)
 {
 	struct smtpd_session *s = ctx;
 
-	if (check_sender(s, st, &mail->reverse_path, f) < 0)
+	if (check_sender(s, st, &mail->reverse_path, f) < 0) {
+		keep_text(&s->refused_from, &mail->reverse_path);
 		return -1;
+	}
 	s->message = message_new();
 	s->log.message = s->message->ident.text;
 	return 0;
@@ -206,6 +219,7 @@ on_rcpt(void *ctx, const struct smtp_state *st,
 		return 0;
 	if (f->kind == FAULT_TEMP && why.text[0] != '\0')
 		log_warn(&s->log, "no directory", "reason", why.text, NULL);
+	keep_text(&s->refused_to, &rcpt->forward_path);
 	return -1;
 }
 
@@ -264,13 +278,22 @@ on_refused(void *ctx, const struct smtp_state *st, const char *verb,
     const struct smtp_reply *r)
 {
 	struct smtpd_session *s = ctx;
-	char from[ADDRESS_TEXT_SIZE] = "";
+	bool has_body = s->message != NULL && s->message->body != NULL;
+	char id[MESSAGE_ID_SIZE];
+	bool has_id = has_body && message_get_id(s->message, id);
 
 	if (st->mail != NULL)
-		address_format(&st->mail->reverse_path, from);
+		keep_text(&s->refused_from, &st->mail->reverse_path);
+	/* Of a message that is refused whole, the first recipient. */
+	if (has_body && st->n_rcpts > 0)
+		keep_text(&s->refused_to, &st->rcpts[0].forward_path);
 	log_info(&s->log, "refused", "client", peer_text(s), "verb", verb,
 	    "code", LOG_NUM(r->code), "dsn", r->dsn, "reason",
-	    buf_text(&r->text), "from", st->mail == NULL ? NULL : from, NULL);
+	    buf_text(&r->text), "from", s->refused_from, "to", s->refused_to,
+	    "message_id", has_id ? id : NULL, NULL);
+	mem_free(s->refused_from);
+	mem_free(s->refused_to);
+	s->refused_from = s->refused_to = NULL;
 }
 
 const struct smtp_policy smtpd_policy = {

@@ -245,6 +245,9 @@ open_session(void *service, struct session *session)
 	    s->smtpd->trusted, s->smtpd->n_trusted, session_peer(session));
 	s->since = clock_ms();
 	atomic_fetch_add(&s->smtpd->counters.connections, 1);
+	log_info(&s->log, "connected", "client", session_peer(session)->address,
+	    "port", LOG_NUM(session_peer(session)->port), "protocol",
+	    smtpd_protocol_name(s->listener->protocol), NULL);
 	return s;
 }
 
@@ -301,6 +304,8 @@ on_close(void *state)
 	smtp_server_free(&s->engine);
 	smtpd_policy.reset(s);
 	auth_exchange_free(&s->exchange);
+	mem_free(s->refused_from);
+	mem_free(s->refused_to);
 	log_info(&s->log, "disconnected", "client",
 	    session_peer(s->session)->address, "protocol",
 	    smtpd_protocol_name(s->listener->protocol), "tls",

@@ -75,7 +75,9 @@ struct smtpd_session {
 	char mechanism[24];             /* of the AUTH that is under way */
 	struct auth_exchange *exchange; /* NULL: none under way */
 	struct message *message;        /* NULL outside a transaction */
-	unsigned messages;              /* that were taken */
+	/* Of the MAIL or RCPT that was just refused, for the log; NULL: none. */
+	char *refused_from, *refused_to;
+	unsigned messages; /* that were taken */
 	int64_t since;
 	int64_t handshake_ends; /* clock_ms(); 0: none is under way */
 	int64_t idle_ends;      /* of the wait for a command; 0: not set yet */

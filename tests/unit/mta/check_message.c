@@ -57,6 +57,41 @@ START_TEST(message_gets_an_id_of_ours)
 }
 END_TEST
 
+static const struct {
+	const char *text, *id;
+} ids[] = {
+    {"Message-ID: <a@b>\r\n\r\nx", "a@b"},
+    {"Subject: x\r\nmessage-id:\r\n <a@b> (c)\r\n\r\n", "a@b"},
+    {"Subject: x\r\n\r\nMessage-ID: <a@b>\r\n", NULL},
+    {"Message-ID: <>\r\n\r\n", NULL},
+    {"", NULL},
+};
+
+START_TEST(message_tells_the_id_that_it_came_with)
+{
+	char id[MESSAGE_ID_SIZE], text[2000];
+	struct message *m = message_new();
+
+	ck_assert(!message_get_id(m, id));
+	message_free(&m);
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		m = message_of(ids[i].text);
+		ck_assert_int_eq(message_get_id(m, id), ids[i].id != NULL);
+		if (ids[i].id != NULL)
+			ck_assert_str_eq(id, ids[i].id);
+		message_free(&m);
+	}
+	/* The beginning of a long one. */
+	memset(text, 'x', sizeof text - 1);
+	memcpy(text, "Message-ID: <", 13);
+	memcpy(text + sizeof text - 6, ">\r\n\r\n", 6);
+	m = message_of(text);
+	ck_assert(message_get_id(m, id));
+	ck_assert_uint_eq(strlen(id), MESSAGE_ID_SIZE - 1);
+	message_free(&m);
+}
+END_TEST
+
 START_TEST(message_head_has_the_trace_field)
 {
 	struct message *m = message_of("Subject: x\r\n\r\nhello\r\n");
@@ -128,7 +163,7 @@ START_TEST(message_body_may_pass_what_memory_holds)
 END_TEST
 
 UNIT_MAIN("message", message_gets_an_id_of_ours,
-    message_head_has_the_trace_field, message_head_completes_a_submission,
-    message_head_leaves_what_is_there,
+    message_tells_the_id_that_it_came_with, message_head_has_the_trace_field,
+    message_head_completes_a_submission, message_head_leaves_what_is_there,
     message_that_begins_with_a_blank_does_not_extend_our_trace,
     message_body_may_pass_what_memory_holds)
