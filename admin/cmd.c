@@ -25,6 +25,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_user,
     cmd_alias,
     cmd_mailbox,
+    cmd_trace,
     cmd_version,
     cmd_help,
     NULL,
@@ -35,6 +36,13 @@ static const struct option options[] = {
     {"help", no_argument, NULL, 'h'},
     {"json", no_argument, NULL, 'j'},
     {"version", no_argument, NULL, 'V'},
+    /* What some commands take. */
+    {"address", required_argument, NULL, 'o'},
+    {"client", required_argument, NULL, 'o'},
+    {"id", required_argument, NULL, 'o'},
+    {"message-id", required_argument, NULL, 'o'},
+    {"since", required_argument, NULL, 'o'},
+    {"until", required_argument, NULL, 'o'},
     {NULL, 0, NULL, 0},
 };
 
@@ -141,7 +149,12 @@ print_one(FILE *out, const struct cmd *c)
 	buf_putf(&left, "%s%s%s%s%s%s", c->noun, c->verb != NULL ? " " : "",
 	    c->verb != NULL ? c->verb : "", c->args[0] != '\0' ? " " : "",
 	    c->args, c->flags & CMD_JSON ? " [--json]" : "");
-	fprintf(out, "  %-*s %s\n", HELP_COLUMN, buf_text(&left), c->help);
+	if (buf_len(&left) <= HELP_COLUMN)
+		fprintf(
+		    out, "  %-*s %s\n", HELP_COLUMN, buf_text(&left), c->help);
+	else
+		fprintf(out, "  %s\n  %*s %s\n", buf_text(&left), HELP_COLUMN,
+		    "", c->help);
 	buf_clear(&left);
 }
 
@@ -282,15 +295,74 @@ check_count(const struct cmd_line *line, struct fault *f)
 	return 0;
 }
 
+static bool
+takes_option(const struct cmd *c, const char *name)
+{
+	char option[40];
+
+	snprintf(option, sizeof option, "--%s ", name);
+	return strstr(c->args, option) != NULL;
+}
+
+static int
+check_options(const struct cmd_line *line, struct fault *f)
+{
+	for (size_t i = 0; i < line->n_options; i++) {
+		char what[80];
+
+		if (takes_option(line->cmd, line->options[i].name))
+			continue;
+		snprintf(what, sizeof what, "--%s has no meaning here",
+		    line->options[i].name);
+		return fail_usage(f, what, line->cmd);
+	}
+	return 0;
+}
+
+/* The same again replaces what was said before. */
+static int
+keep_option(
+    struct cmd_line *line, const char *name, const char *value, struct fault *f)
+{
+	size_t i = 0;
+
+	if (!utf8_is_valid(str(value)))
+		return fault_perm(
+		    f, "5.5.4", "the value of --%s is not UTF-8", name);
+	while (i < line->n_options && strcmp(line->options[i].name, name) != 0)
+		i++;
+	if (i == CMD_OPTIONS_MAX)
+		return fault_perm(f, "5.5.4", "too many options");
+	line->options[i].name = name;
+	line->options[i].value = value;
+	if (i == line->n_options)
+		line->n_options++;
+	return 0;
+}
+
+const char *
+cmd_option(const struct cmd_line *line, const char *name)
+{
+	for (size_t i = 0; i < line->n_options; i++) {
+		if (strcmp(line->options[i].name, name) == 0)
+			return line->options[i].value;
+	}
+	return NULL;
+}
+
 static int
 read_options(int argc, char **argv, struct cmd_line *line, struct fault *f)
 {
-	int c;
+	int c, at;
 
 	opterr = 0;
 	optind = 0; /* anew, should this be called twice */
-	while ((c = getopt_long(argc, argv, ":c:hV", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":c:hV", options, &at)) != -1) {
 		switch (c) {
+		case 'o':
+			if (keep_option(line, options[at].name, optarg, f) < 0)
+				return -1;
+			break;
 		case 'c':
 			line->file = optarg;
 			break;
@@ -329,11 +401,12 @@ cmd_parse(int argc, char **argv, struct cmd_line *line, struct fault *f)
 	if (line->help)
 		return 0;
 	if (line->cmd != NULL)
-		return check_count(line, f);
+		return check_options(line, f) < 0 ? -1 : check_count(line, f);
 	if (line->n_args == 0)
 		return fault_perm(
 		    f, "5.5.4", "which command? \"posthouse help\" shows all");
-	if (find(line, f) < 0 || check_text(line, f) < 0)
+	if (find(line, f) < 0 || check_text(line, f) < 0 ||
+	    check_options(line, f) < 0)
 		return -1;
 	return check_count(line, f);
 }

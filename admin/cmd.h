@@ -17,6 +17,8 @@
 
 struct cmd;
 
+enum { CMD_OPTIONS_MAX = 16 };
+
 /* What was asked for. */
 struct cmd_line {
 	const char *file;      /* the configuration */
@@ -25,6 +27,10 @@ struct cmd_line {
 	const struct cmd *cmd; /* may be NULL with help */
 	char **args;           /* behind the command's own words */
 	size_t n_args;
+	struct {
+		const char *name, *value;
+	} options[CMD_OPTIONS_MAX];
+	size_t n_options;
 	FILE *out;
 	int out_errno; /* why it could not be written to */
 	int status;    /* what to leave with, where nothing failed */
@@ -38,7 +44,9 @@ enum {
 struct cmd {
 	const char *noun;
 	const char *verb; /* NULL: the noun is the whole command */
-	const char *args; /* as the usage shows them: "NAME TARGET..." */
+	/* As the usage shows them: "NAME TARGET... [--since TIME]". Options
+	 * that are not in it are refused. */
+	const char *args;
 	unsigned least, most;
 	unsigned flags;
 	const char *help; /* one line */
@@ -53,6 +61,7 @@ extern const struct cmd cmd_help[];
 extern const struct cmd cmd_mailbox[];
 extern const struct cmd cmd_run[];
 extern const struct cmd cmd_status[];
+extern const struct cmd cmd_trace[];
 extern const struct cmd cmd_user[];
 extern const struct cmd cmd_version[];
 
@@ -66,6 +75,9 @@ extern const struct cmd *const cmd_tables[];
  */
 int cmd_parse(
     int argc, char **argv, struct cmd_line *line, struct fault *f) MUST_USE;
+
+/* The value of --name; NULL where it was not given. */
+const char *cmd_option(const struct cmd_line *line, const char *name);
 
 /* What sysexits.h says of a fault. */
 int cmd_status_of(const struct fault *f);

@@ -10,12 +10,14 @@ libadmin_a_SOURCES = \
 	admin/cmd_mailbox.c \
 	admin/cmd_run.c \
 	admin/cmd_status.c \
+	admin/cmd_trace.c \
 	admin/cmd_user.c \
 	admin/list.c admin/list.h \
 	admin/password.c admin/password.h \
 	admin/place.c admin/place.h \
 	admin/supervisor.c admin/supervisor.h \
-	admin/table.c admin/table.h
+	admin/table.c admin/table.h \
+	admin/trace_filter.c admin/trace_filter.h
 
 # What a program that links libadmin.a needs besides.
 ADMIN_LIBS = libmta.a liblmtp.a libstore.a libauth.a libproto.a libbase.a \

@@ -32,6 +32,8 @@ enum {
 
 struct journal_reader {
 	struct journal_bounds bounds;
+	/* The same as they stand in lines: to compare bytes costs little. */
+	char since[JOURNAL_TIME_SIZE], until[JOURNAL_TIME_SIZE];
 	int dirfd;
 	int64_t *files; /* names, in order */
 	size_t n, at;
@@ -93,6 +95,8 @@ journal_reader_open(
 	DIR *stream = opendir(dir);
 
 	r->bounds = *bounds;
+	journal_format_time(bounds->since, r->since);
+	journal_format_time(bounds->until, r->until);
 	r->fd = r->dirfd = -1;
 	buf_init(&r->in, PIECE + LINE_MAX_BYTES);
 	if (stream == NULL && errno == ENOENT)
@@ -216,6 +220,14 @@ find_line(struct journal_reader *r, struct str *line)
 	return true;
 }
 
+static bool
+is_within(const struct journal_reader *r, struct str time)
+{
+	return memcmp(time.at, r->since, JOURNAL_TIME_LEN) >= 0 &&
+	       (r->bounds.until == 0 ||
+		   memcmp(time.at, r->until, JOURNAL_TIME_LEN) <= 0);
+}
+
 int
 journal_reader_next(
     struct journal_reader *r, struct journal_event *event, struct fault *f)
@@ -233,8 +245,7 @@ journal_reader_next(
 			continue;
 		}
 		if (journal_parse_line(line, event) &&
-		    event->us >= r->bounds.since &&
-		    (r->bounds.until == 0 || event->us <= r->bounds.until))
+		    is_within(r, event->time))
 			return 1;
 	}
 }
@@ -302,7 +313,8 @@ journal_parse_line(struct str line, struct journal_event *e)
 	size_t at = 0;
 
 	*e = (struct journal_event){.line = line};
-	if (!journal_parse_time(rest, &e->us))
+	e->time = str_head(line, JOURNAL_TIME_LEN);
+	if (!str_ends(e->time, STR_LIT("Z")) || e->time.len < JOURNAL_TIME_LEN)
 		return false;
 	rest = str_from(rest, JOURNAL_TIME_LEN + 1);
 	e->level = str_cut(&rest, ' ');

@@ -31,8 +31,8 @@ void journal_reader_close(struct journal_reader **reader);
 
 /* As they are written, not unescaped; views live until the next call. */
 struct journal_event {
-	int64_t us;
 	struct str line; /* all, without the line end */
+	struct str time; /* journal_parse_time(); its bytes sort by time */
 	struct str level;
 	struct str session; /* empty: none, or "-" */
 	struct str message;

@@ -33,6 +33,11 @@ _posthouse() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 	fi
+	if [[ $prev == --address ]]; then
+		mapfile -t COMPREPLY < <(
+			compgen -W "$(_posthouse_names "$command" user)" -- "$cur")
+		return
+	fi
 	# The words before this one, without options.
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
@@ -47,6 +52,10 @@ _posthouse() {
 	local choices=
 	if [[ $cur == -* ]]; then
 		choices='-c --config -h --help --json -V --version'
+		if [[ ${plain[0]-} == trace ]]; then
+			choices+=' --address --client --id --message-id'
+			choices+=' --since --until'
+		fi
 	else
 		case ${#plain[@]}:${plain[0]-}:${plain[1]-} in
 		0:*) choices=$(_posthouse_words "$command") ;;

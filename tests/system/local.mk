@@ -32,7 +32,8 @@ SYSTEM_TESTS += \
 	tests/system/smtp_smuggling.py \
 	tests/system/socketmap.py \
 	tests/system/store_full.py \
-	tests/system/tls_certificates.py
+	tests/system/tls_certificates.py \
+	tests/system/trace.py
 
 EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/authd.py \

@@ -219,7 +219,30 @@ START_TEST(cmd_status_of_follows_from_the_fault)
 }
 END_TEST
 
-UNIT_MAIN("cmd", cmd_parse_finds_the_command_and_its_arguments,
+START_TEST(options_with_values_belong_to_their_commands)
+{
+	struct parsed p;
+
+	parse(&p, "trace --since 2h --since=3h word --id x --json");
+	ck_assert_int_eq(p.rc, 0);
+	ck_assert_str_eq(cmd_option(&p.line, "since"), "3h");
+	ck_assert_str_eq(cmd_option(&p.line, "id"), "x");
+	ck_assert_ptr_null(cmd_option(&p.line, "until"));
+	ck_assert_uint_eq(p.line.n_args, 1);
+	ck_assert(p.line.json);
+	parse(&p, "user list --since 2h");
+	ck_assert_int_eq(p.rc, -1);
+	ck_assert(str_starts(
+	    str(p.f.text), STR_LIT("--since has no meaning here; usage:")));
+	parse(&p, "trace --id");
+	ck_assert_int_eq(p.rc, -1);
+	parse(&p, "trace --id \xff");
+	ck_assert_int_eq(p.rc, -1);
+}
+END_TEST
+
+UNIT_MAIN("cmd", options_with_values_belong_to_their_commands,
+    cmd_parse_finds_the_command_and_its_arguments,
     cmd_parse_takes_the_configuration_before_and_behind,
     cmd_parse_says_what_is_wrong, cmd_parse_refuses_bytes_that_are_no_text,
     cmd_suggest_does_not_guess_wildly, cmd_help_on_shows_what_was_asked_for,

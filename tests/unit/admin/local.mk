@@ -9,3 +9,5 @@ UNIT_TESTS += tests/unit/admin/check_place
 tests_unit_admin_check_place_LDADD = $(ADMIN_UNIT_LIBS)
 UNIT_TESTS += tests/unit/admin/check_table
 tests_unit_admin_check_table_LDADD = $(ADMIN_UNIT_LIBS)
+UNIT_TESTS += tests/unit/admin/check_trace_filter
+tests_unit_admin_check_trace_filter_LDADD = $(ADMIN_UNIT_LIBS)
