@@ -2,9 +2,10 @@
 /*
  * posthouse trace: where a message is, and why.
  *
- * The journals of all daemons are read three times: for the events that match,
+ * The journals of all daemons are read several times: for the events that match,
  * which give ids of messages and sessions; for what these bring with them (a
- * session its messages, a message its SMTP session); and to print, merged by
+ * session its messages, a message its SMTP session, its id in the queue and the
+ * notices about it), until there is no more; and to print, merged by
  * time, all that has one of these ids. Only ids are kept in memory.
  */
 #include "config.h"
@@ -37,6 +38,7 @@ enum {
 	PROGRAMS_MAX = 16,
 	PROGRAM_SIZE = 64,
 	IDS_START = 1024, /* a power of two */
+	ROUNDS_MAX = 8,
 };
 
 /* Hashes of ids: 64 bits, of which some millions do not collide. */
@@ -199,6 +201,34 @@ note_match(
 		ids_add(&t->sessions, e->session);
 }
 
+/* The events that name another message. */
+static bool
+is_link(struct str event)
+{
+	return str_is(event, STR_LIT("queued")) ||
+	       str_is(event, STR_LIT("message comes again")) ||
+	       str_is(event, STR_LIT("notice"));
+}
+
+/* A message that goes on under another id, or has brought forth another. */
+static void
+note_link(struct trace *t, const struct journal_event *e)
+{
+	struct str fields = e->fields, key, value;
+
+	while (
+	    e->message.len > 0 && journal_next_field(&fields, &key, &value)) {
+		if (!str_is(key, STR_LIT("as")) &&
+		    !str_is(key, STR_LIT("first")) &&
+		    !str_is(key, STR_LIT("notice")))
+			continue;
+		if (ids_has(&t->messages, e->message))
+			ids_add(&t->messages, value);
+		else if (ids_has(&t->messages, value))
+			ids_add(&t->messages, e->message);
+	}
+}
+
 /* Second: what is about a message of the sessions, and the client's session of
  * the messages. */
 static void
@@ -209,6 +239,8 @@ note_neighbour(
 		ids_add(&t->messages, e->message);
 	else if (p->is_edge && ids_has(&t->messages, e->message))
 		ids_add(&t->neighbours, e->session);
+	if (is_link(e->event))
+		note_link(t, e);
 }
 
 static bool
@@ -373,9 +405,17 @@ tell(struct trace *t, struct fault *f)
 
 	if (t->only_time)
 		return print_all(t, &within, f);
-	if (each_program(t, &within, note_match, f) < 0 ||
-	    each_program(t, &all, note_neighbour, f) < 0)
+	if (each_program(t, &within, note_match, f) < 0)
 		return -1;
+	/* Each message that is found may lead to another. */
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		size_t before = t->messages.n;
+
+		if (each_program(t, &all, note_neighbour, f) < 0)
+			return -1;
+		if (t->messages.n == before)
+			break;
+	}
 	return print_all(t, &all, f);
 }
 

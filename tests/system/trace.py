@@ -156,6 +156,23 @@ class Accepted(Case):
         self.assertIn("posthouse-authd", [e["program"] for e in events])
 
 
+class Queued(Case):
+    def test_a_message_is_followed_into_the_queue(self):
+        self.instance.lmtpd.stop()
+        self.send("late@client.example", ANN)
+        events = self.trace("late@client.example", until=lambda events: any(
+            e["program"] == "posthouse-queued" for e in events))
+        taken = [e for e in events if e["event"] == "queued"]
+        self.assertEqual({e["program"] for e in taken},
+                         {"posthouse-smtpd", "posthouse-queued"})
+        ident = {e["fields"]["as"] for e in taken if "as" in e["fields"]}
+        self.assertEqual(ident, {e["message"] for e in taken
+                                 if "as" not in e["fields"]})
+        # And from the queue's id back.
+        events = self.trace(ident.pop(), until="connected")
+        self.assertIn("posthouse-smtpd", [e["program"] for e in events])
+
+
 class Refused(Case):
     def test_a_recipient_that_does_not_exist(self):
         with self.instance.connect() as c:
