@@ -600,6 +600,8 @@ on_term(struct service *s)
 	notify_send("STOPPING=1");
 	log_info(NULL, "stopping", "sessions",
 	    LOG_NUM(server_sessions(s->server)), NULL);
+	if (s->spec.drain != NULL)
+		s->spec.drain(s->spec.ctx);
 	server_drain(s->server, clock_ms() + s->spec.drain_ms);
 }
 

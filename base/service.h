@@ -36,6 +36,9 @@ struct service_spec {
 	/* HUP: read what can be read again (certificates). Runs on a thread of
 	 * its own, beside the sessions. */
 	void (*reload)(void *ctx);
+	/* TERM: begin nothing more that is no session. Likewise; before the
+	 * sessions are drained. May be NULL. */
+	void (*drain)(void *ctx);
 	void *ctx;
 };
 

@@ -13,6 +13,7 @@ libmta_a_SOURCES = \
 	mta/queue/map.c mta/queue/map.h \
 	mta/queue/methods.c mta/queue/methods.h mta/queue/methods_private.h \
 	mta/queue/methods_act.c \
+	mta/queue/methods_hop.c \
 	mta/queue/notifier.c mta/queue/notifier.h \
 	mta/queue/pace.c mta/queue/pace.h \
 	mta/queue/queue.c mta/queue/queue.h mta/queue/queue_private.h \
@@ -32,6 +33,7 @@ libmta_a_SOURCES = \
 	mta/queue/sweep.c \
 	mta/queue/target_cache.c mta/queue/target_cache.h \
 	mta/queue/template.c mta/queue/template.h \
+	mta/queue/way_out.c mta/queue/way_out.h \
 	mta/queue/window.c mta/queue/window.h \
 	mta/queued_options.c mta/queued_options.h \
 	mta/send/connect.c mta/send/connect.h \

@@ -359,6 +359,11 @@ const struct control_method queue_methods[] = {
     {"queue.hold", queue_method_hold},
     {"queue.release", queue_method_release},
     {"queue.delete", queue_method_delete},
+    {"queue.bounce", queue_method_bounce},
     {"queue.redirect", queue_method_redirect},
+    {"queue.flush", queue_method_flush},
+    {"queue.pause", queue_method_pause},
+    {"queue.resume", queue_method_resume},
+    {"queue.stats", queue_method_stats},
     {NULL, NULL},
 };

@@ -10,7 +10,12 @@
  *   queue.hold      selection, from? dry_run?
  *   queue.release   selection, from? dry_run?
  *   queue.delete    selection, from? dry_run?
+ *   queue.bounce    selection, from? dry_run?
  *   queue.redirect  selection, to, from? dry_run?
+ *   queue.flush     domain?
+ *   queue.pause     hop
+ *   queue.resume    hop
+ *   queue.stats
  *
  * A selection is what select.h reads: id, or sender, recipient, domain, reason,
  * older, younger, state, or all. Those of recipients mean recipients: "delete
@@ -29,8 +34,13 @@
  *   show    a message with all its recipients, and {body, smtputf8,
  *           requiretls, ret?, envid?, auth?, client: {name…}, header}
  *   body    {offset, size, base64, next?}: next is the next offset
- *   the others  {messages, recipients, next?}: how many were changed, or with
- *           dry_run would be
+ *   retry, hold, release, delete, bounce, redirect  {messages, recipients,
+ *           next?}: how many were changed, or with dry_run would be
+ *   flush   {messages}: how many are due now
+ *   pause, resume  {hop, paused}; a hop is its key in stats, or a domain
+ *   stats   {messages, bytes, active, hops: [hop…], more: bool}
+ *   hop     {hop, provider, waiting, active, concurrency, paused, dead_until?,
+ *           dsn?, reason?}
  *
  * Times are ms since 1970. A message that is not there is 5.1.0 for show and
  * body, and nothing changed for the others.
@@ -43,10 +53,15 @@
 /* ctx is a struct queue_admin. */
 extern const struct control_method queue_methods[];
 
+struct notifier;
 struct queue;
+struct scheduler;
 
+/* NULL until it is open: 4.3.2. */
 struct queue_admin {
-	struct queue *queue; /* NULL until it is open: 4.3.2 */
+	struct queue *queue;
+	struct scheduler *scheduler;
+	struct notifier *notifier;
 };
 
 #endif

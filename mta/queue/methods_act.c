@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/queue/methods_private.h"
+#include "mta/queue/notifier.h"
 
 enum {
 	FOUND_MAX = 500, /* messages in one call */
@@ -31,6 +32,7 @@ struct action {
 	struct selection selection;
 	struct walk walk;
 	bool dry_run;
+	struct notifier *notifier; /* NULL: nobody is told */
 	/* What becomes of the entry, and of each recipient that is meant; one
 	 * of them may be NULL. False where nothing does. */
 	bool (*entry)(struct entry *e);
@@ -101,14 +103,57 @@ try(struct action *a, struct pick *p, struct fault *f)
 	return found < 0 ? -1 : 0;
 }
 
+/* Puts the notice for those that are meant into the change. */
+static int
+tell(const struct action *a, struct queue_change *c, const struct entry *e,
+    struct arena *arena, struct fault *f)
+{
+	size_t *rcpts = arena_take(arena, (e->n_rcpts + 1) * sizeof *rcpts);
+	size_t n = 0;
+
+	if (!selection_has(&a->selection, e))
+		return 0;
+	for (size_t i = 0; i < e->n_rcpts; i++) {
+		if (!selection_has_rcpt(&a->selection, &e->rcpts[i]))
+			continue;
+		rcpts[n++] = i;
+	}
+	for (size_t i = 0; i < n; i++)
+		(void)a->rcpt(a, &e->rcpts[rcpts[i]], arena);
+	for (size_t i = 0; i < n; i++)
+		e->rcpts[rcpts[i]].state = ENTRY_WAITING;
+	return notifier_tell(a->notifier, c, NOTICE_FAILED, e, rcpts, n, f);
+}
+
+static int
+add_notice(const struct action *a, struct queue_change *c,
+    const struct ident *id, struct fault *f)
+{
+	struct arena arena = {0};
+	struct entry e;
+	int rc = queue_get(a->queue, id, &arena, &e, f);
+
+	if (rc > 0)
+		rc = tell(a, c, &e, &arena, f);
+	arena_clear(&arena);
+	return rc;
+}
+
 static int
 change(struct action *a, size_t from, size_t to, struct fault *f)
 {
 	struct queue_change *c = queue_change_new(a->queue);
+	int rc = 0;
 
-	for (size_t i = from; i < to; i++)
+	for (size_t i = from; rc == 0 && i < to; i++) {
+		if (a->notifier != NULL)
+			rc = add_notice(a, c, &a->picks[i].id, f);
 		queue_change_edit(c, &a->picks[i].id, apply, &a->picks[i]);
-	return queue_commit(a->queue, &c, f);
+	}
+	if (rc == 0)
+		rc = queue_commit(a->queue, &c, f);
+	queue_change_free(&c);
+	return rc;
 }
 
 static int
@@ -235,6 +280,30 @@ queue_method_delete(void *ctx, const json_t *params, struct fault *f)
 	struct action a = {.rcpt = delete_rcpt};
 
 	return act(&a, "delete", ctx, params, f);
+}
+
+static bool
+bounce_rcpt(const struct action *a, struct entry_rcpt *r, struct arena *arena)
+{
+	(void)arena;
+	r->state = ENTRY_FAILED;
+	r->last = a->now;
+	fault_perm(&r->fault, "5.0.0", "returned by the operator");
+	r->host = r->address = (struct str){0};
+	return true;
+}
+
+json_t *
+queue_method_bounce(void *ctx, const json_t *params, struct fault *f)
+{
+	const struct queue_admin *admin = ctx;
+	struct action a = {.rcpt = bounce_rcpt, .notifier = admin->notifier};
+
+	if (a.notifier == NULL) {
+		fault_temp(f, "4.3.2", "the queue is not open yet");
+		return NULL;
+	}
+	return act(&a, "bounce", ctx, params, f);
 }
 
 /* Whoever is told of it later is told of the address that was written to. */

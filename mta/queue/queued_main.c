@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * posthouse-queued: keeps mail that cannot be delivered now.
+ * posthouse-queued: keeps mail that cannot be delivered now, and sends it.
  *
  * The only process that has the queue open. It runs as the queue's owner.
  */
@@ -11,11 +11,15 @@
 #include <sysexits.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/service.h"
 #include "mta/queue/methods.h"
+#include "mta/queue/notifier.h"
 #include "mta/queue/queue.h"
 #include "mta/queue/receive.h"
+#include "mta/queue/scheduler.h"
+#include "mta/queue/way_out.h"
 #include "mta/queued_options.h"
 
 enum {
@@ -30,8 +34,12 @@ struct queued {
 	const struct queued_options *options;
 	const struct common_options *common;
 	struct queue *queue;
+	struct way_out *way_out;
+	struct notifier *notifier;
+	struct scheduler *scheduler;
 	struct queue_admin admin;
 	struct receiver receiver;
+	char postmaster[300];
 	char dir[512]; /* of the queue */
 	char spool[520];
 };
@@ -50,6 +58,11 @@ put_status(void *ctx, json_t *object)
 		queue_count(queued.queue, &messages, &bytes);
 	json_put_int(object, "waiting", (int64_t)messages);
 	json_put_int(object, "bytes", (int64_t)bytes);
+	if (queued.scheduler != NULL) {
+		json_put_int(
+		    object, "active", scheduler_active(queued.scheduler));
+		json_put_int(object, "idle", way_out_idle(queued.way_out));
+	}
 	json_put_int(
 	    object, "connections", (int64_t)atomic_load(&c->connections));
 	json_put_int(object, "messages", (int64_t)atomic_load(&c->messages));
@@ -130,6 +143,13 @@ set_up_listener(struct service *service)
 	    service, address, "listen_group", o->listen_group);
 }
 
+static void
+give_up(const struct fault *f)
+{
+	die(f->kind == FAULT_TEMP ? EX_TEMPFAIL : EX_CONFIG,
+	    "posthouse-queued: %s", f->text);
+}
+
 /* As the user that the queue belongs to. */
 static void
 open_queue(void)
@@ -143,15 +163,82 @@ open_queue(void)
 
 	queued.queue = queue_open(&conf, &f);
 	if (queued.queue == NULL)
-		die(f.kind == FAULT_TEMP ? EX_TEMPFAIL : EX_CONFIG,
-		    "posthouse-queued: %s", f.text);
+		give_up(&f);
 	queued.receiver.queue = queued.queue;
 	queued.admin.queue = queued.queue;
 }
 
 static void
+set_up_notifier(void)
+{
+	const struct queued_options *o = queued.options;
+	struct notifier_conf conf = {
+	    .hostname = queued.common->hostname,
+	    .postmaster = o->postmaster,
+	    .templates = o->templates,
+	    .max_age_ms = (int64_t)o->max_age,
+	    .spool_dir = queued.spool,
+	};
+	struct fault f;
+
+	snprintf(queued.postmaster, sizeof queued.postmaster, "postmaster@%s",
+	    queued.common->hostname);
+	if (conf.postmaster == NULL)
+		conf.postmaster = queued.postmaster;
+	queued.notifier = notifier_new(&conf, queued.queue, &f);
+	if (queued.notifier == NULL)
+		give_up(&f);
+	queued.admin.notifier = queued.notifier;
+}
+
+static void
+set_up_scheduler(struct service *service)
+{
+	const struct queued_options *o = queued.options;
+	const struct scheduler_conf conf = {
+	    .max_deliveries = (unsigned)o->max_deliveries,
+	    .hop_start = (unsigned)o->hop_start,
+	    .hop_max = (unsigned)o->hop_max,
+	    .max_rcpts = (unsigned)o->max_rcpts,
+	    .retry_min_ms = (int64_t)o->retry_min,
+	    .retry_max_ms = (int64_t)o->retry_max,
+	    .warn_ms = (int64_t)o->warn_after,
+	};
+	struct fault f;
+
+	queued.way_out = way_out_new(o, queued.common, &f);
+	if (queued.way_out == NULL)
+		give_up(&f);
+	queued.scheduler = scheduler_new(&conf, way_out_ops(queued.way_out),
+	    queued.queue, queued.notifier, service_loop(service));
+	if (scheduler_start(queued.scheduler, &f) < 0)
+		give_up(&f);
+	queued.admin.scheduler = queued.scheduler;
+}
+
+static void
+reload(void *ctx)
+{
+	struct fault f;
+
+	(void)ctx;
+	if (queued.way_out != NULL && way_out_reload(queued.way_out, &f) < 0)
+		log_error(NULL, "cannot reload", "reason", f.text, NULL);
+}
+
+static void
+drain(void *ctx)
+{
+	(void)ctx;
+	if (queued.scheduler != NULL)
+		scheduler_stop(queued.scheduler);
+}
+
+static void
 clean_up(void)
 {
+	notifier_free(&queued.notifier);
+	way_out_free(&queued.way_out);
 	queue_close(&queued.queue);
 	pthread_cond_destroy(&queued.receiver.settled);
 	pthread_mutex_destroy(&queued.receiver.mutex);
@@ -166,6 +253,8 @@ main(int argc, char **argv)
 	    .version = PACKAGE_VERSION,
 	    .table = &queued_table,
 	    .drain_ms = DRAIN_MS,
+	    .reload = reload,
+	    .drain = drain,
 	};
 	struct service *service = service_start(&spec, argc, argv);
 	int status;
@@ -181,7 +270,11 @@ main(int argc, char **argv)
 	service_control(service, queue_methods, &queued.admin, put_status);
 	service_drop(service, queued.options->user);
 	open_queue();
+	set_up_notifier();
+	set_up_scheduler(service);
 	status = service_run(service);
+	/* Its tasks are the loop's. */
+	scheduler_free(&queued.scheduler);
 	service_stop(&service);
 	clean_up();
 	return status;

@@ -21,6 +21,7 @@ SYSTEM_TESTS += \
 	tests/system/peer_dovecot_lmtp.py \
 	tests/system/peer_postfix.py \
 	tests/system/queue_handover.py \
+	tests/system/queue_relay.py \
 	tests/system/quickstart.py \
 	tests/system/report_form.py \
 	tests/system/smtp_addresses.py \

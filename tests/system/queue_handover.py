@@ -13,6 +13,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from harness import main, program
 from instance import Instance
 
+# Nothing leaves: all waits.
+NOWHERE = """route "*" { to = "lmtp:unix:/nonexistent/lmtp.sock" }
+"""
 IDENT = "01kb0q8zwx5v7a2c"
 
 
@@ -38,7 +41,7 @@ class Case(unittest.TestCase):
         self.instance.queued.start()
 
     def options(self):
-        return ""
+        return NOWHERE
 
     def waiting(self):
         return self.instance.status("queued")["waiting"]
@@ -136,7 +139,7 @@ class HandOver(Case):
 class NoRoom(Case):
 
     def options(self):
-        return "min_free = 1024G"
+        return NOWHERE + "min_free = 1024G"
 
     def test_a_full_disk_is_452(self):
         with self.instance.queue() as c:

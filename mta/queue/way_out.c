@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: ISC */
+/* Routes, DNS and connections, made from the options. */
+#include "config.h"
+
+#include "mta/queue/way_out.h"
+
+#include "base/mem.h"
+#include "base/options.h"
+#include "mta/queued_options.h"
+#include "mta/send/dns.h"
+#include "mta/send/route.h"
+#include "mta/send/sender.h"
+#include "mta/send/target.h"
+
+enum { OWN_MAX = 64, PORT = 25 };
+
+struct way_out {
+	struct dns *dns;
+	struct routes *routes;
+	struct sender *sender;
+	struct target_conf target;
+	struct net_address own[OWN_MAX];
+	struct scheduler_ops ops;
+};
+
+static int
+find(void *ctx, const struct address *reverse_path,
+    const struct address *forward_path, struct route *route, struct fault *f)
+{
+	const struct way_out *way = ctx;
+
+	return routes_find(way->routes, reverse_path, forward_path, route, f);
+}
+
+static int
+resolve(void *ctx, const struct route *route, struct str domain,
+    struct target *target, struct fault *f)
+{
+	const struct way_out *way = ctx;
+
+	return target_resolve(&way->target, way->dns, route, domain, target, f);
+}
+
+static void
+send_message(void *ctx, const struct target *target,
+    const struct send_message *message, struct smtp_outcome *outcomes,
+    struct send_report *report)
+{
+	const struct way_out *way = ctx;
+
+	sender_send(way->sender, target, message, outcomes, report);
+}
+
+static void
+tidy(void *ctx)
+{
+	const struct way_out *way = ctx;
+
+	sender_tidy(way->sender);
+}
+
+static int
+open_all(struct way_out *way, const struct queued_options *o,
+    const struct common_options *common, struct fault *f)
+{
+	const struct dns_conf dns = {
+	    .server = o->dns_server,
+	    .trust_anchor = o->dns_trust_anchor,
+	};
+	const struct routes_conf routes = {
+	    .options = o,
+	    .run_dir = common->run_dir,
+	};
+	struct sender_conf sender = {
+	    .hostname = common->hostname,
+	    .ca_file = o->ca_file,
+	    .port = (uint16_t)o->smtp_port,
+	};
+
+	way->dns = dns_new(&dns, f);
+	if (way->dns == NULL)
+		return -1;
+	way->routes = routes_new(&routes, f);
+	if (way->routes == NULL)
+		return -1;
+	sender.dns = way->dns;
+	way->sender = sender_new(&sender, f);
+	return way->sender != NULL ? 0 : -1;
+}
+
+struct way_out *
+way_out_new(const struct queued_options *options,
+    const struct common_options *common, struct fault *f)
+{
+	struct way_out *way = mem_new(struct way_out);
+
+	/* At another port than that of mail somebody else may listen. */
+	way->target = (struct target_conf){
+	    .hostname = common->hostname,
+	    .own = way->own,
+	    .n_own =
+		target_find_own(way->own, OWN_MAX, options->smtp_port == PORT),
+	};
+	way->ops = (struct scheduler_ops){
+	    .find = find,
+	    .resolve = resolve,
+	    .send = send_message,
+	    .tidy = tidy,
+	    .ctx = way,
+	};
+	if (open_all(way, options, common, f) < 0)
+		way_out_free(&way);
+	return way;
+}
+
+void
+way_out_free(struct way_out **way)
+{
+	struct way_out *w = *way;
+
+	if (w == NULL)
+		return;
+	sender_free(&w->sender);
+	routes_free(&w->routes);
+	dns_free(&w->dns);
+	mem_free(w);
+	*way = NULL;
+}
+
+const struct scheduler_ops *
+way_out_ops(struct way_out *way)
+{
+	return &way->ops;
+}
+
+int
+way_out_reload(struct way_out *way, struct fault *f)
+{
+	return routes_reload(way->routes, f);
+}
+
+unsigned
+way_out_idle(struct way_out *way)
+{
+	return sender_idle(way->sender);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The way out of the queue: routes, DNS and connections put together, in the
+ * form that the scheduler needs.
+ */
+#ifndef MTA_QUEUE_WAY_OUT_H
+#define MTA_QUEUE_WAY_OUT_H
+
+#include "base/attr.h"
+#include "base/fault.h"
+#include "mta/queue/scheduler.h"
+
+struct common_options;
+struct queued_options;
+struct way_out;
+
+/* Borrows both for its life. Faults name the option. */
+struct way_out *way_out_new(const struct queued_options *options,
+    const struct common_options *common, struct fault *f) MUST_USE;
+/* Nothing may be under way. */
+void way_out_free(struct way_out **way);
+
+/* Lives as long as the way. */
+const struct scheduler_ops *way_out_ops(struct way_out *way);
+/* Reads passwords again; on a fault the old ones stay in use. */
+int way_out_reload(struct way_out *way, struct fault *f) MUST_USE;
+/* Connections that wait for a message. */
+unsigned way_out_idle(struct way_out *way);
+
+#endif
