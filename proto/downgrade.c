@@ -52,6 +52,7 @@ struct frame {
 	char boundary[BOUNDARY_MAX + 1];
 	size_t len;
 	bool is_digest;
+	bool has_parts;
 };
 
 struct downgrade {
@@ -216,10 +217,24 @@ decide(struct downgrade *d)
 	}
 }
 
+/* What stands in no part is lost where it has odd bytes: few programs show it.
+ * But where there is no part at all it may be the message. */
+static void
+end_filler(struct downgrade *d)
+{
+	bool odd = d->has_8bit && d->to == ENCODING_7BIT;
+
+	if (d->n_frames > 0 && !d->frames[d->n_frames - 1].has_parts &&
+	    (odd || d->has_binary))
+		fail(d, "a multipart of it has no parts");
+}
+
 /* The end of whatever was read last. */
 static void
 end_entity(struct downgrade *d)
 {
+	if (d->state == STATE_FILLER)
+		end_filler(d);
 	if (d->state == STATE_LEAF && d->converting)
 		encode_end(&d->encode, d->out);
 	if (d->state == STATE_LEAF)
@@ -389,6 +404,7 @@ open_multipart(struct downgrade *d)
 		d->state = STATE_LEAF;
 		return;
 	}
+	d->next.has_parts = false;
 	d->frames[d->n_frames++] = d->next;
 	d->state = STATE_FILLER;
 }
@@ -400,6 +416,9 @@ end_header(struct downgrade *d, struct str end)
 	struct entity e;
 
 	end_field(d);
+	/* Structure is seen only where programs agree that it begins. */
+	if (end.len == 0 && d->kind >= KIND_MULTIPART)
+		d->kind = KIND_FIXED;
 	e = plan(d);
 	put_missing(d);
 	/* A body that follows at once needs its empty line all the same. */
@@ -504,6 +523,8 @@ take_boundary(struct downgrade *d, struct str line, size_t frame, bool last)
 		end_field(d);
 		d->state = STATE_LEAF;
 	}
+	if (!last)
+		d->frames[frame].has_parts = true;
 	end_entity(d);
 	if (d->held_end)
 		put(d, STR_LIT("\r\n"));

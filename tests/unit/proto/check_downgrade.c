@@ -90,6 +90,8 @@ static const struct {
        "\r\n\xe9\r\n",
 	V "Content-Type: text/x\r\n" EIGHT "\r\n\xe9\r\n", ENCODING_8BIT},
     /* What cannot be. */
+    {V MIXED("b") "\r\n\xe9\r\n", NULL, ENCODING_7BIT},
+    {V MIXED("b") "\r\n\xe9\r\n--b--\r\n", NULL, ENCODING_7BIT},
     {"Subject: \xe9\r\n\r\nx\r\n", NULL, ENCODING_7BIT},
     {V BASE64 "\r\n\xe9\r\n", NULL, ENCODING_7BIT},
     {V "Content-Type: message/partial\r\n\r\n\xe9\r\n", NULL, ENCODING_7BIT},
