@@ -115,6 +115,11 @@ void smtp_client_body(
     struct smtp_client *client, struct str bytes, struct buf *out);
 void smtp_client_body_end(struct smtp_client *client, struct buf *out);
 
+/* At CLIENT_BODY, where no more can be written: a server that wants no more of
+ * a message may say why and hang up. Read and feed: what it says is its answer,
+ * and ends the session. Nobody has got the message, whatever comes. */
+void smtp_client_body_cut(struct smtp_client *client);
+
 /* At CLIENT_DONE (and after CLIENT_CLOSED: then recipients without an answer
  * have the connection's fault, temporary): one for each recipient. */
 const struct smtp_outcome *smtp_client_outcomes(

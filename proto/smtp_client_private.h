@@ -40,6 +40,7 @@ struct smtp_client_transaction {
 	unsigned n_chunks;     /* that are answered before the last one */
 	size_t said, answered; /* steps */
 	bool body_ended;
+	bool cut;     /* before its end */
 	bool refused; /* MAIL or a chunk was, with this fault */
 	struct fault fault;
 	struct dot dot;

@@ -320,6 +320,17 @@ smtp_client_body_end(struct smtp_client *c, struct buf *out)
 	c->phase = t->answered == count_steps(t) ? PHASE_FINAL : PHASE_COMMANDS;
 }
 
+void
+smtp_client_body_cut(struct smtp_client *c)
+{
+	struct smtp_client_transaction *t = &c->t;
+
+	if (c->phase != PHASE_BODY)
+		die_bug("a message is cut out of turn");
+	t->cut = true;
+	c->phase = t->answered == count_steps(t) ? PHASE_FINAL : PHASE_COMMANDS;
+}
+
 /* The replies to a transaction. */
 
 static enum client_next
@@ -465,6 +476,19 @@ on_step(struct smtp_client *c, struct buf *in, struct buf *out, struct fault *f)
 	return CLIENT_READ;
 }
 
+/* The body was not sent to its end, and this is why. */
+static enum client_next
+on_cut(struct smtp_client *c)
+{
+	struct fault why;
+
+	if (reply_is_ok(&c->reply))
+		fault_temp(&why, "4.4.2", "the server hung up on the message");
+	else
+		reply_to_fault(&c->reply, &why);
+	return done_and_dead(c, &why);
+}
+
 /* A chunk before the last one, of a message whose size was not known. */
 static enum client_next
 on_chunk(struct smtp_client *c)
@@ -540,6 +564,8 @@ smtp_client_on_transaction(
 {
 	if (c->phase == PHASE_COMMANDS)
 		return on_step(c, in, out, f);
+	if (c->t.cut)
+		return on_cut(c);
 	return c->t.n_chunks > 0 ? on_chunk(c) : on_final(c, in);
 }
 

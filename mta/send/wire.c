@@ -31,6 +31,7 @@ struct wire {
 	struct buf in, out;
 	enum smtp_dialect dialect;
 	unsigned haste;
+	int64_t deadline;
 	unsigned messages;
 	bool open; /* the session can take another command */
 };
@@ -81,7 +82,8 @@ set_deadline(struct wire *w)
 {
 	int64_t ms = smtp_client_timeout(w->client) / w->haste;
 
-	io_set_deadline(w->io, clock_ms() + (ms > 0 ? ms : 1));
+	w->deadline = clock_ms() + (ms > 0 ? ms : 1);
+	io_set_deadline(w->io, w->deadline);
 }
 
 static int
@@ -254,6 +256,23 @@ pour_body(struct wire *w, const struct send_message *m, struct fault *f)
 	return write_out(w, f) < 0 ? WIRE_BROKEN : WIRE_ANSWERED;
 }
 
+/* The server takes no more of the message: what it says instead. */
+static enum client_next
+hear_why(struct wire *w, struct fault *f)
+{
+	struct fault ignored;
+	enum client_next next;
+
+	/* It said nothing for so long: it will say nothing now. */
+	if (clock_ms() >= w->deadline)
+		return CLIENT_CLOSED;
+	smtp_client_body_cut(w->client);
+	next = drive(w, CLIENT_READ, &ignored);
+	if (next == CLIENT_CLOSED && smtp_client_is_dead(w->client))
+		*f = ignored;
+	return next;
+}
+
 static bool
 is_eager(const struct wire *w, uint64_t size)
 {
@@ -284,10 +303,13 @@ wire_send(struct wire *w, const struct send_message *m, bool is_exact,
 	next = drive(w, smtp_client_send(w->client, &message, &w->out), f);
 	if (next == CLIENT_BODY) {
 		result = pour_body(w, m, f);
-		if (result != WIRE_ANSWERED)
+		if (result == WIRE_BROKEN)
+			next = hear_why(w, f);
+		else if (result == WIRE_ANSWERED)
+			next = drive(w, CLIENT_READ, f);
+		else
 			return result;
 		result = WIRE_BROKEN;
-		next = drive(w, CLIENT_READ, f);
 	}
 	if (next == CLIENT_DONE)
 		result = WIRE_ANSWERED;

@@ -51,7 +51,7 @@ struct driver {
 	struct buf in, out;
 	struct str rest; /* what the server has yet to say */
 	size_t step;
-	bool lmtp, wants_tls, wants_auth, wants_xforward;
+	bool lmtp, wants_tls, wants_auth, wants_xforward, cuts;
 	unsigned kind, n;
 	struct envelope_mail mail;
 	struct envelope_rcpt rcpts[RCPTS];
@@ -154,6 +154,12 @@ give_body(struct driver *d)
 	take_commands(d);
 	smtp_client_body(d->client, STR_LIT("Subject: x\r"), &d->out);
 	smtp_client_body(d->client, (struct str){0}, &d->out);
+	if (d->cuts) {
+		d->cuts = false;
+		smtp_client_body_cut(d->client);
+		buf_reset(&d->out);
+		return;
+	}
 	smtp_client_body(d->client,
 	    str_from(STR_LIT(BODY), strlen("Subject: x\r")), &d->out);
 	smtp_client_body_end(d->client, &d->out);
@@ -278,6 +284,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	d.wants_auth = choice & 16;
 	d.wants_xforward = choice & 32;
 	d.lmtp = choice & 64;
+	d.cuts = choice & 128;
 	conf.dialect = d.lmtp ? DIALECT_LMTP : DIALECT_SMTP;
 	buf_init(&d.in, IN_ROOM);
 	buf_init(&d.out, OUT_ROOM);

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "tests/unit/base/certificate.h"
 #include "tests/unit/mta/sink.h"
 #include "tests/unit/unit.h"
@@ -519,6 +520,28 @@ START_TEST(sender_sends_to_the_surplus_by_further_transactions)
 }
 END_TEST
 
+START_TEST(sender_hears_why_a_server_hangs_up_on_a_message)
+{
+	enum { BIG = 8 << 20 };
+	const char *whole = text;
+	char *big = mem_zeroed(BIG + 1, 1);
+
+	set_up();
+	for (size_t i = 0; i < BIG; i++)
+		big[i] = i % 64 == 62 ? '\r' : i % 64 == 63 ? '\n' : 'x';
+	text = big;
+	sinks[0].early = "552 5.3.4 that is enough";
+	send_to(1);
+	ck_assert_int_eq(report.reach, SEND_ANSWERED);
+	ck_assert_str_eq(outcomes[0].fault.dsn, "5.3.4");
+	ck_assert_int_eq(outcomes[0].fault.kind, FAULT_PERM);
+	ck_assert_uint_eq(sender_idle(sender), 0);
+	text = whole;
+	tear_down();
+	mem_free(big);
+}
+END_TEST
+
 #define EIGHT "Content-Transfer-Encoding: 8bit\r\n\r\ncaf\xc3\xa9\r\n"
 
 START_TEST(sender_converts_what_the_server_cannot_take)
@@ -789,4 +812,5 @@ UNIT_MAIN("sender", sender_hands_over_and_keeps_the_wire,
     sender_shows_its_password_under_tls, sender_obeys_tlsa_records,
     sender_honours_requiretls,
     sender_sends_to_the_surplus_by_further_transactions,
-    sender_converts_what_the_server_cannot_take)
+    sender_converts_what_the_server_cannot_take,
+    sender_hears_why_a_server_hangs_up_on_a_message)

@@ -39,11 +39,12 @@ static const char *const sink_words[SINK_STAGES] = {"220 sink.example",
 struct sink {
 	const char *says[SINK_STAGES]; /* NULL: all is well */
 	bool once; /* only the first connection follows the script */
-	struct tls_server *tls;     /* NULL: STARTTLS leads to no handshake */
-	const char *refuse;         /* a recipient that gets 550 */
-	unsigned max_rcpts;         /* then 452 4.5.3; 0: any number */
-	bool hang_up_after;         /* closes after each message */
-	unsigned messages;          /* taken whole */
+	struct tls_server *tls; /* NULL: STARTTLS leads to no handshake */
+	const char *refuse;     /* a recipient that gets 550 */
+	const char *early;  /* said to the first line of a body, and the end */
+	unsigned max_rcpts; /* then 452 4.5.3; 0: any number */
+	bool hang_up_after; /* closes after each message */
+	unsigned messages;  /* taken whole */
 	unsigned seen[SINK_STAGES]; /* commands */
 	char mail[600];             /* the last one */
 	char body[8192];            /* as it came, without the final dot */
@@ -112,6 +113,13 @@ sink_data(struct sink *s, bool scripted, unsigned *rcpts, FILE *in, FILE *out)
 
 	if (!go_on || (scripted && s->says[SINK_DATA] != NULL))
 		return go_on;
+	if (s->early != NULL) {
+		char line[2000];
+
+		if (fgets(line, sizeof line, in) != NULL)
+			fprintf(out, "%s\r\n", s->early);
+		return false;
+	}
 	if (!sink_take_body(s, in))
 		return false;
 	s->messages++;

@@ -611,6 +611,39 @@ BOTH_WAYS(auth_login_is_a_dialogue)
 	tear_down();
 }
 
+BOTH_WAYS(a_body_that_is_cut_gets_the_servers_reason)
+{
+	begin(DIALECT_SMTP, BATCH);
+	ck_assert_int_eq(send_to(2, 1), CLIENT_SEND);
+	ck_assert_int_eq(
+	    hear("250 a\r\n250 b\r\n550 5.1.1 c\r\n354 go\r\n"), CLIENT_BODY);
+	smtp_client_body(client, str("x"), &out);
+	smtp_client_body_cut(client);
+	ck_assert(!smtp_client_is_in_doubt(client));
+	ck_assert_int_eq(hear("552 5.3.4 too big\r\n"), CLIENT_DONE);
+	fates(2, "5.3.4 5.1.1");
+	ck_assert(smtp_client_is_dead(client));
+	ck_assert_int_eq(send_to(1, 1), CLIENT_CLOSED);
+	tear_down();
+	/* Before the commands were answered. */
+	begin(DIALECT_LMTP, FULL);
+	ck_assert_int_eq(send_to(1, 9), CLIENT_BODY);
+	smtp_client_body(client, str("x"), &out);
+	smtp_client_body_cut(client);
+	ck_assert_int_eq(
+	    hear("250 a\r\n250 b\r\n452 4.3.1 full\r\n"), CLIENT_DONE);
+	fates(1, "4.3.1");
+	tear_down();
+	/* Nobody has got it, whatever it says. */
+	begin(DIALECT_SMTP, FULL);
+	ck_assert_int_eq(send_to(1, 9), CLIENT_BODY);
+	smtp_client_body(client, str("x"), &out);
+	smtp_client_body_cut(client);
+	ck_assert_int_eq(hear("250 a\r\n250 b\r\n250 ok\r\n"), CLIENT_DONE);
+	fates(1, "4.4.2");
+	tear_down();
+}
+
 static const struct {
 	const char *reply, *fate;
 } too_many[] = {
@@ -874,7 +907,7 @@ UNIT_MAIN("smtp_client", data_goes_step_by_step_without_pipelining,
     an_opening_ends_ready_or_closed, helo_is_for_servers_that_know_no_ehlo,
     replies_without_end_are_given_up, tls_begins_anew,
     words_behind_starttls_end_the_session, auth_plain_is_one_line,
-    auth_login_is_a_dialogue,
+    a_body_that_is_cut_gets_the_servers_reason, auth_login_is_a_dialogue,
     a_recipient_that_is_one_too_many_is_for_the_next_time,
     each_stage_has_its_own_patience, what_the_server_cannot_take_is_not_sent,
     binary_messages_of_unknown_size_go_in_chunks,
