@@ -708,6 +708,15 @@ START_TEST(many_who_come_and_go_leave_nothing_behind)
 }
 END_TEST
 
+/* It minds the limit itself: what the kernel has accepted beyond, it closes. */
+static bool
+is_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
 START_TEST(a_process_without_descriptors_goes_on_when_it_has_some)
 {
 	struct rlimit limit, few;
@@ -732,6 +741,10 @@ START_TEST(a_process_without_descriptors_goes_on_when_it_has_some)
 	c = dial();
 	usleep(50000);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (!is_valgrind())
+		ck_assert_str_eq(hear(&c), "hello");
+	hang_up(&c);
+	c = dial();
 	ck_assert_str_eq(hear(&c), "hello");
 	hang_up(&c);
 	stop();
