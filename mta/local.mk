@@ -40,6 +40,7 @@ libmta_a_SOURCES = \
 	mta/send/convert.c mta/send/convert.h \
 	mta/send/dns.c mta/send/dns.h \
 	mta/send/dns_record.c mta/send/dns_record.h \
+	mta/send/explain.c mta/send/explain.h \
 	mta/send/lmtp_pool.c mta/send/lmtp_pool.h \
 	mta/send/opening.c mta/send/opening.h \
 	mta/send/pool.c mta/send/pool.h \
