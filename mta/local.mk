@@ -14,6 +14,7 @@ libmta_a_SOURCES = \
 	mta/queue/methods.c mta/queue/methods.h mta/queue/methods_private.h \
 	mta/queue/methods_act.c \
 	mta/queue/methods_hop.c \
+	mta/queue/methods_route.c \
 	mta/queue/notifier.c mta/queue/notifier.h \
 	mta/queue/pace.c mta/queue/pace.h \
 	mta/queue/queue.c mta/queue/queue.h mta/queue/queue_private.h \

@@ -365,5 +365,6 @@ const struct control_method queue_methods[] = {
     {"queue.pause", queue_method_pause},
     {"queue.resume", queue_method_resume},
     {"queue.stats", queue_method_stats},
+    {"route.explain", queue_method_explain},
     {NULL, NULL},
 };

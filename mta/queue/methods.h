@@ -16,6 +16,7 @@
  *   queue.pause     hop
  *   queue.resume    hop
  *   queue.stats
+ *   route.explain   to, from?
  *
  * A selection is what select.h reads: id, or sender, recipient, domain, reason,
  * older, younger, state, or all. Those of recipients mean recipients: "delete
@@ -42,6 +43,8 @@
  *   hop     {hop, provider, waiting, active, concurrency, paused, dead_until?,
  *           dsn?, reason?}
  *
+ *   explain as in mta/send/explain.h; without `from`, for the null sender
+ *
  * Times are ms since 1970. A message that is not there is 5.1.0 for show and
  * body, and nothing changed for the others.
  */
@@ -56,12 +59,14 @@ extern const struct control_method queue_methods[];
 struct notifier;
 struct queue;
 struct scheduler;
+struct way_out;
 
 /* NULL until it is open: 4.3.2. */
 struct queue_admin {
 	struct queue *queue;
 	struct scheduler *scheduler;
 	struct notifier *notifier;
+	struct way_out *way_out;
 };
 
 #endif

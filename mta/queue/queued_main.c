@@ -214,6 +214,7 @@ set_up_scheduler(struct service *service)
 	if (scheduler_start(queued.scheduler, &f) < 0)
 		give_up(&f);
 	queued.admin.scheduler = queued.scheduler;
+	queued.admin.way_out = queued.way_out;
 }
 
 static void

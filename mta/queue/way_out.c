@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "mta/queued_options.h"
 #include "mta/send/dns.h"
+#include "mta/send/explain.h"
 #include "mta/send/route.h"
 #include "mta/send/sender.h"
 #include "mta/send/target.h"
@@ -19,6 +20,7 @@ struct way_out {
 	struct routes *routes;
 	struct sender *sender;
 	struct target_conf target;
+	uint16_t port;
 	struct net_address own[OWN_MAX];
 	struct scheduler_ops ops;
 };
@@ -66,6 +68,7 @@ open_all(struct way_out *way, const struct queued_options *o,
 	const struct dns_conf dns = {
 	    .server = o->dns_server,
 	    .trust_anchor = o->dns_trust_anchor,
+	    .no_dnssec = !o->dnssec,
 	};
 	const struct routes_conf routes = {
 	    .options = o,
@@ -101,6 +104,7 @@ way_out_new(const struct queued_options *options,
 	    .n_own =
 		target_find_own(way->own, OWN_MAX, options->smtp_port == PORT),
 	};
+	way->port = (uint16_t)options->smtp_port;
 	way->ops = (struct scheduler_ops){
 	    .find = find,
 	    .resolve = resolve,
@@ -143,4 +147,18 @@ unsigned
 way_out_idle(struct way_out *way)
 {
 	return sender_idle(way->sender);
+}
+
+json_t *
+way_out_explain(struct way_out *way, const struct address *reverse_path,
+    const struct address *forward_path)
+{
+	const struct explain_conf conf = {
+	    .routes = way->routes,
+	    .dns = way->dns,
+	    .target = &way->target,
+	    .port = way->port,
+	};
+
+	return explain(&conf, reverse_path, forward_path);
 }

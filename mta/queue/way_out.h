@@ -8,8 +8,10 @@
 
 #include "base/attr.h"
 #include "base/fault.h"
+#include "base/json.h"
 #include "mta/queue/scheduler.h"
 
+struct address;
 struct common_options;
 struct queued_options;
 struct way_out;
@@ -24,6 +26,9 @@ void way_out_free(struct way_out **way);
 const struct scheduler_ops *way_out_ops(struct way_out *way);
 /* Reads passwords again; on a fault the old ones stay in use. */
 int way_out_reload(struct way_out *way, struct fault *f) MUST_USE;
+/* Where a message would go, and why (mta/send/explain.h). Blocks. */
+json_t *way_out_explain(struct way_out *way, const struct address *reverse_path,
+    const struct address *forward_path) MUST_USE;
 /* Connections that wait for a message. */
 unsigned way_out_idle(struct way_out *way);
 

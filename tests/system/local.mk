@@ -22,6 +22,7 @@ SYSTEM_TESTS += \
 	tests/system/peer_postfix.py \
 	tests/system/queue_handover.py \
 	tests/system/queue_relay.py \
+	tests/system/queue_routes.py \
 	tests/system/quickstart.py \
 	tests/system/report_form.py \
 	tests/system/smtp_addresses.py \
