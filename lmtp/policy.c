@@ -277,27 +277,48 @@ note(struct lmtp_session *s, const struct smtp_state *st, size_t i,
 		    NULL);
 }
 
-static int
-on_body_close(void *ctx, const struct smtp_state *st,
-    struct smtp_outcome *outcomes, struct buf *words, struct fault *f)
+void
+lmtp_policy_finish(struct lmtp_session *s)
 {
-	struct lmtp_session *s = ctx;
+	const struct smtp_state *st = smtp_server_state(s->engine);
 	struct delivery_outcome *found =
 	    arena_take(st->arena, st->n_rcpts * sizeof *found);
 	bool any = false;
 
-	(void)f;
-	delivery_commit(s->delivery, found);
+	delivery_finish(s->delivery, found);
 	for (size_t i = 0; i < st->n_rcpts; i++) {
-		outcomes[i].ok = found[i].result != DELIVERY_FAILED;
-		outcomes[i].fault = found[i].fault;
-		any = any || outcomes[i].ok;
+		s->outcomes[i].ok = found[i].result != DELIVERY_FAILED;
+		s->outcomes[i].fault = found[i].fault;
+		any = any || s->outcomes[i].ok;
 		note(s, st, i, &found[i]);
 	}
 	if (any)
 		atomic_fetch_add(&s->lmtpd->counters.messages, 1);
 	s->messages += any;
-	buf_putf(words, "%s delivered", s->message_id);
+	buf_putf(s->words, "%s delivered", s->message_id);
+	s->outcomes = NULL;
+	s->words = NULL;
+}
+
+static void
+resume(void *ctx)
+{
+	session_resume(ctx);
+}
+
+static int
+on_body_close(void *ctx, const struct smtp_state *st,
+    struct smtp_outcome *outcomes, struct buf *words, struct fault *f)
+{
+	struct lmtp_session *s = ctx;
+
+	(void)st;
+	(void)f;
+	s->outcomes = outcomes;
+	s->words = words;
+	if (!delivery_commit(s->delivery, resume, s->session))
+		return 1;
+	lmtp_policy_finish(s);
 	return 0;
 }
 
@@ -307,6 +328,8 @@ on_reset(void *ctx)
 	struct lmtp_session *s = ctx;
 
 	delivery_free(&s->delivery);
+	s->outcomes = NULL;
+	s->words = NULL;
 	s->log.message = NULL;
 }
 

@@ -48,22 +48,34 @@ set_idle(struct lmtp_session *s)
 	    s->session, (int64_t)(body ? o->data_timeout : o->command_timeout));
 }
 
-/* Gives the engine all that was read. */
+/* Gives the engine all that was read. What was answered before a message that
+ * waits goes out with its answer: each writing wakes the client. */
 static enum session_next
 work(struct lmtp_session *s)
 {
 	size_t before;
 
 	do {
+		enum smtp_next next;
+
 		before = buf_len(&s->in);
-		if (smtp_server_feed(s->engine, &s->in, &s->out) ==
-		    SMTP_NEXT_CLOSE) {
-			(void)!flush(s);
-			return SESSION_CLOSE;
-		}
-		if (flush(s) < 0)
+		next = smtp_server_feed(s->engine, &s->in, &s->out);
+		if (next == SMTP_NEXT_WAIT)
+			return SESSION_WAIT;
+		if (flush(s) < 0 || next == SMTP_NEXT_CLOSE)
 			return SESSION_CLOSE;
 	} while (buf_len(&s->in) > 0 && buf_len(&s->in) < before);
+	return SESSION_PARK;
+}
+
+static enum session_next
+park(struct lmtp_session *s)
+{
+	if (s->in.room > IN_KEPT && buf_len(&s->in) == 0)
+		buf_clear(&s->in);
+	if (s->out.room > IN_KEPT)
+		buf_clear(&s->out);
+	set_idle(s);
 	return SESSION_PARK;
 }
 
@@ -72,6 +84,7 @@ on_input(void *state)
 {
 	struct lmtp_session *s = state;
 	struct io *io = session_io(s->session);
+	enum session_next next;
 
 	for (int i = 0; i < READS_IN_A_ROW; i++) {
 		size_t had = buf_len(&s->in);
@@ -82,18 +95,29 @@ on_input(void *state)
 
 		if (got == 0 && again)
 			break;
-		if (got <= 0 || work(s) == SESSION_CLOSE)
+		if (got <= 0)
 			return SESSION_CLOSE;
+		next = work(s);
+		if (next != SESSION_PARK)
+			return next;
 		/* To ask the kernel for nothing costs as much as a command. */
 		if (n < READ_SIZE && !io_has_pending(io))
 			break;
 	}
-	if (s->in.room > IN_KEPT && buf_len(&s->in) == 0)
-		buf_clear(&s->in);
-	if (s->out.room > IN_KEPT)
-		buf_clear(&s->out);
-	set_idle(s);
-	return SESSION_PARK;
+	return park(s);
+}
+
+/* The message is durable, or has failed. */
+static enum session_next
+on_resume(void *state)
+{
+	struct lmtp_session *s = state;
+	enum session_next next;
+
+	lmtp_policy_finish(s);
+	smtp_server_finish(s->engine, &s->out);
+	next = work(s);
+	return next == SESSION_PARK ? park(s) : next;
 }
 
 static void *
@@ -157,6 +181,7 @@ on_close(void *state)
 const struct session_ops lmtp_session_ops = {
     .open = on_open,
     .on_input = on_input,
+    .on_resume = on_resume,
     .on_deadline = on_deadline,
     .on_drain = on_drain,
     .close = on_close,

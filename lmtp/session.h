@@ -56,6 +56,9 @@ struct lmtp_session {
 	char message_id[80];       /* the delivery id */
 	struct delivery *delivery; /* from the first recipient on */
 	bool body_begun;
+	/* The engine's, while they are awaited; else NULL. */
+	struct smtp_outcome *outcomes;
+	struct buf *words;
 };
 
 /* service is a struct lmtpd. */

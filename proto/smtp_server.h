@@ -151,9 +151,10 @@ enum smtp_next {
 	SMTP_NEXT_INPUT,    /* flush out, then feed more */
 	SMTP_NEXT_STARTTLS, /* flush out, do the handshake, then
 				 * smtp_server_tls_done() */
-	SMTP_NEXT_WAIT,     /* flush out, then, when body_close()'s outcomes
-				 * are filled, smtp_server_finish() and feed
-				 * again, what is left in `in` or nothing */
+	SMTP_NEXT_WAIT,     /* when body_close()'s outcomes are filled,
+				 * smtp_server_finish() and feed
+				 * again, what is left in `in` or nothing; out
+				 * may wait as long */
 	SMTP_NEXT_CLOSE,    /* flush out, then close */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Group commit by syncfs(2). There is no timer: while one sync runs, the next
- * batch gathers.
+ * Group commit by syncfs(2), in rounds. There is no timer: while one round is
+ * under way, those who are to have the next gather.
  *
  * A file system without a journal may write its metadata behind the flush of
  * syncfs; one fsync(2) of any directory sends the missing flush. It is left out
@@ -12,15 +12,12 @@
 #include "store/committer.h"
 
 #include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -29,25 +26,16 @@
 #include "base/loop.h"
 #include "base/mem.h"
 
-/*
- * One for all who wait for the same sync. They wait by futex(2): a condition
- * variable would have each of a hundred threads take one mutex when it wakes.
- */
-struct batch {
-	atomic_uint done; /* 1: rc and fault are set */
-	atomic_uint holds;
-	int rc;
-	struct fault fault;
-};
-
 struct committer {
 	int root;
 	bool flushes_twice;
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t work;
-	struct batch *next; /* NULL: nobody waits */
-	bool busy;          /* a sync is running */
+	pthread_cond_t round_over;
+	struct committer_wait *gathered; /* for the round behind `begun` */
+	uint64_t begun, ended;
+	bool alone; /* somebody syncs what is his own */
 	bool stopping;
 };
 
@@ -101,37 +89,16 @@ sync_all(struct committer *c, struct fault *f)
 	return 0;
 }
 
-static int
-sync_alone(int file, int dir, struct fault *f)
-{
-	if (fsync(file) < 0 || fsync(dir) < 0)
-		return fault_errno(f, "cannot sync the mail store");
-	return 0;
-}
-
 static void
-release(struct batch *b)
+tell(struct committer_wait *w, const struct fault *failed)
 {
-	if (atomic_fetch_sub(&b->holds, 1) == 1)
-		mem_free(b);
-}
+	while (w != NULL) {
+		/* Afterwards it may be gone. */
+		struct committer_wait *next = w->next;
 
-static void
-wait_until_done(struct batch *b)
-{
-	while (atomic_load(&b->done) == 0)
-		syscall(SYS_futex, &b->done, FUTEX_WAIT_PRIVATE, 0, NULL);
-}
-
-/* Gives the committer's hold back. */
-static void
-finish(struct batch *b, int rc, const struct fault *f)
-{
-	b->rc = rc;
-	b->fault = *f;
-	atomic_store(&b->done, 1);
-	syscall(SYS_futex, &b->done, FUTEX_WAKE_PRIVATE, INT_MAX);
-	release(b);
+		w->done(w, failed);
+		w = next;
+	}
 }
 
 static void *
@@ -141,22 +108,23 @@ run(void *ctx)
 
 	pthread_mutex_lock(&c->mutex);
 	for (;;) {
-		struct fault f = {0};
-		struct batch *b;
+		struct committer_wait *all;
+		struct fault f;
 		int rc;
 
-		while (c->next == NULL && !c->stopping)
+		while (c->gathered == NULL && !c->stopping)
 			pthread_cond_wait(&c->work, &c->mutex);
-		if (c->next == NULL)
+		if (c->gathered == NULL)
 			break;
-		b = c->next;
-		c->next = NULL;
-		c->busy = true;
+		all = c->gathered;
+		c->gathered = NULL;
+		c->begun++;
 		pthread_mutex_unlock(&c->mutex);
 		rc = sync_all(c, &f);
-		finish(b, rc, &f);
+		tell(all, rc < 0 ? &f : NULL);
 		pthread_mutex_lock(&c->mutex);
-		c->busy = false;
+		c->ended = c->begun;
+		pthread_cond_broadcast(&c->round_over);
 	}
 	pthread_mutex_unlock(&c->mutex);
 	return NULL;
@@ -173,6 +141,7 @@ committer_new(int root, struct fault *f)
 	c->flushes_twice = !syncfs_is_enough(root);
 	pthread_mutex_init(&c->mutex, NULL);
 	pthread_cond_init(&c->work, NULL);
+	pthread_cond_init(&c->round_over, NULL);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	rc = pthread_create(&c->thread, NULL, run, c);
@@ -180,6 +149,7 @@ committer_new(int root, struct fault *f)
 	if (rc == 0)
 		return c;
 	pthread_cond_destroy(&c->work);
+	pthread_cond_destroy(&c->round_over);
 	pthread_mutex_destroy(&c->mutex);
 	mem_free(c);
 	fault_temp(f, "4.3.0", "cannot start a thread: %s", strerror(rc));
@@ -199,53 +169,82 @@ committer_free(struct committer **committer)
 	pthread_mutex_unlock(&c->mutex);
 	pthread_join(c->thread, NULL);
 	pthread_cond_destroy(&c->work);
+	pthread_cond_destroy(&c->round_over);
 	pthread_mutex_destroy(&c->mutex);
 	mem_free(c);
 	*committer = NULL;
 }
 
-/* The batch that gathers, with one more hold. The mutex is held. */
-static struct batch *
-join_batch(struct committer *c)
+/* The first who comes wakes the committer; but it need not, where a round is
+ * under way. The mutex is held. */
+static bool
+join(struct committer *c, struct committer_wait *w)
 {
-	struct batch *b = c->next;
+	bool first = c->gathered == NULL;
 
-	if (b == NULL) {
-		b = mem_new(struct batch);
-		atomic_init(&b->done, 0);
-		atomic_init(&b->holds, 1);
-		c->next = b;
-		pthread_cond_signal(&c->work);
-	}
-	atomic_fetch_add(&b->holds, 1);
-	return b;
+	w->round = c->begun + 1;
+	w->prev = NULL;
+	w->next = c->gathered;
+	if (!first)
+		w->next->prev = w;
+	c->gathered = w;
+	return first && c->ended == c->begun;
+}
+
+static int
+sync_alone(struct committer *c, int file, int dir, struct fault *f)
+{
+	int rc = 1;
+
+	loop_blocking_begin();
+	if (fsync(file) < 0 || fsync(dir) < 0)
+		rc = fault_errno(f, "cannot sync the mail store");
+	loop_blocking_end();
+	pthread_mutex_lock(&c->mutex);
+	c->alone = false;
+	pthread_mutex_unlock(&c->mutex);
+	return rc;
 }
 
 int
-committer_wait(struct committer *c, int file, int dir, struct fault *f)
+committer_begin(struct committer *c, struct committer_wait *w, int file,
+    int dir, struct fault *f)
 {
-	struct batch *b = NULL;
-	int rc;
+	bool alone, wake = false;
+
+	pthread_mutex_lock(&c->mutex);
+	alone = file >= 0 && dir >= 0 && !c->alone && c->gathered == NULL &&
+		c->ended == c->begun;
+	if (alone)
+		c->alone = true;
+	else
+		wake = join(c, w);
+	pthread_mutex_unlock(&c->mutex);
+	/* Behind the mutex: the thread that wakes wants it. */
+	if (wake)
+		pthread_cond_signal(&c->work);
+	return alone ? sync_alone(c, file, dir, f) : 0;
+}
+
+bool
+committer_leave(struct committer *c, struct committer_wait *w)
+{
+	bool told = true;
 
 	loop_blocking_begin();
 	pthread_mutex_lock(&c->mutex);
-	if (!c->busy && c->next == NULL && file >= 0 && dir >= 0)
-		c->busy = true;
-	else
-		b = join_batch(c);
-	pthread_mutex_unlock(&c->mutex);
-	if (b == NULL) {
-		rc = sync_alone(file, dir, f);
-		pthread_mutex_lock(&c->mutex);
-		c->busy = false;
-		pthread_mutex_unlock(&c->mutex);
-	} else {
-		wait_until_done(b);
-		rc = b->rc;
-		if (rc < 0)
-			*f = b->fault;
-		release(b);
+	if (w->round > c->begun) {
+		told = false;
+		if (w->prev != NULL)
+			w->prev->next = w->next;
+		else
+			c->gathered = w->next;
+		if (w->next != NULL)
+			w->next->prev = w->prev;
 	}
+	while (told && c->ended < w->round)
+		pthread_cond_wait(&c->round_over, &c->mutex);
+	pthread_mutex_unlock(&c->mutex);
 	loop_blocking_end();
-	return rc;
+	return told;
 }

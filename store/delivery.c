@@ -7,7 +7,10 @@
  * come. The order of the steps of a commit is the whole point of this file:
  *
  *   claim the id - announce to the index - tmp/ - links, rename into new/ -
- *   durable - tell the index, settle the claim - answer
+ *   durable - settle the claim - tell the index - answer
+ *
+ * The claim is settled by the thread that knows of the sync: workers may be
+ * blocked by it, all of them.
  */
 #include "config.h"
 
@@ -49,6 +52,10 @@ struct slot {
 };
 
 struct delivery {
+	struct committer_wait wait; /* first: a wait is its delivery */
+	bool waits;                 /* committer_begin() was 0 */
+	void (*done)(void *ctx);
+	void *ctx;
 	struct store *store;
 	char ident[MAILDIR_IDENT_MAX + 1];
 	bool binary;
@@ -594,13 +601,45 @@ sync_each(struct delivery *d)
 	}
 }
 
+/* What has become of the message is known. */
 static void
+settle(struct delivery *d)
+{
+	for (size_t i = 0; i < d->n_slots; i++)
+		recent_settle(d->store->recent, &d->slots[i].claim,
+		    d->slots[i].is_placed || d->slots[i].is_repeat);
+}
+
+static void
+take_group_back(struct delivery *d, const struct fault *f)
+{
+	for (size_t i = 0; i < d->n_slots; i++) {
+		if (d->slots[i].is_placed && !syncs_each(d, d->slots[i].box))
+			take_back(d, i, f);
+	}
+}
+
+static void
+on_synced(struct committer_wait *wait, const struct fault *failed)
+{
+	struct delivery *d = (struct delivery *)wait;
+
+	if (failed != NULL)
+		take_group_back(d, failed);
+	settle(d);
+	d->done(d->ctx);
+}
+
+/* False where on_synced() will be, or was, called: then the delivery is not
+ * ours any more. */
+static bool
 sync_group(struct delivery *d)
 {
-	struct slot *only = NULL;
+	const struct slot *only = NULL;
 	struct fault f;
 	size_t n = 0;
 	bool is_one;
+	int rc;
 
 	for (size_t i = 0; i < d->n_slots; i++) {
 		if (d->slots[i].is_placed && !syncs_each(d, d->slots[i].box)) {
@@ -608,14 +647,19 @@ sync_group(struct delivery *d)
 			n++;
 		}
 	}
+	if (n == 0)
+		return true;
 	is_one = n == 1 && only->box == d->home;
-	if (n == 0 || committer_wait(d->store->committer, is_one ? d->fd : -1,
-			  is_one ? only->box->new_dir : -1, &f) == 0)
-		return;
-	for (size_t i = 0; i < d->n_slots; i++) {
-		if (d->slots[i].is_placed && !syncs_each(d, d->slots[i].box))
-			take_back(d, i, &f);
-	}
+	d->wait.done = on_synced;
+	d->waits = true;
+	rc = committer_begin(d->store->committer, &d->wait, is_one ? d->fd : -1,
+	    is_one ? only->box->new_dir : -1, &f);
+	if (rc == 0)
+		return false;
+	d->waits = false;
+	if (rc < 0)
+		take_group_back(d, &f);
+	return true;
 }
 
 static bool
@@ -647,7 +691,6 @@ store_it(struct delivery *d, struct fault *f)
 		sync_each(d);
 		loop_blocking_end();
 	}
-	sync_group(d);
 	return 0;
 }
 
@@ -683,22 +726,45 @@ answer(struct delivery *d, struct delivery_outcome *outcomes)
 	}
 }
 
-void
-delivery_commit(struct delivery *d, struct delivery_outcome *outcomes)
+bool
+delivery_commit(struct delivery *d, void (*done)(void *ctx), void *ctx)
 {
 	struct fault f = {0};
 
+	d->done = done;
+	d->ctx = ctx;
 	if (d->has_cr && !d->binary)
 		store_bytes(d, STR_LIT("\r"));
 	d->has_cr = false;
 	claim_all(d);
 	if (count_live(d) > 0 && store_it(d, &f) < 0)
 		fail_all(d, &f);
+	if (!sync_group(d))
+		return false;
+	settle(d);
+	return true;
+}
+
+void
+delivery_finish(struct delivery *d, struct delivery_outcome *outcomes)
+{
+	d->waits = false;
 	tell_index(d);
-	for (size_t i = 0; i < d->n_slots; i++)
-		recent_settle(d->store->recent, &d->slots[i].claim,
-		    d->slots[i].is_placed || d->slots[i].is_repeat);
 	answer(d, outcomes);
+}
+
+/* Nobody has been answered, so a message that may get lost can go at once. */
+static void
+stop_waiting(struct delivery *d)
+{
+	struct fault f;
+
+	d->waits = false;
+	if (!committer_leave(d->store->committer, &d->wait)) {
+		fault_temp(&f, "4.3.0", "the delivery was broken off");
+		take_group_back(d, &f);
+	}
+	tell_index(d);
 }
 
 void
@@ -708,9 +774,11 @@ delivery_free(struct delivery **delivery)
 
 	if (d == NULL)
 		return;
+	if (d->waits)
+		stop_waiting(d);
 	drop_file(d);
+	settle(d);
 	for (size_t i = 0; i < d->n_slots; i++) {
-		recent_settle(d->store->recent, &d->slots[i].claim, false);
 		boxes_put(d->store->boxes, &d->slots[i].box);
 		buf_clear(&d->slots[i].key);
 	}

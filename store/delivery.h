@@ -3,8 +3,8 @@
  * One message into one or more mailboxes, durable before the answer.
  *
  * The message is written once, into tmp/ of the first mailbox, and hard-linked
- * into the others. Committing renames it into new/ and waits for the committer,
- * one thread that makes the files and directories of all deliveries that wait
+ * into the others. Committing renames it into new/ and leaves the rest to the
+ * committer, one thread that makes the files and directories of all deliveries that wait
  * durable in one go.
  */
 #ifndef STORE_DELIVERY_H
@@ -45,7 +45,8 @@ struct delivery_outcome {
  */
 struct delivery *delivery_new(
     struct store *store, struct str ident, bool binary) MUST_USE;
-/* Removes what was not committed. */
+/* Removes what was not committed, or is not durable yet. May block; done() is
+ * not called any more when this has returned. */
 void delivery_free(struct delivery **delivery);
 
 /*
@@ -63,9 +64,16 @@ int delivery_add(struct delivery *delivery, const struct mailbox_name *mailbox,
 int delivery_write(
     struct delivery *delivery, struct str bytes, struct fault *f) MUST_USE;
 
-/* Blocks until all is durable or has failed. outcomes has one for each
- * delivery_add() that was 0. */
-void delivery_commit(
+/*
+ * Puts the message into the mailboxes. True where it is known already what has
+ * become of it. Else others are to be made durable together with it, and done()
+ * is called once, maybe before this returns, by another thread: others wait for
+ * that one, so it must be short. Either way delivery_finish() is next.
+ */
+bool delivery_commit(
+    struct delivery *delivery, void (*done)(void *ctx), void *ctx) MUST_USE;
+/* outcomes has one for each delivery_add() that was 0. */
+void delivery_finish(
     struct delivery *delivery, struct delivery_outcome *outcomes);
 
 #endif

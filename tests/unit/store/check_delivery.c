@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "proto/ident.h"
+#include "tests/unit/store/committed.h"
 #include "tests/unit/unit.h"
 
 static char dir[64];
@@ -131,7 +133,7 @@ deliver_to(
 
 	add(d, to, detail);
 	ck_assert_int_eq(delivery_write(d, str(text), &f), 0);
-	delivery_commit(d, &outcome);
+	committed(d, &outcome);
 	delivery_free(&d);
 	return outcome.result;
 }
@@ -209,7 +211,7 @@ START_TEST(line_ends_are_kept_right_wherever_the_message_is_cut)
 		ck_assert_int_eq(
 		    delivery_write(d, str_n(in + cut, sizeof in - 1 - cut), &f),
 		    0);
-		delivery_commit(d, &outcome);
+		committed(d, &outcome);
 		ck_assert_int_eq(outcome.result, DELIVERY_STORED);
 		delivery_free(&d);
 		assert_file(path, out, sizeof out - 1);
@@ -231,7 +233,7 @@ START_TEST(a_binary_message_is_stored_as_it_came)
 	add(d, "ann@example.org", "");
 	for (size_t i = 0; i < sizeof bytes - 1; i++)
 		ck_assert_int_eq(delivery_write(d, str_n(bytes + i, 1), &f), 0);
-	delivery_commit(d, &outcome);
+	committed(d, &outcome);
 	delivery_free(&d);
 	assert_file("example.org/ann/new", bytes, sizeof bytes - 1);
 	list("example.org/ann/new", name, sizeof name);
@@ -260,7 +262,7 @@ START_TEST(a_large_message_passes_through_tmp)
 	}
 	ck_assert_uint_eq(count("example.org/ann/tmp"), 1);
 	ck_assert_uint_eq(count("example.org/ann/new"), 0);
-	delivery_commit(d, &outcome);
+	committed(d, &outcome);
 	ck_assert_int_eq(outcome.result, DELIVERY_STORED);
 	delivery_free(&d);
 	ck_assert_uint_eq(count("example.org/ann/tmp"), 0);
@@ -304,7 +306,7 @@ START_TEST(a_message_for_many_is_one_file)
 	add(d, "c@example.net", "");
 	add(d, "a@example.org", "nofolder");
 	ck_assert_int_eq(delivery_write(d, STR_LIT("x\r\n"), &f), 0);
-	delivery_commit(d, outcomes);
+	committed(d, outcomes);
 	for (size_t i = 0; i < 4; i++)
 		ck_assert_int_eq(outcomes[i].result, DELIVERY_STORED);
 	delivery_free(&d);
@@ -550,7 +552,7 @@ START_TEST(a_repeat_for_some_is_stored_for_the_others)
 	add(d, "a@example.org", "");
 	add(d, "b@example.org", "");
 	ck_assert_int_eq(delivery_write(d, STR_LIT("x\r\n"), &f), 0);
-	delivery_commit(d, outcomes);
+	committed(d, outcomes);
 	delivery_free(&d);
 	ck_assert_int_eq(outcomes[0].result, DELIVERY_REPEATED);
 	ck_assert_int_eq(outcomes[1].result, DELIVERY_STORED);
@@ -580,7 +582,7 @@ race(void *ctx)
 	add(d, r->first, "");
 	add(d, r->second, "");
 	if (delivery_write(d, STR_LIT("x\r\n"), &f) == 0) {
-		delivery_commit(d, outcomes);
+		committed(d, outcomes);
 		for (size_t i = 0; i < 2; i++) {
 			r->stored += outcomes[i].result == DELIVERY_STORED;
 			r->repeated += outcomes[i].result == DELIVERY_REPEATED;
@@ -709,7 +711,7 @@ START_TEST(a_failure_says_why_and_leaves_nothing)
 	d = delivery_new(store, str(""), false);
 	add(d, "ann@example.org", "");
 	ck_assert_int_eq(delivery_write(d, STR_LIT("y\r\n"), &f), 0);
-	delivery_commit(d, &outcome);
+	committed(d, &outcome);
 	delivery_free(&d);
 	ck_assert_int_eq(outcome.result, DELIVERY_FAILED);
 	ck_assert_int_eq(outcome.fault.kind, FAULT_TEMP);
@@ -744,7 +746,7 @@ START_TEST(a_mailbox_in_trouble_does_no_harm_to_others)
 	add(d, "c@b", "");
 	add(d, "d@b", "");
 	ck_assert_int_eq(delivery_write(d, STR_LIT("y\r\n"), &f), 0);
-	delivery_commit(d, outcomes);
+	committed(d, outcomes);
 	delivery_free(&d);
 	ck_assert_int_eq(outcomes[0].result, DELIVERY_FAILED);
 	ck_assert_int_eq(outcomes[1].result, DELIVERY_STORED);
@@ -775,7 +777,7 @@ START_TEST(a_message_that_can_not_be_whole_is_not_there)
 	add(d, "ann@example.org", "");
 	ck_assert_int_eq(delivery_write(d, STR_LIT("0123456789\r\n"), &f), 0);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-	delivery_commit(d, &outcome);
+	committed(d, &outcome);
 	delivery_free(&d);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
 	ck_assert_int_eq(outcome.result, DELIVERY_FAILED);
@@ -820,6 +822,72 @@ START_TEST(what_a_crash_left_half_made_is_removed)
 }
 END_TEST
 
+/* A committer that is told to wait, and what waits for it. */
+static sem_t held, let_go;
+
+static void
+hold_committer(void *ctx)
+{
+	(void)ctx;
+	sem_post(&held);
+	sem_wait(&let_go);
+}
+
+static void
+count_call(void *ctx)
+{
+	atomic_fetch_add((atomic_uint *)ctx, 1);
+}
+
+static struct delivery *
+commit_to_two(const char *ident, void (*done)(void *), void *ctx)
+{
+	struct delivery *d = delivery_new(store, str(ident), false);
+	struct fault f;
+
+	add(d, "a@b", "");
+	add(d, "c@b", "");
+	ck_assert_int_eq(delivery_write(d, STR_LIT("x\r\n"), &f), 0);
+	ck_assert(!delivery_commit(d, done, ctx));
+	return d;
+}
+
+START_TEST(a_delivery_that_is_freed_before_it_is_durable_leaves_nothing)
+{
+	struct delivery_outcome outcomes[2];
+	struct delivery *first, *second;
+	atomic_uint calls = 0;
+	struct ident id;
+
+	begin();
+	sem_init(&held, 0, 0);
+	sem_init(&let_go, 0, 0);
+	ident_make(&id);
+	first = commit_to_two("", hold_committer, NULL);
+	sem_wait(&held);
+	second = commit_to_two(id.text, count_call, &calls);
+	ck_assert_uint_eq(count("b/a/new"), 2);
+	delivery_free(&second);
+	ck_assert_uint_eq(count("b/a/new"), 1);
+	ck_assert_uint_eq(count("b/c/new"), 1);
+	sem_post(&let_go);
+	/* Durable, and about to be told; or told, and not listening. */
+	delivery_free(&first);
+	ck_assert_uint_eq(count("b/a/new"), 1);
+	/* Not a repeat: it was never stored. */
+	second = delivery_new(store, str(id.text), false);
+	add(second, "a@b", "");
+	add(second, "c@b", "");
+	committed(second, outcomes);
+	ck_assert_int_eq(outcomes[0].result, DELIVERY_STORED);
+	ck_assert_int_eq(outcomes[1].result, DELIVERY_STORED);
+	delivery_free(&second);
+	ck_assert_uint_eq(count("b/a/new"), 2);
+	ck_assert_uint_eq(atomic_load(&calls), 0);
+	end();
+}
+END_TEST
+
 UNIT_MAIN("delivery", a_message_is_a_file_that_names_its_sizes,
     a_mailbox_is_made_for_its_owner_alone,
     line_ends_are_kept_right_wherever_the_message_is_cut,
@@ -834,6 +902,7 @@ UNIT_MAIN("delivery", a_message_is_a_file_that_names_its_sizes,
     postfix_long_queue_ids_make_repeats,
     a_repeat_for_some_is_stored_for_the_others,
     one_id_at_the_same_moment_is_stored_once,
+    a_delivery_that_is_freed_before_it_is_durable_leaves_nothing,
     many_threads_deliver_by_group_commit,
     many_threads_deliver_and_sync_each_by_itself,
     a_mailbox_that_was_removed_is_made_again,

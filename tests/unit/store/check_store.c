@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "store/delivery.h"
+#include "tests/unit/store/committed.h"
 #include "tests/unit/unit.h"
 
 static char dir[64], root[80], index_dir[80];
@@ -71,7 +72,7 @@ deliver(const char *to)
 	ck_assert_int_eq(mailbox_name_parse(str(to), &name, &f), 0);
 	ck_assert_int_eq(delivery_add(d, &name, str(""), &slot, &f), 0);
 	ck_assert_int_eq(delivery_write(d, str("Subject: x\r\n\r\n"), &f), 0);
-	delivery_commit(d, &outcome);
+	committed(d, &outcome);
 	ck_assert_int_eq(outcome.result, DELIVERY_STORED);
 	delivery_free(&d);
 }

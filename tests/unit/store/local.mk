@@ -1,4 +1,5 @@
 # Unit tests of store.
+EXTRA_DIST += tests/unit/store/committed.h
 STORE_UNIT_LIBS = libstore.a libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
 
 UNIT_TESTS += tests/unit/store/check_box
