@@ -14,6 +14,7 @@ libbase_a_SOURCES = \
 	base/fault.c base/fault.h \
 	base/io.c base/io.h \
 	base/journal.c base/journal.h \
+	base/journal_dir.c base/journal_dir.h \
 	base/journal_read.c base/journal_read.h \
 	base/json.c base/json.h \
 	base/log.c base/log.h \

@@ -29,6 +29,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/journal.h"
+#include "base/journal_dir.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
@@ -463,28 +464,7 @@ become(const char *program, const struct passwd *pw)
 
 /* The journal. */
 
-/* Not through a link that the daemon's user may have put there. Who is not
- * root gives what he can, and writes to what he may. */
-static int
-own_dir(const char *path, uid_t uid, gid_t gid, mode_t mode, struct fault *f)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int rc = 0;
-
-	if (fd < 0)
-		return fault_errno(f, "cannot open %s", path);
-	if (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0)
-		rc = geteuid() == 0
-			 ? fault_errno(f, "cannot give %s away", path)
-			 : 0;
-	close(fd);
-	return rc;
-}
-
-/*
- * <state_dir>/journal/<program>, the user's; the group that may use the control
- * sockets may read it, and has each file in it (the set-group-id bit).
- */
+/* <state_dir>/journal/<program>, which admin_group may read. */
 static int
 make_journal_dir(struct service *s, const struct passwd *pw, struct fault *f)
 {
@@ -494,13 +474,8 @@ make_journal_dir(struct service *s, const struct passwd *pw, struct fault *f)
 	char *path = arena_putf(&s->arena, "%s/%s", above, s->spec.program);
 
 	make_dir(s, above);
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return fault_errno(f, "cannot make %s", path);
-	return own_dir(path, pw == NULL ? geteuid() : pw->pw_uid,
-	    group != NULL ? group->gr_gid
-	    : pw != NULL  ? pw->pw_gid
-			  : getegid(),
-	    group != NULL ? 02750 : 0700, f);
+	return journal_dir_make(path, pw == NULL ? geteuid() : pw->pw_uid,
+	    group == NULL ? (gid_t)-1 : group->gr_gid, f);
 }
 
 static void

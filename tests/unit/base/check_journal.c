@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -421,6 +422,36 @@ START_TEST(what_finds_no_room_is_dropped_and_counted)
 }
 END_TEST
 
+enum { THREADS = 4, LINES = 1000 };
+
+static void *
+put_many(void *ctx)
+{
+	for (int i = 0; i < LINES; i++)
+		put(ctx, clock_unix_us(), "s=a q=b x to=y");
+	return NULL;
+}
+
+START_TEST(lines_of_many_threads_come_whole)
+{
+	pthread_t threads[THREADS];
+	struct journal *j;
+
+	make_dir();
+	j = open_journal(64 << 20, 0);
+	for (size_t i = 0; i < THREADS; i++)
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, put_many, j), 0);
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_uint_eq(journal_dropped(j), 0);
+	journal_close(&j);
+	ck_assert_uint_eq(
+	    count(0, 0, " info s=a q=b x to=y\n"), THREADS * LINES);
+	remove_dir();
+}
+END_TEST
+
 START_TEST(the_log_feeds_it_whatever_its_level)
 {
 	const struct log_ctx ctx = {.session = "4f2a", .message = "01jd"};
@@ -515,7 +546,7 @@ UNIT_MAIN("journal", a_time_is_written_and_read_again,
     files_that_are_too_old_go,
     a_file_ends_after_a_day_and_where_the_clock_goes_back, bounds_of_time_hold,
     a_long_journal_is_read_in_pieces, a_full_disk_costs_events_and_one_warning,
-    what_finds_no_room_is_dropped_and_counted,
+    what_finds_no_room_is_dropped_and_counted, lines_of_many_threads_come_whole,
     the_log_feeds_it_whatever_its_level, a_line_comes_apart,
     fields_come_one_by_one,
     a_folder_that_is_not_there_has_no_events_and_takes_none)
