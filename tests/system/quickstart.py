@@ -119,7 +119,7 @@ class Quickstart(unittest.TestCase):
         done = quickstart("--stop", self.dir)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([x["state"] for x in self.status()[1]["daemons"]],
-                         ["down"] * 3)
+                         ["down"] * 4)
         # A number that somebody else has now is left alone.
         with subprocess.Popen(["sleep", "600"]) as other:
             with open(self.path("posthouse.pid"), "w") as f:
