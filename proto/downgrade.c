@@ -42,7 +42,7 @@ enum fate {
 
 struct entity {
 	uint8_t fate;
-	uint8_t encoding; /* the new one */
+	enum encoding encoding; /* the new one */
 	bool no_type, no_version;
 };
 
@@ -369,7 +369,7 @@ end_field(struct downgrade *d)
 	}
 	if (is_label && e.fate != FATE_KEEP) {
 		if (!d->has_label)
-			put_label(d, (enum encoding)e.encoding);
+			put_label(d, e.encoding);
 	} else {
 		put(d, whole);
 	}
@@ -392,7 +392,7 @@ put_missing(struct downgrade *d)
 		put(d, STR_LIT("Content-Type: text/plain; "
 			       "charset=unknown-8bit\r\n"));
 	if (!d->has_label)
-		put_label(d, (enum encoding)e.encoding);
+		put_label(d, e.encoding);
 }
 
 static void
@@ -427,8 +427,8 @@ end_header(struct downgrade *d, struct str end)
 	put(d, end);
 	d->held_end = false;
 	d->line_len = 0;
-	encode_init(&d->encode,
-	    e.fate == FATE_ENCODE ? (enum encoding)e.encoding : ENCODING_7BIT);
+	encode_init(
+	    &d->encode, e.fate == FATE_ENCODE ? e.encoding : ENCODING_7BIT);
 	if (d->kind == KIND_MULTIPART && is_plain(d->encoding)) {
 		open_multipart(d);
 	} else if (d->kind == KIND_MESSAGE && is_plain(d->encoding)) {
