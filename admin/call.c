@@ -15,6 +15,8 @@
 #include "base/mem.h"
 #include "base/options.h"
 #include "lmtp/options.h"
+#include "mta/queue/methods.h"
+#include "mta/queue/queue.h"
 #include "store/store.h"
 
 enum {
@@ -31,6 +33,7 @@ struct call {
 	const struct control_method *methods;
 	struct directory *directory;
 	struct store *store;
+	struct queue_admin queue;
 	void *ctx;
 };
 
@@ -120,10 +123,30 @@ open_store(struct call *call, struct fault *f)
 }
 
 static int
+open_queue(struct call *call, struct fault *f)
+{
+	const struct queue_conf conf = {.dir = call->place.dir};
+
+	call->queue.queue = queue_open(&conf, f);
+	if (call->queue.queue == NULL)
+		return -1;
+	call->methods = queue_methods;
+	call->ctx = &call->queue;
+	return 0;
+}
+
+static int
 open_place(struct call *call, struct fault *f)
 {
-	return call->owner == PLACE_AUTHD ? open_directory(call, f)
-					  : open_store(call, f);
+	switch (call->owner) {
+	case PLACE_AUTHD:
+		return open_directory(call, f);
+	case PLACE_LMTPD:
+		return open_store(call, f);
+	case PLACE_QUEUED:
+		return open_queue(call, f);
+	}
+	die_bug("no owner %d", (int)call->owner);
 }
 
 /* Becoming the user comes before anything is made. */
@@ -183,6 +206,8 @@ call_close(struct call **call)
 		directory_close(&c->directory);
 	if (c->store != NULL)
 		store_close(&c->store);
+	if (c->queue.queue != NULL)
+		queue_close(&c->queue.queue);
 	if (c->conf != NULL)
 		conf_free(&c->conf);
 	mem_free(c);

@@ -25,6 +25,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_user,
     cmd_alias,
     cmd_mailbox,
+    cmd_queue,
     cmd_trace,
     cmd_version,
     cmd_help,
@@ -33,6 +34,7 @@ const struct cmd *const cmd_tables[] = {
 
 static const struct option options[] = {
     {"config", required_argument, NULL, 'c'},
+    {"dry-run", no_argument, NULL, 'd'},
     {"help", no_argument, NULL, 'h'},
     {"json", no_argument, NULL, 'j'},
     {"version", no_argument, NULL, 'V'},
@@ -62,6 +64,10 @@ static const struct {
     {"info", "stat"},
     {"mailboxes", "mailbox"},
     {"forward", "alias"},
+    {"mailq", "queue"},
+    {"requeue", "retry"},
+    {"thaw", "release"},
+    {"freeze", "hold"},
     {"account", "user"},
     {"start", "run"},
 };
@@ -146,9 +152,10 @@ print_one(FILE *out, const struct cmd *c)
 	struct buf left;
 
 	buf_init(&left, 400);
-	buf_putf(&left, "%s%s%s%s%s%s", c->noun, c->verb != NULL ? " " : "",
+	buf_putf(&left, "%s%s%s%s%s%s%s", c->noun, c->verb != NULL ? " " : "",
 	    c->verb != NULL ? c->verb : "", c->args[0] != '\0' ? " " : "",
-	    c->args, c->flags & CMD_JSON ? " [--json]" : "");
+	    c->args, c->flags & CMD_DRY ? " [--dry-run]" : "",
+	    c->flags & CMD_JSON ? " [--json]" : "");
 	if (buf_len(&left) <= HELP_COLUMN)
 		fprintf(
 		    out, "  %-*s %s\n", HELP_COLUMN, buf_text(&left), c->help);
@@ -292,6 +299,8 @@ check_count(const struct cmd_line *line, struct fault *f)
 		return fail_usage(f, "that is too much", c);
 	if (line->json && !(c->flags & CMD_JSON))
 		return fail_usage(f, "--json has no meaning here", c);
+	if (line->dry_run && !(c->flags & CMD_DRY))
+		return fail_usage(f, "--dry-run has no meaning here", c);
 	return 0;
 }
 
@@ -368,6 +377,9 @@ read_options(int argc, char **argv, struct cmd_line *line, struct fault *f)
 			break;
 		case 'h':
 			line->help = true;
+			break;
+		case 'd':
+			line->dry_run = true;
 			break;
 		case 'j':
 			line->json = true;

@@ -23,6 +23,7 @@ enum { CMD_OPTIONS_MAX = 16 };
 struct cmd_line {
 	const char *file;      /* the configuration */
 	bool json;             /* for programs, not for people */
+	bool dry_run;          /* only count what would be changed */
 	bool help;             /* -h: only tell how */
 	const struct cmd *cmd; /* may be NULL with help */
 	char **args;           /* behind the command's own words */
@@ -38,6 +39,7 @@ struct cmd_line {
 
 enum {
 	CMD_JSON = 1, /* knows --json */
+	CMD_DRY = 4,  /* knows --dry-run */
 	CMD_ANY = 2,  /* any number of arguments from `least` on */
 };
 
@@ -59,6 +61,7 @@ extern const struct cmd cmd_config[];
 extern const struct cmd cmd_domain[];
 extern const struct cmd cmd_help[];
 extern const struct cmd cmd_mailbox[];
+extern const struct cmd cmd_queue[];
 extern const struct cmd cmd_run[];
 extern const struct cmd cmd_status[];
 extern const struct cmd cmd_trace[];

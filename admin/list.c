@@ -40,6 +40,12 @@ list_print_json(struct cmd_line *line, const json_t *value)
 }
 
 void
+list_print_line(struct cmd_line *line, const json_t *value)
+{
+	print_value(line->out, value, false);
+}
+
+void
 list_print_object(struct cmd_line *line, const struct table_column *fields,
     const json_t *object)
 {

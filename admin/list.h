@@ -28,5 +28,7 @@ int list_print(struct cmd_line *line, const struct list *list, json_t *params,
 void list_print_object(struct cmd_line *line, const struct table_column *fields,
     const json_t *object);
 void list_print_json(struct cmd_line *line, const json_t *value);
+/* The same on one line, without its end. */
+void list_print_line(struct cmd_line *line, const json_t *value);
 
 #endif

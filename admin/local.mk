@@ -8,6 +8,8 @@ libadmin_a_SOURCES = \
 	admin/cmd_domain.c \
 	admin/cmd_help.c \
 	admin/cmd_mailbox.c \
+	admin/cmd_queue.c admin/cmd_queue.h \
+	admin/cmd_queue_print.c \
 	admin/cmd_run.c \
 	admin/cmd_status.c \
 	admin/cmd_trace.c \
@@ -21,7 +23,7 @@ libadmin_a_SOURCES = \
 
 # What a program that links libadmin.a needs besides.
 ADMIN_LIBS = libmta.a liblmtp.a libstore.a libauth.a libproto.a libbase.a \
-	$(AUTH_LIBS) $(PROTO_LIBS) $(BASE_LIBS)
+	$(MTA_LIBS) $(AUTH_LIBS)
 
 sbin_PROGRAMS += posthouse
 posthouse_SOURCES = admin/posthouse_main.c

@@ -51,7 +51,7 @@ _posthouse() {
 	done
 	local choices=
 	if [[ $cur == -* ]]; then
-		choices='-c --config -h --help --json -V --version'
+		choices='-c --config --dry-run -h --help --json -V --version'
 		if [[ ${plain[0]-} == trace ]]; then
 			choices+=' --address --client --id --message-id'
 			choices+=' --since --until'

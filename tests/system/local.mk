@@ -9,6 +9,7 @@ AM_TESTS_ENVIRONMENT = \
 
 SYSTEM_TESTS += \
 	tests/system/admin_command.py \
+	tests/system/admin_queue.py \
 	tests/system/admin_run.py \
 	tests/system/auth_protocol.py \
 	tests/system/clients.py \
