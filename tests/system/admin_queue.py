@@ -14,17 +14,12 @@ from wire import Client  # noqa: E402
 
 EX_USAGE, EX_DATAERR, EX_NOUSER = 64, 65, 67
 
-# No resolver answers there, so all that is for elsewhere waits.
-QUEUED = """
-    dns_server = "127.0.0.1@1"
-    retry_min = 1h
-"""
 BODY = b"Subject: hello\r\n\r\nfirst line\r\n.dotted\r\n"
 
 
 class Case(unittest.TestCase):
     def setUp(self):
-        self.instance = Instance(queued=QUEUED)
+        self.instance = Instance(queued="retry_min = 1h")
         self.addCleanup(self.instance.close)
 
     def queue(self, *args, status=0):
