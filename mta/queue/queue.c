@@ -67,6 +67,7 @@ read_counters(struct queue *q, struct fault *f)
 	buf_clear(&value);
 	atomic_init(&q->messages, c.messages);
 	atomic_init(&q->bytes, c.bytes);
+	atomic_init(&q->used, c.used);
 	q->tombstones = c.tombstones;
 	return found < 0 ? -1 : 0;
 }

@@ -188,6 +188,7 @@ put_body(struct batch *b, struct op *op, struct fault *f)
 {
 	b->messages++;
 	b->size += (int64_t)op->size;
+	b->used += (int64_t)queue_body_used(op->size);
 	op->used_file = op->made_file;
 	return op->made_file ? 0
 			     : db_put(b->queue->body, b->txn,
@@ -346,6 +347,7 @@ remove_entry(struct batch *b, const struct entry *e,
 		return -1;
 	b->messages--;
 	b->size -= (int64_t)e->size;
+	b->used -= (int64_t)queue_body_used(e->size);
 	return 0;
 }
 
@@ -410,6 +412,7 @@ queue_batch_end(struct batch *b, struct fault *f)
 	const struct queue_counters c = {
 	    .messages = atomic_load(&q->messages) + (uint64_t)b->messages,
 	    .bytes = atomic_load(&q->bytes) + (uint64_t)b->size,
+	    .used = atomic_load(&q->used) + (uint64_t)b->used,
 	    .tombstones = q->tombstones + (uint64_t)b->tombstones,
 	};
 

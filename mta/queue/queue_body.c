@@ -18,7 +18,19 @@
 #include "base/spool.h"
 #include "mta/queue/queue_private.h"
 
-enum { PIECE = 64 << 10 };
+enum {
+	PIECE = 64 << 10,
+	PAGE = 8 << 10, /* of the table */
+	ON_PAGE = 2000, /* longer ones have pages of their own */
+};
+
+uint64_t
+queue_body_used(uint64_t size)
+{
+	if (size > QUEUE_BODY_INLINE)
+		return 0;
+	return size > ON_PAGE ? (size / (PAGE - 100) + 1) * PAGE : size * 2;
+}
 
 static int
 write_piece(void *ctx, struct str bytes, struct fault *f)

@@ -7,11 +7,15 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "base/mem.h"
 #include "base/spool.h"
 #include "mta/queue/queue_private.h"
+
+/* What is under way, and what the estimate may be wrong by. */
+enum { ROOM_INSIDE_MIN = 4 << 20 };
 
 struct queue_change *
 queue_change_new(struct queue *queue)
@@ -72,16 +76,38 @@ add_op(struct queue_change *c, struct op *op, size_t records)
 	c->bytes += buf_len(&op->entry) + buf_len(&op->body);
 }
 
+/* What the table `body` can take without a longer file. */
+static uint64_t
+room_inside(struct queue *q)
+{
+	uint64_t used = atomic_load(&q->used);
+	struct stat st;
+
+	if (fstatat(q->body_dir, "../body.db", &st, 0) < 0)
+		return 0;
+	return (uint64_t)st.st_size > used ? (uint64_t)st.st_size - used : 0;
+}
+
+/*
+ * Tables do not give back what messages have left, but use it again. So a disk
+ * that messages have filled has room for others once they are gone; half of
+ * min_free must be there all the same, for the log.
+ */
 static int
 check_room(struct queue *q, uint64_t size, struct fault *f)
 {
+	uint64_t keep = q->conf.min_free, free;
 	struct statvfs fs;
 
-	if (q->conf.min_free == 0)
+	if (keep == 0)
 		return 0;
 	if (fstatvfs(q->body_dir, &fs) < 0)
 		return fault_errno(f, "cannot ask for room in %s", q->dir);
-	if ((uint64_t)fs.f_bavail * fs.f_frsize >= q->conf.min_free + size)
+	free = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (free >= keep + size)
+		return 0;
+	if (size <= QUEUE_BODY_INLINE && free >= keep / 2 &&
+	    room_inside(q) >= ROOM_INSIDE_MIN)
 		return 0;
 	errno = ENOSPC;
 	return fault_errno(f, "the queue's disk is full");

@@ -97,7 +97,7 @@ reset_batch(struct batch *b)
 	b->deltas = NULL;
 	b->last_delta = &b->deltas;
 	b->files = NULL;
-	b->messages = b->size = b->tombstones = 0;
+	b->messages = b->size = b->used = b->tombstones = 0;
 }
 
 /* The first n changes of a list. */
@@ -146,6 +146,7 @@ keep_counters(struct batch *b)
 
 	atomic_fetch_add(&q->messages, (uint64_t)b->messages);
 	atomic_fetch_add(&q->bytes, (uint64_t)b->size);
+	atomic_fetch_add(&q->used, (uint64_t)b->used);
 	q->tombstones += (uint64_t)b->tombstones;
 }
 

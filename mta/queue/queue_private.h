@@ -37,7 +37,7 @@ struct due_rows {
 /* A row of `setting`, written with each batch that changes it. */
 #define QUEUE_COUNTERS STR_LIT(".counters")
 struct queue_counters {
-	uint64_t messages, bytes, tombstones;
+	uint64_t messages, bytes, used, tombstones;
 };
 
 struct queue {
@@ -48,6 +48,9 @@ struct queue {
 	struct db *message, *body, *due, *done, *setting;
 
 	atomic_uint_fast64_t messages, bytes;
+	/* Of the table `body`, as far as one can tell: the rest of its file is
+	 * free for other messages, whatever the file system says. */
+	atomic_uint_fast64_t used;
 	/* The committer's own. */
 	uint64_t tombstones;
 	int64_t forget_at; /* us since 1970, when the oldest is too old */
@@ -127,6 +130,9 @@ int queue_body_each_piece(struct queue *q, const struct ident *id,
 /* Removes what no message names; before the committer runs. */
 int queue_body_sweep(struct queue *q, struct fault *f) MUST_USE;
 
+/* About how much of the table `body` a body takes; 0 for one in a file. */
+uint64_t queue_body_used(uint64_t size);
+
 /* queue_apply.c: operations, inside a transaction. */
 
 struct lane_delta {
@@ -150,7 +156,7 @@ struct batch {
 	struct buf key, value, bytes;
 	struct lane_delta *deltas, **last_delta;
 	struct lost_file *files;
-	int64_t messages, size, tombstones;
+	int64_t messages, size, used, tombstones;
 };
 
 int queue_batch_apply(struct batch *b, const struct queue_change *change,

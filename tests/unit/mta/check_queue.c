@@ -1013,6 +1013,70 @@ START_TEST(files_that_no_message_names_go_at_start)
 }
 END_TEST
 
+static unsigned long long
+size_of_tables(void)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+	unsigned long long sum = 0;
+	struct stat st;
+
+	ck_assert_ptr_nonnull(d);
+	while ((e = readdir(d)) != NULL) {
+		if (str_ends(str(e->d_name), STR_LIT(".db")) &&
+		    fstatat(dirfd(d), e->d_name, &st, 0) == 0)
+			sum += (unsigned long long)st.st_size;
+	}
+	closedir(d);
+	return sum;
+}
+
+/* So many messages, in and out. */
+static void
+pass(unsigned n, const char *body)
+{
+	struct queue_change *in = queue_change_new(queue);
+	struct queue_change *out = queue_change_new(queue);
+	struct example x;
+	struct fault f;
+
+	for (unsigned i = 0; i < n; i++) {
+		make(&x, "bob@example.net c@example.com", i);
+		ck_assert_int_eq(
+		    queue_change_add(in, &x.e, str(body), NULL, &f), 0);
+		queue_change_remove(out, &x.e.id);
+	}
+	commit(in);
+	commit(out);
+}
+
+START_TEST(messages_that_left_leave_no_growth_behind)
+{
+	static const struct queue_conf conf = {.done_ms = 1};
+	char body[5000];
+	unsigned long long after;
+
+	begin();
+	queue_close(&queue);
+	open_queue_with(&conf);
+	memset(body, 'x', sizeof body - 1);
+	body[sizeof body - 1] = '\0';
+	for (unsigned i = 0; i < 4; i++)
+		pass(300, body);
+	/* Closing writes what is in memory only. */
+	queue_close(&queue);
+	after = size_of_tables();
+	open_queue_with(&conf);
+	for (unsigned i = 0; i < 16; i++)
+		pass(300, body);
+	assert_count(0, 0);
+	queue_close(&queue);
+	ck_assert_uint_le(size_of_tables(), after + after / 10);
+	open_queue();
+	end();
+}
+END_TEST
+
 START_TEST(a_second_owner_is_refused)
 {
 	struct queue_conf conf = {.dir = dir};
@@ -1043,4 +1107,5 @@ UNIT_MAIN("queue", a_message_comes_back_after_reopening,
     too_little_room_refuses_new_messages_only,
     many_threads_are_answered_and_readers_do_not_stop_them,
     what_was_acknowledged_is_there_after_a_kill,
-    files_that_no_message_names_go_at_start, a_second_owner_is_refused)
+    files_that_no_message_names_go_at_start,
+    messages_that_left_leave_no_growth_behind, a_second_owner_is_refused)
