@@ -184,6 +184,8 @@ class Commands:
         """Answers each prompt with a line; the exit status, what was shown."""
         pid, fd = pty.fork()
         if pid == 0:
+            # What was started in the background ignores it.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execv(program("posthouse"),
                      ["posthouse", "-c", self.instance.conf] + args)
         shown, lines = b"", list(lines)
