@@ -190,6 +190,17 @@ look(struct sweep *w, const struct ident *from,
 	settle_found(w);
 }
 
+static bool
+is_stopped(struct scheduler *s)
+{
+	bool stopped;
+
+	pthread_mutex_lock(&s->mutex);
+	stopped = s->stopped;
+	pthread_mutex_unlock(&s->mutex);
+	return stopped;
+}
+
 void
 sweep_run(struct scheduler *s)
 {
@@ -205,12 +216,12 @@ sweep_run(struct scheduler *s)
 		const struct ident from = w.last;
 
 		look(&w, from.text[0] != '\0' ? &from : NULL, find_expired);
-	} while (w.n == FOUND_MAX && !s->stopped);
+	} while (w.n == FOUND_MAX && !is_stopped(s));
 	if (w.whole)
 		s->warned = none;
 	do {
 		w.last = s->warned;
 		look(&w, w.last.text[0] != '\0' ? &s->warned : NULL, find_late);
 		s->warned = w.last;
-	} while (w.n == FOUND_MAX && !s->stopped);
+	} while (w.n == FOUND_MAX && !is_stopped(s));
 }

@@ -21,6 +21,7 @@ SYSTEM_TESTS += \
 	tests/system/peer_dovecot_imap.py \
 	tests/system/peer_dovecot_lmtp.py \
 	tests/system/peer_postfix.py \
+	tests/system/queue_delivery.py \
 	tests/system/queue_full.py \
 	tests/system/queue_handover.py \
 	tests/system/queue_relay.py \
@@ -48,6 +49,7 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/maildir.py \
 	tests/system/lib/nodemailer.js \
 	tests/system/lib/peers.py \
+	tests/system/lib/sink.py \
 	tests/system/lib/smtpd.py \
 	tests/system/lib/wire.py
 

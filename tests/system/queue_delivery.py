@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: ISC
+"""posthouse-queued sends what it has taken, as often as it must, and says what
+became of it."""
+
+import os
+import re
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
+
+from harness import main
+from instance import Instance
+from sink import Sink
+
+BODY = b"Subject: a letter\r\n\r\nthis is the body\r\n"
+
+
+class Case(unittest.TestCase):
+
+    OPTIONS = ""
+
+    def setUp(self):
+        self.sink = Sink()
+        self.addCleanup(lambda: self.sink.close())
+        self.instance = Instance(fill=False, start=False,
+                                 queued=self.options())
+        self.addCleanup(self.instance.close)
+        self.instance.queued.start()
+
+    def options(self):
+        return ("retry_min = 300ms\nretry_max = 600ms\n%s\n"
+                "route \"*\" { to = \"smtp:127.0.0.1:%d\" }\n"
+                % (self.OPTIONS, self.sink.port))
+
+    def hand_over(self, *rcpts, sender="ann@sender.example", parameters="",
+                  body=BODY):
+        with self.instance.queue() as c:
+            c.expect("MAIL FROM:<%s>" % sender, "250")
+            for rcpt in rcpts:
+                c.expect("RCPT TO:<%s>%s" % (rcpt, parameters), "250")
+            c.expect("DATA", "354")
+            c.send(body + b".\r\n")
+            replies = [c.reply() for _ in rcpts]
+        for reply in replies:
+            self.assertTrue(reply.startswith("250"), reply)
+        return re.search(r"([0-9a-z]{16}) queued", replies[0]).group(1)
+
+    def waiting(self):
+        return self.instance.status("queued")["waiting"]
+
+    def wait_until_empty(self, seconds=20):
+        deadline = time.monotonic() + seconds
+        while self.waiting() > 0:
+            self.assertLess(time.monotonic(), deadline, "messages still wait")
+            time.sleep(0.02)
+
+    def notices(self):
+        return [m for m in self.sink.messages if m.sender == ""]
+
+
+class Delivery(Case):
+
+    def test_a_message_goes_on_and_leaves_the_queue(self):
+        ident = self.hand_over("bob@far.example", "eve@far.example")
+        message = self.sink.wait(1)[0]
+        self.assertEqual(message.sender, "ann@sender.example")
+        self.assertEqual(message.rcpts, ["bob@far.example", "eve@far.example"])
+        self.assertTrue(message.data.startswith(b"Received: "))
+        self.assertTrue(message.data.endswith(BODY))
+        self.wait_until_empty()
+        self.assertEqual(len(self.sink.messages), 1)
+        self.instance.queued.log.wait(
+            r"q=%s delivered|q=%s relayed" % (ident, ident))
+
+    def test_messages_share_few_connections(self):
+        for i in range(60):
+            self.hand_over("u%d@far.example" % i)
+        messages = self.sink.wait(60)
+        self.wait_until_empty()
+        self.assertEqual(len(messages), 60)
+        self.assertEqual(len({m.rcpts[0] for m in messages}), 60)
+        self.assertLess(self.sink.connections, 21)
+
+    def test_a_large_message_comes_as_it_was(self):
+        body = b"Subject: a\r\n\r\n" + b"..0123456789\r\n" * 20000
+        self.hand_over("bob@far.example",
+                       body=body.replace(b"\r\n..", b"\r\n..."))
+        self.assertTrue(self.sink.wait(1)[0].data.endswith(body))
+        self.wait_until_empty()
+
+    def test_what_fails_for_now_is_tried_again(self):
+        self.sink.replies["later"] = ["450 4.2.0 not now", "250 2.1.5 ok"]
+        ident = self.hand_over("later@far.example", "bob@far.example")
+        messages = self.sink.wait(2)
+        self.assertEqual(messages[0].rcpts, ["bob@far.example"])
+        self.assertEqual(messages[1].rcpts, ["later@far.example"])
+        self.wait_until_empty()
+        self.instance.queued.log.wait(
+            r"q=%s deferred to=later@far\.example .*dsn=4\.2\.0" % ident)
+        self.assertEqual(self.notices(), [])
+
+    def test_what_fails_for_good_is_returned_to_the_sender(self):
+        self.sink.replies["nobody"] = ["550 5.1.1 no such user"]
+        ident = self.hand_over("nobody@far.example", "bob@far.example")
+        self.wait_until_empty()
+        self.sink.wait(2)
+        [notice] = self.notices()
+        self.assertEqual(notice.rcpts, ["ann@sender.example"])
+        for part in (b"multipart/report", b"Action: failed",
+                     b"Status: 5.1.1", b"nobody@far.example",
+                     b"no such user", b"this is the body"):
+            self.assertIn(part, notice.data)
+        self.assertNotIn(b"bob@far.example", notice.data.split(
+            b"Subject: a letter")[0])
+        self.instance.queued.log.wait(
+            r"q=%s failed to=nobody@far\.example .*dsn=5\.1\.1" % ident)
+
+    def test_nobody_is_told_of_what_has_no_sender(self):
+        self.sink.replies["nobody"] = ["550 5.1.1 no such user"]
+        self.hand_over("nobody@far.example", sender="")
+        self.wait_until_empty()
+        self.hand_over("bob@far.example")
+        self.sink.wait(1)
+        self.wait_until_empty()
+        self.assertEqual(self.notices(), [])
+
+    def test_a_sender_who_asks_is_told_of_success(self):
+        self.hand_over("bob@far.example", parameters=" NOTIFY=SUCCESS")
+        self.sink.wait(2)
+        self.wait_until_empty()
+        self.assertIn(b"Action: relayed", self.notices()[0].data)
+
+    def test_a_dead_next_hop_is_waited_for(self):
+        port = self.sink.port
+        self.sink.close()
+        for i in range(20):
+            self.hand_over("u%d@far.example" % i)
+        self.instance.queued.log.wait("next hop is dead")
+        self.assertEqual(self.waiting(), 20)
+        self.sink = Sink(port=port)
+        self.sink.wait(20)
+        self.wait_until_empty()
+        self.assertEqual(len(self.sink.messages), 20)
+
+    def test_a_kill_loses_nothing_and_repeats_nothing_that_was_told(self):
+        self.sink.replies["later"] = ["450 4.2.0 not now"]
+        for i in range(30):
+            self.hand_over("later@far.example")
+        self.instance.queued.kill()
+        self.sink.replies["later"] = ["250 2.1.5 ok"]
+        self.instance.queued.start()
+        self.sink.wait(30)
+        self.wait_until_empty()
+        self.assertEqual(len(self.sink.messages), 30)
+
+    def test_a_lost_answer_to_the_last_dot_means_a_second_copy(self):
+        self.sink.drop_after_dot = 1
+        self.hand_over("bob@far.example")
+        self.sink.wait(2)
+        self.wait_until_empty()
+        self.instance.queued.log.wait("may be delivered twice")
+        self.assertEqual(len(self.sink.messages), 2)
+
+
+class Expiry(Case):
+
+    OPTIONS = "max_age = 1500ms\nwarn_after = 400ms"
+
+    def test_the_sender_is_warned_and_gets_it_back(self):
+        self.sink.replies["never"] = ["450 4.2.2 the mailbox is full"]
+        self.hand_over("never@far.example")
+        self.sink.wait(2)
+        self.wait_until_empty()
+        delayed, failed = self.notices()
+        self.assertIn(b"Action: delayed", delayed.data)
+        self.assertIn(b"Action: failed", failed.data)
+        self.assertIn(b"Status: 4.4.7", failed.data)
+        self.assertIn(b"the mailbox is full", failed.data)
+
+
+if __name__ == "__main__":
+    main()
