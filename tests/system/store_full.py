@@ -33,7 +33,7 @@ class Full(unittest.TestCase):
             os.mkdir(os.path.join(self.dir, name))
         self.disk = os.path.join(self.dir, "mail")
         self.mount(self.disk)
-        self.instance = Instance(self.dir, fill=True)
+        self.instance = Instance(self.dir, fill=True, queue=False)
         self.addCleanup(self.clean_up)
 
     def clean_up(self):
