@@ -21,6 +21,7 @@ SYSTEM_TESTS += \
 	tests/system/peer_dovecot_imap.py \
 	tests/system/peer_dovecot_lmtp.py \
 	tests/system/peer_postfix.py \
+	tests/system/peer_postfix_relay.py \
 	tests/system/queue_delivery.py \
 	tests/system/queue_full.py \
 	tests/system/queue_handover.py \

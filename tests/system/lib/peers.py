@@ -222,7 +222,7 @@ class Postfix:
             os.makedirs(self.path(name), exist_ok=True)
         shutil.chown(self.path("data"), "postfix", "postfix")
         with open(self.path("conf/main.cf"), "w") as f:
-            f.write(POSTFIX_MAIN.format(dir=self.dir, extra=extra))
+            f.write(self.main(extra))
         with open(self.path("conf/master.cf"), "w") as f:
             f.write(POSTFIX_MASTER.format(
                 port=self.port, extra=master, smtpd_limit=smtpd_limit,
@@ -231,6 +231,20 @@ class Postfix:
         if os.path.isdir("/etc/postfix/dynamicmaps.cf.d"):
             shutil.copytree("/etc/postfix/dynamicmaps.cf.d",
                             self.path("conf/dynamicmaps.cf.d"))
+
+    def main(self, extra):
+        """What extra sets must not stand there twice: Postfix warns of it each
+        time that a program starts, postlogd too, and that one waits for ever
+        when it logs to itself."""
+        ours = {line.partition("=")[0].strip() for line in extra.splitlines()
+                if "=" in line and not line.startswith((" ", "\t"))}
+        kept, keep = [], True
+        for line in POSTFIX_MAIN.format(dir=self.dir, extra="").splitlines():
+            if not line.startswith(" "):
+                keep = line.partition("=")[0].strip() not in ours
+            if keep:
+                kept.append(line)
+        return "\n".join(kept) + extra + "\n"
 
     def path(self, name):
         return os.path.join(self.dir, name)
