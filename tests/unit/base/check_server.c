@@ -580,8 +580,9 @@ START_TEST(draining_lets_a_session_that_waits_go_on)
 	hold(true);
 	waiting = dial();
 	ck_assert_str_eq(hear(&waiting), "hello");
-	say(&waiting, "one\nlate\ntwo\n");
-	ck_assert_str_eq(hear(&waiting), "one");
+	/* Read at once: what is left in the socket may lose to the farewell. */
+	say(&waiting, "a\nlate\nb\n");
+	ck_assert_str_eq(hear(&waiting), "a");
 	idle = dial();
 	ck_assert_str_eq(hear(&idle), "hello");
 	server_drain(echo.server, clock_ms() + PATIENCE_MS);
@@ -589,7 +590,7 @@ START_TEST(draining_lets_a_session_that_waits_go_on)
 	await_sessions(1);
 	hold(false);
 	ck_assert_str_eq(hear(&waiting), "resumed");
-	ck_assert_str_eq(hear(&waiting), "two (draining)");
+	ck_assert_str_eq(hear(&waiting), "b (draining)");
 	ck_assert_str_eq(hear(&waiting), "bye");
 	finish();
 	hang_up(&idle);
