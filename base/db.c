@@ -26,6 +26,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum {
 	LOG_FILE_SIZE = 16 << 20,
@@ -291,17 +292,8 @@ run_checkpoints(void *ctx)
 static int
 start_checkpoints(struct db_env *env, struct fault *f)
 {
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	rc = pthread_create(&env->checkpointer, NULL, run_checkpoints, env);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc != 0) {
-		errno = rc;
-		return fault_errno(f, "cannot start a thread");
-	}
+	if (thread_start(&env->checkpointer, run_checkpoints, env, f) < 0)
+		return -1;
 	env->has_checkpointer = true;
 	return 0;
 }

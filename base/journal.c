@@ -28,6 +28,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum {
 	BUFFER_MAX = 1 << 20,
@@ -417,20 +418,6 @@ run(void *ctx)
 	return NULL;
 }
 
-static int
-start(struct journal *j, struct fault *f)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	rc = pthread_create(&j->thread, NULL, run, j);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	errno = rc;
-	return rc == 0 ? 0 : fault_errno(f, "cannot start a thread");
-}
-
 static void
 release(struct journal *j)
 {
@@ -477,7 +464,7 @@ journal_open(const struct journal_conf *conf, struct fault *f)
 		goto out;
 	}
 	resume(j);
-	if (start(j, f) < 0)
+	if (thread_start(&j->thread, run, j, f) < 0)
 		goto out;
 	return j;
 out:

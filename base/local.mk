@@ -30,6 +30,7 @@ libbase_a_SOURCES = \
 	base/service.c base/service.h \
 	base/spool.c base/spool.h \
 	base/str.c base/str.h \
+	base/thread.c base/thread.h \
 	base/tls.c base/tls.h base/tls_private.h \
 	base/tls_client.c \
 	base/utf8.c base/utf8.h

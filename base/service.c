@@ -33,6 +33,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
+#include "base/thread.h"
 
 enum {
 	OPEN_FILES = 65536, /* what root asks for */
@@ -617,17 +618,11 @@ run_front(void *ctx)
 static pthread_t
 start_front(struct service *s)
 {
-	sigset_t all, before;
 	pthread_t thread;
-	int rc;
+	struct fault f;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	rc = pthread_create(&thread, NULL, run_front, s);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc != 0)
-		die(EX_OSERR, "%s: cannot start a thread: %s", s->spec.program,
-		    strerror(rc));
+	if (thread_start(&thread, run_front, s, &f) < 0)
+		die(EX_OSERR, "%s: %s", s->spec.program, f.text);
 	return thread;
 }
 

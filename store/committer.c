@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 struct committer {
 	int root;
@@ -134,25 +135,18 @@ struct committer *
 committer_new(int root, struct fault *f)
 {
 	struct committer *c = mem_new(struct committer);
-	sigset_t all, before;
-	int rc;
 
 	c->root = root;
 	c->flushes_twice = !syncfs_is_enough(root);
 	pthread_mutex_init(&c->mutex, NULL);
 	pthread_cond_init(&c->work, NULL);
 	pthread_cond_init(&c->round_over, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	rc = pthread_create(&c->thread, NULL, run, c);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc == 0)
+	if (thread_start(&c->thread, run, c, f) == 0)
 		return c;
 	pthread_cond_destroy(&c->work);
 	pthread_cond_destroy(&c->round_over);
 	pthread_mutex_destroy(&c->mutex);
 	mem_free(c);
-	fault_temp(f, "4.3.0", "cannot start a thread: %s", strerror(rc));
 	return NULL;
 }
 

@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum {
 	QUEUE_ENTRIES = 1 << 15,
@@ -833,16 +834,8 @@ index_open(const char *dir, uint64_t cache, int root, struct fault *f)
 int
 index_start(struct index *index, struct fault *f)
 {
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	rc = pthread_create(&index->thread, NULL, run, index);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc != 0)
-		return fault_temp(
-		    f, "4.3.0", "cannot start a thread: %s", strerror(rc));
+	if (thread_start(&index->thread, run, index, f) < 0)
+		return -1;
 	index->has_thread = true;
 	return 0;
 }

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "mta/queue/queue_private.h"
 
 enum {
@@ -280,17 +281,8 @@ run(void *ctx)
 int
 queue_committer_start(struct queue *q, struct fault *f)
 {
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	rc = pthread_create(&q->thread, NULL, run, q);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	q->has_thread = rc == 0;
-	return rc == 0 ? 0
-		       : fault_temp(f, "4.3.0", "cannot start a thread: %s",
-			     strerror(rc));
+	q->has_thread = thread_start(&q->thread, run, q, f) == 0;
+	return q->has_thread ? 0 : -1;
 }
 
 void
