@@ -54,7 +54,9 @@ libmta_a_SOURCES = \
 	mta/send/tls_policy.c mta/send/tls_policy.h \
 	mta/send/wire.c mta/send/wire.h \
 	mta/smtpd/deliver.c mta/smtpd/deliver.h \
+	mta/smtpd/forward.c mta/smtpd/forward.h \
 	mta/smtpd/message.c mta/smtpd/message.h \
+	mta/smtpd/part.c mta/smtpd/part.h \
 	mta/smtpd/policy.c mta/smtpd/policy.h \
 	mta/smtpd/recipient.c mta/smtpd/recipient.h \
 	mta/smtpd/repeat.c mta/smtpd/repeat.h \

@@ -17,13 +17,10 @@
 #include "base/mem.h"
 #include "base/spool.h"
 #include "base/tls.h"
-#include "mta/send/lmtp_pool.h"
+#include "mta/smtpd/forward.h"
+#include "mta/smtpd/part.h"
 #include "mta/smtpd/repeat.h"
 #include "mta/smtpd/session.h"
-#include "proto/header.h"
-#include "proto/socketmap.h"
-
-enum { HEAD_MAX = 8192 };
 
 static void
 put_head(struct smtpd_session *s, const struct smtp_state *st, struct buf *head)
@@ -146,104 +143,6 @@ will_repeat(bool doubt, const struct smtp_outcome *mailboxes,
 	return some_stored && temporary;
 }
 
-/* One transaction: the mailboxes that are picked. */
-struct part {
-	struct lmtp_pool *pool;
-	const struct envelope_mail *mail;
-	const char *ident;
-	struct str head;
-	const bool *picked; /* of each mailbox */
-	size_t n;           /* that are */
-};
-
-/* What XFORWARD says, and the texts in it. */
-struct client_facts {
-	char addr[sizeof((struct net_peer *)0)->address + 8], port[8];
-	struct envelope_xforward xforward;
-};
-
-static void
-set_client(const struct smtpd_session *s, const struct smtp_state *st,
-    const char *ident, struct client_facts *c)
-{
-	const struct net_peer *peer = session_peer(s->session);
-
-	/* XFORWARD writes IPv6 addresses with a prefix. */
-	snprintf(c->addr, sizeof c->addr, "%s%s",
-	    strchr(peer->address, ':') == NULL ? "" : "IPV6:", peer->address);
-	snprintf(c->port, sizeof c->port, "%u", peer->port);
-	c->xforward = (struct envelope_xforward){
-	    .addr = peer->is_unix ? (struct str){0} : str(c->addr),
-	    .port = peer->is_unix ? (struct str){0} : str(c->port),
-	    .proto = st->esmtp ? STR_LIT("ESMTP") : STR_LIT("SMTP"),
-	    .helo = st->helo,
-	    .ident = str(ident),
-	    .source = STR_LIT("REMOTE"),
-	};
-}
-
-static void
-gather(const struct recipients *r, const struct part *part,
-    struct envelope_rcpt *rcpts)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->n; i++)
-		if (part->picked[i])
-			rcpts[n++] = r->mailboxes[i];
-}
-
-static void
-scatter(const struct recipients *r, const struct part *part,
-    const struct smtp_outcome *outcomes, struct smtp_outcome *mailboxes)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->n; i++)
-		if (part->picked[i])
-			mailboxes[i] = outcomes[n++];
-}
-
-/* True where doubt remains whether some mailbox has it. */
-static bool
-send_part(struct smtpd_session *s, const struct smtp_state *st,
-    const struct part *part, struct smtp_outcome *mailboxes)
-{
-	const struct recipients *r = &s->message->recipients;
-	struct envelope_rcpt *rcpts = r->mailboxes;
-	struct smtp_outcome *outcomes = mailboxes;
-	struct client_facts client;
-	bool doubt;
-
-	if (part->n == 0)
-		return false;
-	if (part->n < r->n) {
-		rcpts = mem_zeroed(part->n, sizeof *rcpts);
-		outcomes = mem_zeroed(part->n, sizeof *outcomes);
-		gather(r, part, rcpts);
-	}
-	set_client(s, st, part->ident, &client);
-
-	const struct lmtp_message message = {
-	    .mail = part->mail,
-	    .rcpts = rcpts,
-	    .n_rcpts = part->n,
-	    .xforward = &client.xforward,
-	    .head = part->head,
-	    .body = s->message->body,
-	};
-
-	doubt = lmtp_pool_send(part->pool, &message,
-	    clock_ms() + (int64_t)s->smtpd->options->delivery_timeout,
-	    outcomes);
-	if (part->n < r->n) {
-		scatter(r, part, outcomes, mailboxes);
-		mem_free(rcpts);
-		mem_free(outcomes);
-	}
-	return doubt;
-}
-
 /* The local mailboxes, now. */
 static bool
 deliver_local(struct smtpd_session *s, const struct smtp_state *st,
@@ -263,51 +162,7 @@ deliver_local(struct smtpd_session *s, const struct smtp_state *st,
 		picked[i] = r->ways[i] == WAY_LOCAL;
 		part.n += picked[i];
 	}
-	return send_part(s, st, &part, mailboxes);
-}
-
-/* What the log has, and what the client may know. */
-static void
-hide_trouble(struct smtpd_session *s, struct smtp_outcome *o)
-{
-	if (o->ok || strncmp(o->fault.dsn, "4.4.", 4) != 0)
-		return;
-	log_warn(&s->log, "no queue", "reason", o->fault.text, NULL);
-	fault_temp(&o->fault, "4.3.0", "the queue is not available, try later");
-}
-
-static void
-note_queued(struct smtpd_session *s, const struct part *part,
-    struct smtp_outcome *mailboxes)
-{
-	const struct recipients *r = &s->message->recipients;
-	char from[ADDRESS_TEXT_SIZE], to[ADDRESS_TEXT_SIZE];
-
-	address_format(&part->mail->reverse_path, from);
-	for (size_t i = 0; i < r->n; i++) {
-		if (!part->picked[i])
-			continue;
-		hide_trouble(s, &mailboxes[i]);
-		if (!mailboxes[i].ok)
-			continue;
-		s->message->was_queued = true;
-		address_format(&r->mailboxes[i].forward_path, to);
-		log_info(&s->log, "queued", "as", part->ident, "from", from,
-		    "to", to, NULL);
-	}
-}
-
-/* The queue is told whose turn it is: the login's. */
-static struct envelope_mail
-mail_of_user(const struct smtp_state *st)
-{
-	struct envelope_mail mail = *st->mail;
-
-	if (st->user.len > 0) {
-		mail.has_auth = true;
-		mail.auth = st->user;
-	}
-	return mail;
+	return part_send(s, st, &part, mailboxes);
 }
 
 /*
@@ -320,7 +175,7 @@ queue_rest(struct smtpd_session *s, const struct smtp_state *st,
     struct str head, struct smtp_outcome *mailboxes)
 {
 	const struct recipients *r = &s->message->recipients;
-	const struct envelope_mail mail = mail_of_user(st);
+	const struct envelope_mail mail = part_mail(st);
 	bool *picked = arena_take(st->arena, r->n * sizeof *picked);
 	struct smtp_outcome *before;
 	bool any = false, doubt;
@@ -344,149 +199,12 @@ queue_rest(struct smtpd_session *s, const struct smtp_state *st,
 	}
 	before = arena_take(st->arena, r->n * sizeof *before);
 	memcpy(before, mailboxes, r->n * sizeof *before);
-	doubt = send_part(s, st, &part, mailboxes);
-	note_queued(s, &part, mailboxes);
+	doubt = part_send(s, st, &part, mailboxes);
+	part_note_queued(s, &part, mailboxes);
 	/* Where the queue has not helped, lmtpd's word counts. */
 	for (size_t i = 0; i < r->n; i++)
 		if (r->ways[i] == WAY_LOCAL && !mailboxes[i].ok)
 			mailboxes[i] = before[i];
-	return doubt;
-}
-
-/* Forwarding. Each alias is a transaction of its own, since each has its own
- * trace field. */
-
-/* The sender that the next host gets to see; -1 where that cannot be known. */
-static int
-forward_sender(
-    struct smtpd_session *s, struct envelope_mail *mail, struct fault *f)
-{
-	char text[ADDRESS_TEXT_SIZE];
-	struct address sender;
-	struct buf value;
-	int found;
-
-	if (address_is_null(&mail->reverse_path))
-		return 0;
-	address_format(&mail->reverse_path, text);
-	buf_init(&value, ADDRESS_TEXT_SIZE);
-	found = socketmap_look_up(
-	    s->smtpd->directory, "forward", str(text), &value, f);
-	if (found > 0 && address_parse(buf_str(&value), &sender, f) == 0)
-		mail->reverse_path = sender;
-	else if (found > 0)
-		found = fault_temp(
-		    f, "4.3.0", "the directory's answer is no address");
-	buf_clear(&value);
-	return found < 0 ? -1 : 0;
-}
-
-/* Whether it has been forwarded by this alias before. */
-struct loop_search {
-	const char *alias;
-	bool found;
-};
-
-static int
-search_piece(void *ctx, struct str bytes, struct fault *f)
-{
-	struct loop_search *l = ctx;
-	struct header_field field;
-
-	while (!l->found && header_next(&bytes, &field)) {
-		struct buf text;
-
-		if (!str_is_nocase(field.name, STR_LIT("Delivered-To")))
-			continue;
-		buf_init(&text, ADDRESS_TEXT_SIZE);
-		header_unfold(&text, field.value);
-		l->found = str_is_nocase(buf_str(&text), str(l->alias));
-		buf_clear(&text);
-	}
-	/* The header section is in the first piece. */
-	(void)f;
-	return -1;
-}
-
-static bool
-is_looping(struct smtpd_session *s, const char *alias)
-{
-	struct loop_search l = {.alias = alias};
-	struct fault ignored;
-
-	(void)!spool_each(s->message->body, search_piece, &l, &ignored);
-	return l.found;
-}
-
-static void
-fail_picked(const struct recipients *r, const struct part *part,
-    const struct fault *f, struct smtp_outcome *mailboxes)
-{
-	for (size_t i = 0; i < r->n; i++)
-		if (part->picked[i])
-			mailboxes[i] = (struct smtp_outcome){.fault = *f};
-}
-
-static bool
-forward_part(struct smtpd_session *s, const struct smtp_state *st,
-    struct part *part, const char *alias, struct smtp_outcome *mailboxes)
-{
-	const struct recipients *r = &s->message->recipients;
-	struct envelope_mail mail = mail_of_user(st);
-	struct buf head;
-	struct fault f;
-	bool doubt;
-
-	part->mail = &mail;
-	if (is_looping(s, alias)) {
-		fault_perm(&f, "5.4.6",
-		    "<%s>: this mail is forwarded in a "
-		    "loop",
-		    alias);
-		fail_picked(r, part, &f, mailboxes);
-		return false;
-	}
-	if (forward_sender(s, &mail, &f) < 0) {
-		f.kind = FAULT_TEMP;
-		fail_picked(r, part, &f, mailboxes);
-		return false;
-	}
-	buf_init(&head, HEAD_MAX);
-	buf_putf(&head, "Delivered-To: %s\r\n", alias);
-	buf_put_str(&head, part->head);
-	part->head = buf_str(&head);
-	doubt = send_part(s, st, part, mailboxes);
-	note_queued(s, part, mailboxes);
-	buf_clear(&head);
-	return doubt;
-}
-
-static bool
-forward_all(struct smtpd_session *s, const struct smtp_state *st,
-    struct str head, struct smtp_outcome *mailboxes)
-{
-	const struct recipients *r = &s->message->recipients;
-	bool *picked = arena_take(st->arena, r->n * sizeof *picked);
-	char alias[ADDRESS_TEXT_SIZE];
-	bool doubt = false;
-
-	for (uint32_t rcpt = 0; rcpt < r->n_rcpts; rcpt++) {
-		struct ident ident;
-		struct part part = {
-		    .pool = s->smtpd->queue, .head = head, .picked = picked};
-
-		for (size_t i = 0; i < r->n; i++) {
-			picked[i] =
-			    r->ways[i] == WAY_FORWARD && r->rcpts[i] == rcpt;
-			part.n += picked[i];
-		}
-		if (part.n == 0)
-			continue;
-		ident_sibling(&s->message->ident, rcpt + 1, &ident);
-		part.ident = ident.text;
-		address_format(&st->rcpts[rcpt].forward_path, alias);
-		doubt = forward_part(s, st, &part, alias, mailboxes) || doubt;
-	}
 	return doubt;
 }
 
@@ -499,7 +217,7 @@ hand_over(struct smtpd_session *s, const struct smtp_state *st, struct str head,
 	bool doubt = deliver_local(s, st, head, mailboxes);
 
 	if (s->smtpd->queue != NULL) {
-		doubt = forward_all(s, st, head, mailboxes) || doubt;
+		doubt = forward_message(s, st, head, mailboxes) || doubt;
 		doubt = queue_rest(s, st, head, mailboxes) || doubt;
 	}
 	recipients_fold(&s->message->recipients, mailboxes, rcpts);
@@ -537,7 +255,7 @@ deliver_message(struct smtpd_session *s, const struct smtp_state *st,
 	struct buf head;
 	bool ok, doubt;
 
-	buf_init(&head, HEAD_MAX);
+	buf_init(&head, PART_HEAD_MAX);
 	doubt = resume(s, st);
 	put_head(s, st, &head);
 	doubt = hand_over(s, st, buf_str(&head), mailboxes, outcomes) || doubt;

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC */
+/* One transaction with lmtpd or the queue. */
+#include "config.h"
+
+#include "mta/smtpd/part.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "mta/send/lmtp_pool.h"
+#include "mta/smtpd/session.h"
+
+/* What XFORWARD says, and the texts in it. */
+struct client_facts {
+	char addr[sizeof((struct net_peer *)0)->address + 8], port[8];
+	struct envelope_xforward xforward;
+};
+
+static void
+set_client(const struct smtpd_session *s, const struct smtp_state *st,
+    const char *ident, struct client_facts *c)
+{
+	const struct net_peer *peer = session_peer(s->session);
+
+	/* XFORWARD writes IPv6 addresses with a prefix. */
+	snprintf(c->addr, sizeof c->addr, "%s%s",
+	    strchr(peer->address, ':') == NULL ? "" : "IPV6:", peer->address);
+	snprintf(c->port, sizeof c->port, "%u", peer->port);
+	c->xforward = (struct envelope_xforward){
+	    .addr = peer->is_unix ? (struct str){0} : str(c->addr),
+	    .port = peer->is_unix ? (struct str){0} : str(c->port),
+	    .proto = st->esmtp ? STR_LIT("ESMTP") : STR_LIT("SMTP"),
+	    .helo = st->helo,
+	    .ident = str(ident),
+	    .source = STR_LIT("REMOTE"),
+	};
+}
+
+static void
+gather(const struct recipients *r, const struct part *part,
+    struct envelope_rcpt *rcpts)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		if (part->picked[i])
+			rcpts[n++] = r->mailboxes[i];
+}
+
+static void
+scatter(const struct recipients *r, const struct part *part,
+    const struct smtp_outcome *outcomes, struct smtp_outcome *mailboxes)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		if (part->picked[i])
+			mailboxes[i] = outcomes[n++];
+}
+
+bool
+part_send(struct smtpd_session *s, const struct smtp_state *st,
+    const struct part *part, struct smtp_outcome *mailboxes)
+{
+	const struct recipients *r = &s->message->recipients;
+	struct envelope_rcpt *rcpts = r->mailboxes;
+	struct smtp_outcome *outcomes = mailboxes;
+	struct client_facts client;
+	bool doubt;
+
+	if (part->n == 0)
+		return false;
+	if (part->n < r->n) {
+		rcpts = mem_zeroed(part->n, sizeof *rcpts);
+		outcomes = mem_zeroed(part->n, sizeof *outcomes);
+		gather(r, part, rcpts);
+	}
+	set_client(s, st, part->ident, &client);
+
+	const struct lmtp_message message = {
+	    .mail = part->mail,
+	    .rcpts = rcpts,
+	    .n_rcpts = part->n,
+	    .xforward = &client.xforward,
+	    .head = part->head,
+	    .body = s->message->body,
+	};
+
+	doubt = lmtp_pool_send(part->pool, &message,
+	    clock_ms() + (int64_t)s->smtpd->options->delivery_timeout,
+	    outcomes);
+	if (part->n < r->n) {
+		scatter(r, part, outcomes, mailboxes);
+		mem_free(rcpts);
+		mem_free(outcomes);
+	}
+	return doubt;
+}
+
+void
+part_fail(const struct recipients *r, const struct part *part,
+    const struct fault *f, struct smtp_outcome *mailboxes)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (part->picked[i])
+			mailboxes[i] = (struct smtp_outcome){.fault = *f};
+}
+
+/* What the log has, and what the client may know. */
+static void
+hide_trouble(struct smtpd_session *s, struct smtp_outcome *o)
+{
+	if (o->ok || strncmp(o->fault.dsn, "4.4.", 4) != 0)
+		return;
+	log_warn(&s->log, "no queue", "reason", o->fault.text, NULL);
+	fault_temp(&o->fault, "4.3.0", "the queue is not available, try later");
+}
+
+void
+part_note_queued(struct smtpd_session *s, const struct part *part,
+    struct smtp_outcome *mailboxes)
+{
+	const struct recipients *r = &s->message->recipients;
+	char from[ADDRESS_TEXT_SIZE], to[ADDRESS_TEXT_SIZE];
+
+	address_format(&part->mail->reverse_path, from);
+	for (size_t i = 0; i < r->n; i++) {
+		if (!part->picked[i])
+			continue;
+		hide_trouble(s, &mailboxes[i]);
+		if (!mailboxes[i].ok)
+			continue;
+		s->message->was_queued = true;
+		address_format(&r->mailboxes[i].forward_path, to);
+		log_info(&s->log, "queued", "as", part->ident, "from", from,
+		    "to", to, NULL);
+	}
+}
+
+struct envelope_mail
+part_mail(const struct smtp_state *st)
+{
+	struct envelope_mail mail = *st->mail;
+
+	if (st->user.len > 0) {
+		mail.has_auth = true;
+		mail.auth = st->user;
+	}
+	return mail;
+}

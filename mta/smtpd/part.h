@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A part of a message's mailboxes: those that get it in one transaction, with
+ * the same sender and the same fields before it.
+ */
+#ifndef MTA_SMTPD_PART_H
+#define MTA_SMTPD_PART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/fault.h"
+#include "base/str.h"
+#include "proto/envelope.h"
+#include "proto/smtp_server.h"
+
+struct lmtp_pool;
+struct recipients;
+struct smtpd_session;
+
+enum { PART_HEAD_MAX = 8192 };
+
+struct part {
+	struct lmtp_pool *pool;
+	const struct envelope_mail *mail;
+	const char *ident;
+	struct str head;
+	const bool *picked; /* of each mailbox */
+	size_t n;           /* that are */
+};
+
+/* Hands the message over, and fills the outcomes of those that are picked. True
+ * where doubt remains whether some mailbox has it. */
+bool part_send(struct smtpd_session *s, const struct smtp_state *st,
+    const struct part *part, struct smtp_outcome *mailboxes);
+/* Instead of sending it: the same fault for all. */
+void part_fail(const struct recipients *r, const struct part *part,
+    const struct fault *f, struct smtp_outcome *mailboxes);
+/* After the queue has got it: logs what was taken, and turns trouble with the
+ * queue into what the client may know. */
+void part_note_queued(struct smtpd_session *s, const struct part *part,
+    struct smtp_outcome *mailboxes);
+
+/* The MAIL of the session as the queue is told it: with the login, whose turn
+ * it is. */
+struct envelope_mail part_mail(const struct smtp_state *st);
+
+#endif
