@@ -21,13 +21,18 @@
 #include "proto/envelope.h"
 #include "proto/smtp_server.h"
 
-struct spool;
+struct loop;
 struct lmtp_pool;
+struct lmtp_wait;
+struct spool;
 
 struct lmtp_pool_conf {
 	struct net_address address;
 	const char *hostname; /* for LHLO; lives as long as the pool */
 	unsigned max_idle;    /* connections kept open, at least 1 */
+	struct loop *loop;    /* where answers are waited for without a thread;
+			       * borrowed; may be NULL without
+			       * lmtp_pool_begin() */
 };
 
 /* All is borrowed for the call. */
@@ -42,7 +47,10 @@ struct lmtp_message {
 
 /* May be used by many threads. Connects when first needed. */
 struct lmtp_pool *lmtp_pool_new(const struct lmtp_pool_conf *conf) MUST_USE;
-/* No call may be under way. */
+/* Closes the connections that wait for a message: the loop may be freed then,
+ * where no message is waited for. pool may be NULL. */
+void lmtp_pool_quit(struct lmtp_pool *pool);
+/* No call may be under way, no message be waited for. */
 void lmtp_pool_free(struct lmtp_pool **pool);
 
 /*
@@ -52,6 +60,25 @@ void lmtp_pool_free(struct lmtp_pool **pool);
  */
 bool lmtp_pool_send(struct lmtp_pool *pool, const struct lmtp_message *message,
     int64_t deadline, struct smtp_outcome *outcomes);
+
+/*
+ * The same in two steps, between which no thread waits. Sends the message, which
+ * is borrowed until lmtp_wait_finish(), and calls done(ctx) on a worker of the
+ * loop when there is something to finish; the call must be short. NULL where
+ * this message cannot be waited for so, because of its many recipients or of
+ * many other messages: nothing has been done then.
+ */
+struct lmtp_wait *lmtp_pool_begin(struct lmtp_pool *pool,
+    const struct lmtp_message *message, int64_t deadline,
+    void (*done)(void *ctx), void *ctx) MUST_USE;
+/* Right after lmtp_pool_begin(): there is nothing to wait for, and done() will
+ * not be called. */
+bool lmtp_wait_is_over(const struct lmtp_wait *wait);
+/* After done(): fills the outcomes, and returns what lmtp_pool_send() does;
+ * blocks where the message must be sent again. Frees the wait. */
+bool lmtp_wait_finish(struct lmtp_wait **wait, struct smtp_outcome *outcomes);
+/* Instead, where the loop has ended before done(). */
+void lmtp_wait_drop(struct lmtp_wait **wait);
 
 /* Connections that wait for a message, for `status`. */
 unsigned lmtp_pool_idle(struct lmtp_pool *pool);

@@ -143,26 +143,60 @@ will_repeat(bool doubt, const struct smtp_outcome *mailboxes,
 	return some_stored && temporary;
 }
 
-/* The local mailboxes, now. */
+/* What is to be done, in this order. */
+enum step {
+	STEP_LOCAL,
+	STEP_FORWARD,
+	STEP_QUEUE,
+	STEP_END,
+};
+
+/* From the end of the body to the answer. Lives in the transaction's arena. */
+struct delivery {
+	struct smtp_outcome *mailboxes, *rcpts;
+	struct str head;
+	int64_t since;
+	bool doubt; /* whether some mailbox has it */
+	enum step step;
+	/* Of the step that is under way. */
+	struct part part;
+	struct envelope_mail mail;
+	bool *picked;
+	struct smtp_outcome *before; /* the step; of each mailbox */
+	struct parcel *parcel;       /* NULL: nothing is waited for */
+};
+
+/* False where the session is to wait. */
 static bool
-deliver_local(struct smtpd_session *s, const struct smtp_state *st,
-    struct str head, struct smtp_outcome *mailboxes)
+hand_over(
+    struct smtpd_session *s, const struct smtp_state *st, struct delivery *d)
+{
+	bool doubt;
+
+	d->parcel = part_begin(s, st, &d->part, d->mailboxes, &doubt);
+	d->doubt = d->doubt || doubt;
+	return d->parcel == NULL;
+}
+
+/* The local mailboxes. */
+static bool
+deliver_local(
+    struct smtpd_session *s, const struct smtp_state *st, struct delivery *d)
 {
 	const struct recipients *r = &s->message->recipients;
-	bool *picked = arena_take(st->arena, r->n * sizeof *picked);
-	struct part part = {
+
+	d->part = (struct part){
 	    .pool = s->smtpd->lmtp,
 	    .mail = st->mail,
 	    .ident = s->message->ident.text,
-	    .head = head,
-	    .picked = picked,
+	    .head = d->head,
+	    .picked = d->picked,
 	};
-
 	for (size_t i = 0; i < r->n; i++) {
-		picked[i] = r->ways[i] == WAY_LOCAL;
-		part.n += picked[i];
+		d->picked[i] = r->ways[i] == WAY_LOCAL;
+		d->part.n += d->picked[i];
 	}
-	return part_send(s, st, &part, mailboxes);
+	return hand_over(s, st, d);
 }
 
 /*
@@ -171,58 +205,44 @@ deliver_local(struct smtpd_session *s, const struct smtp_state *st,
  * tries once more and tells the sender.
  */
 static bool
-queue_rest(struct smtpd_session *s, const struct smtp_state *st,
-    struct str head, struct smtp_outcome *mailboxes)
+queue_rest(
+    struct smtpd_session *s, const struct smtp_state *st, struct delivery *d)
 {
 	const struct recipients *r = &s->message->recipients;
-	const struct envelope_mail mail = part_mail(st);
-	bool *picked = arena_take(st->arena, r->n * sizeof *picked);
-	struct smtp_outcome *before;
-	bool any = false, doubt;
-	struct part part = {
+	bool any = false;
+
+	d->mail = part_mail(st);
+	d->part = (struct part){
 	    .pool = s->smtpd->queue,
-	    .mail = &mail,
+	    .mail = &d->mail,
 	    .ident = s->message->ident.text,
-	    .head = head,
-	    .picked = picked,
+	    .head = d->head,
+	    .picked = d->picked,
 	};
-
 	for (size_t i = 0; i < r->n; i++)
-		any = any || mailboxes[i].ok || r->ways[i] == WAY_QUEUE;
+		any = any || d->mailboxes[i].ok || r->ways[i] == WAY_QUEUE;
 	for (size_t i = 0; i < r->n; i++) {
-		const struct smtp_outcome *o = &mailboxes[i];
+		const struct smtp_outcome *o = &d->mailboxes[i];
 
-		picked[i] = r->ways[i] == WAY_QUEUE ||
-			    (r->ways[i] == WAY_LOCAL && !o->ok &&
-				(any || o->fault.kind == FAULT_TEMP));
-		part.n += picked[i];
+		d->picked[i] = r->ways[i] == WAY_QUEUE ||
+			       (r->ways[i] == WAY_LOCAL && !o->ok &&
+				   (any || o->fault.kind == FAULT_TEMP));
+		d->part.n += d->picked[i];
 	}
-	before = arena_take(st->arena, r->n * sizeof *before);
-	memcpy(before, mailboxes, r->n * sizeof *before);
-	doubt = part_send(s, st, &part, mailboxes);
-	part_note_queued(s, &part, mailboxes);
-	/* Where the queue has not helped, lmtpd's word counts. */
-	for (size_t i = 0; i < r->n; i++)
-		if (r->ways[i] == WAY_LOCAL && !mailboxes[i].ok)
-			mailboxes[i] = before[i];
-	return doubt;
+	memcpy(d->before, d->mailboxes, r->n * sizeof *d->before);
+	return hand_over(s, st, d);
 }
 
-/* True where doubt remains whether some mailbox has it. */
-static bool
-hand_over(struct smtpd_session *s, const struct smtp_state *st, struct str head,
-    struct smtp_outcome *mailboxes, struct smtp_outcome *rcpts)
+/* After queue_rest(). Where the queue has not helped, lmtpd's word counts. */
+static void
+note_rest(struct smtpd_session *s, struct delivery *d)
 {
-	int64_t now = clock_ms();
-	bool doubt = deliver_local(s, st, head, mailboxes);
+	const struct recipients *r = &s->message->recipients;
 
-	if (s->smtpd->queue != NULL) {
-		doubt = forward_message(s, st, head, mailboxes) || doubt;
-		doubt = queue_rest(s, st, head, mailboxes) || doubt;
-	}
-	recipients_fold(&s->message->recipients, mailboxes, rcpts);
-	log_message(s, st, mailboxes, now);
-	return doubt;
+	part_note_queued(s, &d->part, d->mailboxes);
+	for (size_t i = 0; i < r->n; i++)
+		if (r->ways[i] == WAY_LOCAL && !d->mailboxes[i].ok)
+			d->mailboxes[i] = d->before[i];
 }
 
 /* True where all are ok. */
@@ -246,25 +266,87 @@ count(struct smtpd *smtpd, const struct smtp_outcome *rcpts, size_t n)
 	return !refused && !deferred;
 }
 
-bool
-deliver_message(struct smtpd_session *s, const struct smtp_state *st,
-    struct smtp_outcome *outcomes)
+static void
+end(struct smtpd_session *s, const struct smtp_state *st, struct delivery *d)
 {
-	struct smtp_outcome *mailboxes =
-	    mem_zeroed(s->message->recipients.n, sizeof *mailboxes);
-	struct buf head;
-	bool ok, doubt;
+	const struct recipients *r = &s->message->recipients;
 
-	buf_init(&head, PART_HEAD_MAX);
-	doubt = resume(s, st);
-	put_head(s, st, &head);
-	doubt = hand_over(s, st, buf_str(&head), mailboxes, outcomes) || doubt;
-	if (will_repeat(doubt, mailboxes, s->message->recipients.n, outcomes,
-		st->n_rcpts))
+	recipients_fold(r, d->mailboxes, d->rcpts);
+	log_message(s, st, d->mailboxes, d->since);
+	if (will_repeat(d->doubt, d->mailboxes, r->n, d->rcpts, st->n_rcpts))
 		repeats_put(s->smtpd->repeats, &st->mail->reverse_path,
 		    s->message->body, &s->message->ident);
-	ok = count(s->smtpd, outcomes, st->n_rcpts);
+	s->messages += count(s->smtpd, d->rcpts, st->n_rcpts);
+	s->delivery = NULL;
+}
+
+/* One step; false where the session is to wait. */
+static bool
+step(struct smtpd_session *s, const struct smtp_state *st, struct delivery *d)
+{
+	bool has_queue = s->smtpd->queue != NULL;
+
+	switch (d->step++) {
+	case STEP_LOCAL:
+		return deliver_local(s, st, d);
+	case STEP_FORWARD:
+		if (has_queue && forward_message(s, st, d->head, d->mailboxes))
+			d->doubt = true;
+		return true;
+	case STEP_QUEUE:
+		return !has_queue || queue_rest(s, st, d);
+	case STEP_END:
+		if (has_queue)
+			note_rest(s, d);
+		end(s, st, d);
+		return true;
+	}
+	return true;
+}
+
+bool
+deliver_message(struct smtpd_session *s, const struct smtp_state *st)
+{
+	struct delivery *d = s->delivery;
+
+	if (d->parcel != NULL &&
+	    part_finish(&s->message->recipients, &d->parcel, d->mailboxes))
+		d->doubt = true;
+	while (s->delivery != NULL)
+		if (!step(s, st, d))
+			return false;
+	return true;
+}
+
+bool
+deliver_begin(struct smtpd_session *s, const struct smtp_state *st,
+    struct smtp_outcome *outcomes)
+{
+	size_t n = s->message->recipients.n;
+	struct delivery *d = arena_new(st->arena, struct delivery);
+	struct buf head;
+
+	*d = (struct delivery){
+	    .rcpts = outcomes,
+	    .since = clock_ms(),
+	    .mailboxes = arena_take(st->arena, n * sizeof *d->mailboxes),
+	    .before = arena_take(st->arena, n * sizeof *d->before),
+	    .picked = arena_take(st->arena, n * sizeof *d->picked),
+	};
+	memset(d->mailboxes, 0, n * sizeof *d->mailboxes);
+	d->doubt = resume(s, st);
+	buf_init(&head, PART_HEAD_MAX);
+	put_head(s, st, &head);
+	d->head = arena_str(st->arena, buf_str(&head));
 	buf_clear(&head);
-	mem_free(mailboxes);
-	return ok;
+	s->delivery = d;
+	return deliver_message(s, st);
+}
+
+void
+deliver_drop(struct smtpd_session *s)
+{
+	if (s->delivery != NULL)
+		part_drop(&s->delivery->parcel);
+	s->delivery = NULL;
 }

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
-#include "base/mem.h"
 #include "mta/send/lmtp_pool.h"
 #include "mta/smtpd/session.h"
 
@@ -60,43 +60,108 @@ scatter(const struct recipients *r, const struct part *part,
 			mailboxes[i] = outcomes[n++];
 }
 
+/* A part as it goes to the pool. Lives in the transaction's arena. */
+struct parcel {
+	const struct part *part;
+	struct client_facts client;
+	struct lmtp_message message;
+	struct smtp_outcome *outcomes;
+	int64_t deadline;
+	struct lmtp_wait *wait;
+};
+
+static struct parcel *
+pack(struct smtpd_session *s, const struct smtp_state *st,
+    const struct part *part)
+{
+	struct envelope_rcpt *rcpts =
+	    arena_take(st->arena, part->n * sizeof *rcpts);
+	struct parcel *p = arena_new(st->arena, struct parcel);
+
+	gather(&s->message->recipients, part, rcpts);
+	set_client(s, st, part->ident, &p->client);
+	p->part = part;
+	p->outcomes = arena_take(st->arena, part->n * sizeof *p->outcomes);
+	p->deadline = clock_ms() + (int64_t)s->smtpd->options->delivery_timeout;
+	p->wait = NULL;
+	p->message = (struct lmtp_message){
+	    .mail = part->mail,
+	    .rcpts = rcpts,
+	    .n_rcpts = part->n,
+	    .xforward = &p->client.xforward,
+	    .head = part->head,
+	    .body = s->message->body,
+	};
+	return p;
+}
+
+static bool
+send_parcel(const struct recipients *r, struct parcel *p,
+    struct smtp_outcome *mailboxes)
+{
+	bool doubt = lmtp_pool_send(
+	    p->part->pool, &p->message, p->deadline, p->outcomes);
+
+	scatter(r, p->part, p->outcomes, mailboxes);
+	return doubt;
+}
+
 bool
 part_send(struct smtpd_session *s, const struct smtp_state *st,
     const struct part *part, struct smtp_outcome *mailboxes)
 {
-	const struct recipients *r = &s->message->recipients;
-	struct envelope_rcpt *rcpts = r->mailboxes;
-	struct smtp_outcome *outcomes = mailboxes;
-	struct client_facts client;
-	bool doubt;
-
 	if (part->n == 0)
 		return false;
-	if (part->n < r->n) {
-		rcpts = mem_zeroed(part->n, sizeof *rcpts);
-		outcomes = mem_zeroed(part->n, sizeof *outcomes);
-		gather(r, part, rcpts);
-	}
-	set_client(s, st, part->ident, &client);
+	return send_parcel(
+	    &s->message->recipients, pack(s, st, part), mailboxes);
+}
 
-	const struct lmtp_message message = {
-	    .mail = part->mail,
-	    .rcpts = rcpts,
-	    .n_rcpts = part->n,
-	    .xforward = &client.xforward,
-	    .head = part->head,
-	    .body = s->message->body,
-	};
+static void
+resume(void *ctx)
+{
+	session_resume(ctx);
+}
 
-	doubt = lmtp_pool_send(part->pool, &message,
-	    clock_ms() + (int64_t)s->smtpd->options->delivery_timeout,
-	    outcomes);
-	if (part->n < r->n) {
-		scatter(r, part, outcomes, mailboxes);
-		mem_free(rcpts);
-		mem_free(outcomes);
-	}
+struct parcel *
+part_begin(struct smtpd_session *s, const struct smtp_state *st,
+    const struct part *part, struct smtp_outcome *mailboxes, bool *doubt)
+{
+	const struct recipients *r = &s->message->recipients;
+	struct parcel *p;
+
+	*doubt = false;
+	if (part->n == 0)
+		return NULL;
+	p = pack(s, st, part);
+	p->wait = lmtp_pool_begin(
+	    part->pool, &p->message, p->deadline, resume, s->session);
+	if (p->wait == NULL)
+		*doubt = send_parcel(r, p, mailboxes);
+	else if (lmtp_wait_is_over(p->wait))
+		*doubt = part_finish(r, &p, mailboxes);
+	else
+		return p;
+	return NULL;
+}
+
+bool
+part_finish(const struct recipients *r, struct parcel **parcel,
+    struct smtp_outcome *mailboxes)
+{
+	struct parcel *p = *parcel;
+	bool doubt = lmtp_wait_finish(&p->wait, p->outcomes);
+
+	scatter(r, p->part, p->outcomes, mailboxes);
+	*parcel = NULL;
 	return doubt;
+}
+
+void
+part_drop(struct parcel **parcel)
+{
+	if (*parcel != NULL)
+		lmtp_wait_drop(&(*parcel)->wait);
+	*parcel = NULL;
 }
 
 void

@@ -9,12 +9,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/attr.h"
 #include "base/fault.h"
 #include "base/str.h"
 #include "proto/envelope.h"
 #include "proto/smtp_server.h"
 
 struct lmtp_pool;
+struct parcel;
 struct recipients;
 struct smtpd_session;
 
@@ -33,6 +35,19 @@ struct part {
  * where doubt remains whether some mailbox has it. */
 bool part_send(struct smtpd_session *s, const struct smtp_state *st,
     const struct part *part, struct smtp_outcome *mailboxes);
+/*
+ * The same without a thread that waits for the answer. Returns NULL where all is
+ * done, with *doubt set; else the session is resumed when part_finish() has
+ * something to fill. Until then the part and what it borrows stay as they are.
+ */
+struct parcel *part_begin(struct smtpd_session *s, const struct smtp_state *st,
+    const struct part *part, struct smtp_outcome *mailboxes,
+    bool *doubt) MUST_USE;
+/* Returns what part_send() does. */
+bool part_finish(const struct recipients *r, struct parcel **parcel,
+    struct smtp_outcome *mailboxes);
+/* Instead, where the session ends before. */
+void part_drop(struct parcel **parcel);
 /* Instead of sending it: the same fault for all. */
 void part_fail(const struct recipients *r, const struct part *part,
     const struct fault *f, struct smtp_outcome *mailboxes);

@@ -246,6 +246,23 @@ on_body_write(
 	return message_write(s->message, bytes, f);
 }
 
+static void
+put_words(struct smtpd_session *s)
+{
+	buf_putf(s->words, "%s %s", s->message->ident.text,
+	    s->message->was_queued ? "queued" : "delivered");
+	s->words = NULL;
+}
+
+bool
+smtpd_policy_finish(struct smtpd_session *s)
+{
+	if (!deliver_message(s, smtp_server_state(s->engine)))
+		return false;
+	put_words(s);
+	return true;
+}
+
 static int
 on_body_close(void *ctx, const struct smtp_state *st,
     struct smtp_outcome *outcomes, struct buf *words, struct fault *f)
@@ -253,10 +270,10 @@ on_body_close(void *ctx, const struct smtp_state *st,
 	struct smtpd_session *s = ctx;
 
 	(void)f;
-	if (deliver_message(s, st, outcomes))
-		s->messages++;
-	buf_putf(words, "%s %s", s->message->ident.text,
-	    s->message->was_queued ? "queued" : "delivered");
+	s->words = words;
+	if (!deliver_begin(s, st, outcomes))
+		return 1;
+	put_words(s);
 	return 0;
 }
 
@@ -265,6 +282,8 @@ on_reset(void *ctx)
 {
 	struct smtpd_session *s = ctx;
 
+	deliver_drop(s);
+	s->words = NULL;
 	if (s->message == NULL)
 		return;
 	if (s->message->body != NULL)

@@ -158,6 +158,9 @@ work(struct smtpd_session *s)
 		next = smtp_server_feed(s->engine, &s->in, &s->out);
 		if (s->hang_up)
 			return hang_up(s);
+		/* What was answered before goes out with the answer. */
+		if (next == SMTP_NEXT_WAIT)
+			return SESSION_WAIT;
 		if (flush(s) < 0 || next == SMTP_NEXT_CLOSE)
 			return SESSION_CLOSE;
 		if (next == SMTP_NEXT_STARTTLS) {
@@ -184,6 +187,7 @@ read_and_work(struct smtpd_session *s, size_t *last, bool *more)
 {
 	struct io *io = session_io(s->session);
 	size_t room, had = buf_len(&s->in), want = read_size(s, *last);
+	enum session_next next;
 	bool again = false;
 	struct fault f;
 	int got;
@@ -198,11 +202,9 @@ read_and_work(struct smtpd_session *s, size_t *last, bool *more)
 	if (got <= 0)
 		return SESSION_CLOSE;
 	*last = buf_len(&s->in) - had;
-	*more = *last >= want;
-	if (work(s) == SESSION_CLOSE)
-		return SESSION_CLOSE;
-	*more = *more && s->handshake_ends == 0;
-	return SESSION_PARK;
+	next = work(s);
+	*more = *last >= want && s->handshake_ends == 0;
+	return next;
 }
 
 static enum session_next
@@ -210,6 +212,7 @@ on_input(void *state)
 {
 	struct smtpd_session *s = state;
 	struct io *io = session_io(s->session);
+	enum session_next next;
 	size_t last = 0;
 	bool more;
 
@@ -217,8 +220,9 @@ on_input(void *state)
 		return SESSION_CLOSE;
 	more = s->handshake_ends == 0;
 	for (int i = 0; more && i < READS_IN_A_ROW; i++) {
-		if (read_and_work(s, &last, &more) == SESSION_CLOSE)
-			return SESSION_CLOSE;
+		next = read_and_work(s, &last, &more);
+		if (next != SESSION_PARK)
+			return next;
 		/* What TLS has decrypted wakes nobody. */
 		if (s->handshake_ends == 0 && io_has_pending(io)) {
 			more = true;
@@ -226,6 +230,21 @@ on_input(void *state)
 		}
 	}
 	return park(s);
+}
+
+/* lmtpd or the queue has answered, or will not. What has come meanwhile is read when the
+ * session is parked. */
+static enum session_next
+on_resume(void *state)
+{
+	struct smtpd_session *s = state;
+	enum session_next next;
+
+	if (!smtpd_policy_finish(s))
+		return SESSION_WAIT;
+	smtp_server_finish(s->engine, &s->out);
+	next = work(s);
+	return next == SESSION_PARK ? park(s) : next;
 }
 
 static void *
@@ -319,6 +338,7 @@ on_close(void *state)
 const struct session_ops smtpd_session_ops = {
     .open = on_open,
     .on_input = on_input,
+    .on_resume = on_resume,
     .on_deadline = on_deadline,
     .on_drain = on_drain,
     .close = on_close,
@@ -329,6 +349,7 @@ const struct session_ops smtpd_session_ops = {
 const struct session_ops smtpd_session_tls_ops = {
     .open = on_open_tls,
     .on_input = on_input,
+    .on_resume = on_resume,
     .on_deadline = on_deadline,
     .on_drain = on_drain,
     .close = on_close,

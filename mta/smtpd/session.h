@@ -24,6 +24,7 @@
 
 struct auth_client;
 struct auth_exchange;
+struct delivery;
 struct lmtp_pool;
 struct repeats;
 struct socketmap_client;
@@ -75,6 +76,8 @@ struct smtpd_session {
 	char mechanism[24];             /* of the AUTH that is under way */
 	struct auth_exchange *exchange; /* NULL: none under way */
 	struct message *message;        /* NULL outside a transaction */
+	struct delivery *delivery;      /* NULL: none is under way */
+	struct buf *words;              /* of its answer */
 	/* Of the MAIL or RCPT that was just refused, for the log; NULL: none. */
 	char *refused_from, *refused_to;
 	unsigned messages; /* that were taken */

@@ -152,6 +152,7 @@ set_up(struct service *service)
 	    .address = peer_address(service, o->lmtp, "lmtp.sock"),
 	    .hostname = smtpd.hostname,
 	    .max_idle = (unsigned)o->threads,
+	    .loop = service_loop(service),
 	};
 
 	delivers_on_this_host = net_is_loopback(&lmtp.address);
@@ -276,6 +277,8 @@ main(int argc, char **argv)
 	service_control(service, NULL, NULL, put_status);
 	service_drop(service, smtpd.options->user);
 	status = service_run(service);
+	lmtp_pool_quit(smtpd.lmtp);
+	lmtp_pool_quit(smtpd.queue);
 	service_stop(&service);
 	clean_up(listeners);
 	return status;

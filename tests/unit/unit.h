@@ -16,9 +16,8 @@
 		    "%s is \"%.*s\", not \"%s\"", #view, STR_ARG(v_), text); \
 	} while (0)
 
-/* UNIT_MAIN("str", str_cut_takes_the_part_before, ...) */
 static inline int
-unit_run(const char *name, const TTest *const *tests, size_t n)
+unit_run(const char *name, const TTest *const *tests, size_t n, int times)
 {
 	Suite *suite = suite_create(name);
 	TCase *tcase = tcase_create(name);
@@ -27,7 +26,7 @@ unit_run(const char *name, const TTest *const *tests, size_t n)
 
 	tcase_set_timeout(tcase, 60);
 	for (size_t i = 0; i < n; i++)
-		tcase_add_test(tcase, tests[i]);
+		tcase_add_loop_test(tcase, tests[i], 0, times);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
@@ -36,11 +35,16 @@ unit_run(const char *name, const TTest *const *tests, size_t n)
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-#define UNIT_MAIN(name, ...)                                                \
-	int main(void)                                                      \
-	{                                                                   \
-		const TTest *const tests[] = {__VA_ARGS__};                 \
-		return unit_run(name, tests, sizeof tests / sizeof *tests); \
+/* UNIT_MAIN("str", str_cut_takes_the_part_before, ...) */
+#define UNIT_MAIN(name, ...) UNIT_MAIN_TIMES(name, 1, __VA_ARGS__)
+
+/* Runs each test so many times, with _i from 0 on. */
+#define UNIT_MAIN_TIMES(name, times, ...)                              \
+	int main(void)                                                 \
+	{                                                              \
+		const TTest *const tests[] = {__VA_ARGS__};            \
+		return unit_run(                                       \
+		    name, tests, sizeof tests / sizeof *tests, times); \
 	}
 
 #endif

@@ -3,10 +3,13 @@
 
 #include "mta/send/lmtp_pool.h"
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "base/spool.h"
 #include "tests/unit/peer.h"
@@ -18,6 +21,8 @@ struct script {
 	unsigned die_before_answer; /* so many messages get no answer */
 	bool hang_up_after;         /* closes after each message */
 	const char *refuse;         /* a recipient that gets 550 */
+	bool silent;                /* takes messages and never answers */
+	unsigned together;          /* so many messages are answered at once */
 	const char *late;    /* a recipient that gets 452 after the body */
 	unsigned messages;   /* that were received whole */
 	unsigned most_rcpts; /* in one transaction */
@@ -25,6 +30,8 @@ struct script {
 	char body[4096];     /* of the last one, as it came */
 	size_t body_len;
 };
+
+static pthread_barrier_t together;
 
 struct transaction {
 	char ident[64];
@@ -70,6 +77,10 @@ answer_body(struct script *s, struct transaction *t, FILE *out)
 		s->most_rcpts = t->rcpts;
 	if (s->messages <= s->die_before_answer)
 		return false;
+	if (s->silent)
+		return true;
+	if (s->together > 0)
+		pthread_barrier_wait(&together);
 	for (unsigned i = 0; i < t->rcpts; i++)
 		fputs(i < sizeof t->late && t->late[i] ? "452 4.2.2 full\r\n"
 						       : "250 2.0.0 stored\r\n",
@@ -167,13 +178,41 @@ static struct spool *body;
 static struct envelope_mail mail;
 static struct envelope_rcpt rcpts[400];
 static struct smtp_outcome outcomes[400];
+static struct loop *loop;
+static pthread_t loop_thread;
+static sem_t answered;
+static bool waits;
 
+static void *
+run_loop(void *ctx)
+{
+	loop_run(ctx);
+	return NULL;
+}
+
+/* One thread, so that nothing but the pool's way of waiting helps. */
 static void
-set_up(const char *ehlo)
+start_loop(void)
+{
+	const struct loop_limits one = {.busy = 1, .max = 1};
+	struct fault f;
+
+	loop = loop_new(&one, &f);
+	ck_assert_ptr_nonnull(loop);
+	ck_assert_int_eq(pthread_create(&loop_thread, NULL, run_loop, loop), 0);
+	sem_init(&answered, 0, 0);
+}
+
+/* way: 0 blocks, 1 waits without a thread; all must be the same. */
+static void
+set_up(int way, const char *ehlo)
 {
 	struct lmtp_pool_conf conf = {.hostname = "t.example", .max_idle = 4};
 	struct fault f;
 
+	waits = way == 1;
+	start_loop();
+	conf.loop = loop;
 	memset(&script, 0, sizeof script);
 	script.ehlo = ehlo;
 	peer_start(&server, serve_lmtp, &script);
@@ -196,31 +235,56 @@ set_up(const char *ehlo)
 static void
 tear_down(void)
 {
+	loop_stop(loop);
+	pthread_join(loop_thread, NULL);
 	lmtp_pool_free(&pool);
+	loop_free(&loop);
 	spool_free(&body);
 	peer_clear(&server);
+}
+
+static void
+on_done(void *ctx)
+{
+	sem_post(ctx);
+}
+
+static const struct envelope_xforward xforward = {.ident = STR_LIT("id-1")};
+
+static struct lmtp_message
+message_to(size_t n)
+{
+	return (struct lmtp_message){
+	    .mail = &mail,
+	    .rcpts = rcpts,
+	    .n_rcpts = n,
+	    .xforward = &xforward,
+	    .head = STR_LIT("Received: here\r\n"),
+	    .body = body,
+	};
 }
 
 static bool
 send_to(size_t n, int64_t ms)
 {
-	const struct envelope_xforward xforward = {.ident = str("id-1")};
-	const struct lmtp_message message = {
-	    .mail = &mail,
-	    .rcpts = rcpts,
-	    .n_rcpts = n,
-	    .xforward = &xforward,
-	    .head = str("Received: here\r\n"),
-	    .body = body,
-	};
+	const struct lmtp_message message = message_to(n);
+	struct lmtp_wait *wait = NULL;
 
 	memset(outcomes, 0, sizeof outcomes);
-	return lmtp_pool_send(pool, &message, clock_ms() + ms, outcomes);
+	if (waits)
+		wait = lmtp_pool_begin(
+		    pool, &message, clock_ms() + ms, on_done, &answered);
+	if (wait == NULL)
+		return lmtp_pool_send(
+		    pool, &message, clock_ms() + ms, outcomes);
+	if (!lmtp_wait_is_over(wait))
+		sem_wait(&answered);
+	return lmtp_wait_finish(&wait, outcomes);
 }
 
 START_TEST(lmtp_pool_hands_over_and_keeps_the_connection)
 {
-	set_up(full);
+	set_up(_i, full);
 	for (int i = 0; i < 3; i++) {
 		ck_assert(!send_to(1, 20000));
 		ck_assert(outcomes[0].ok);
@@ -236,7 +300,7 @@ END_TEST
 
 START_TEST(lmtp_pool_speaks_to_servers_without_chunks)
 {
-	set_up(plain);
+	set_up(_i, plain);
 	ck_assert(!send_to(2, 20000));
 	ck_assert(outcomes[0].ok && outcomes[1].ok);
 	ck_assert_view_eq(str_n(script.body, script.body_len),
@@ -247,7 +311,7 @@ END_TEST
 
 START_TEST(lmtp_pool_tells_the_fate_of_each_recipient)
 {
-	set_up(full);
+	set_up(_i, full);
 	script.refuse = "u1@";
 	script.late = "u2@";
 	ck_assert(!send_to(4, 20000));
@@ -263,7 +327,7 @@ END_TEST
 
 START_TEST(lmtp_pool_goes_on_after_all_recipients_were_refused)
 {
-	set_up(full);
+	set_up(_i, full);
 	script.refuse = "u0@";
 	ck_assert(!send_to(1, 20000));
 	ck_assert(!outcomes[0].ok);
@@ -276,7 +340,7 @@ END_TEST
 
 START_TEST(lmtp_pool_sends_many_recipients_in_groups)
 {
-	set_up(full);
+	set_up(_i, full);
 	ck_assert(!send_to(ARRAY_LEN(rcpts), 20000));
 	for (size_t i = 0; i < ARRAY_LEN(rcpts); i++)
 		ck_assert(outcomes[i].ok);
@@ -288,7 +352,7 @@ END_TEST
 
 START_TEST(lmtp_pool_replaces_a_kept_connection_that_has_died)
 {
-	set_up(full);
+	set_up(_i, full);
 	script.hang_up_after = true;
 	for (int i = 0; i < 3; i++) {
 		ck_assert(!send_to(1, 20000));
@@ -300,7 +364,7 @@ END_TEST
 
 START_TEST(lmtp_pool_sends_again_with_the_same_id_when_in_doubt)
 {
-	set_up(full);
+	set_up(_i, full);
 	script.die_before_answer = 2;
 	ck_assert(!send_to(1, 20000));
 	ck_assert(outcomes[0].ok);
@@ -313,7 +377,7 @@ END_TEST
 
 START_TEST(lmtp_pool_says_that_doubt_remains)
 {
-	set_up(full);
+	set_up(_i, full);
 	script.die_before_answer = 1;
 	script.late = "u0@";
 	ck_assert(send_to(1, 20000));
@@ -325,7 +389,7 @@ END_TEST
 
 START_TEST(lmtp_pool_does_not_repeat_to_a_server_that_knows_no_ids)
 {
-	set_up(plain);
+	set_up(_i, plain);
 	script.die_before_answer = 1;
 	ck_assert(send_to(1, 20000));
 	ck_assert(!outcomes[0].ok);
@@ -339,7 +403,7 @@ START_TEST(lmtp_pool_gives_up_at_the_deadline)
 {
 	int64_t since;
 
-	set_up(full);
+	set_up(_i, full);
 	script.die_before_answer = UINT32_MAX;
 	since = clock_ms();
 	ck_assert(send_to(1, 300));
@@ -352,7 +416,7 @@ END_TEST
 
 START_TEST(lmtp_pool_fails_at_once_where_nothing_listens)
 {
-	set_up(full);
+	set_up(_i, full);
 	peer_stop(&server);
 	ck_assert(!send_to(2, 20000));
 	ck_assert(!outcomes[0].ok && !outcomes[1].ok);
@@ -364,7 +428,72 @@ START_TEST(lmtp_pool_fails_at_once_where_nothing_listens)
 }
 END_TEST
 
-UNIT_MAIN("lmtp_pool", lmtp_pool_hands_over_and_keeps_the_connection,
+START_TEST(lmtp_pool_gives_up_a_server_that_says_nothing)
+{
+	set_up(_i, full);
+	script.silent = true;
+	ck_assert(send_to(1, 300));
+	ck_assert(!outcomes[0].ok);
+	ck_assert_int_eq(outcomes[0].fault.kind, FAULT_TEMP);
+	ck_assert_str_eq(outcomes[0].fault.dsn, "4.4.2");
+	tear_down();
+}
+END_TEST
+
+START_TEST(lmtp_pool_waits_for_many_answers_without_a_thread)
+{
+	struct lmtp_wait *waiting[4];
+	struct lmtp_message message;
+
+	set_up(1, full);
+	message = message_to(1);
+	script.together = ARRAY_LEN(waiting);
+	pthread_barrier_init(&together, NULL, script.together);
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+		waiting[i] = lmtp_pool_begin(
+		    pool, &message, clock_ms() + 20000, on_done, &answered);
+		ck_assert_ptr_nonnull(waiting[i]);
+	}
+	/* As many as the pool may have. */
+	ck_assert_ptr_null(lmtp_pool_begin(
+	    pool, &message, clock_ms() + 20000, on_done, &answered));
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
+		sem_wait(&answered);
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+		ck_assert(!lmtp_wait_finish(&waiting[i], outcomes));
+		ck_assert(outcomes[0].ok);
+	}
+	ck_assert_uint_eq(lmtp_pool_idle(pool), ARRAY_LEN(waiting));
+	tear_down();
+	pthread_barrier_destroy(&together);
+}
+END_TEST
+
+START_TEST(lmtp_pool_drops_what_is_waited_for)
+{
+	struct lmtp_wait *wait;
+	struct lmtp_message message;
+
+	set_up(1, full);
+	message = message_to(1);
+	script.silent = true;
+	wait = lmtp_pool_begin(
+	    pool, &message, clock_ms() + 20000, on_done, &answered);
+	ck_assert_ptr_nonnull(wait);
+	ck_assert(!lmtp_wait_is_over(wait));
+	loop_stop(loop);
+	pthread_join(loop_thread, NULL);
+	lmtp_wait_drop(&wait);
+	ck_assert_ptr_null(wait);
+	ck_assert_uint_eq(lmtp_pool_idle(pool), 0);
+	lmtp_pool_free(&pool);
+	loop_free(&loop);
+	spool_free(&body);
+	peer_clear(&server);
+}
+END_TEST
+
+UNIT_MAIN_TIMES("lmtp_pool", 2, lmtp_pool_hands_over_and_keeps_the_connection,
     lmtp_pool_speaks_to_servers_without_chunks,
     lmtp_pool_tells_the_fate_of_each_recipient,
     lmtp_pool_goes_on_after_all_recipients_were_refused,
@@ -374,4 +503,7 @@ UNIT_MAIN("lmtp_pool", lmtp_pool_hands_over_and_keeps_the_connection,
     lmtp_pool_says_that_doubt_remains,
     lmtp_pool_does_not_repeat_to_a_server_that_knows_no_ids,
     lmtp_pool_gives_up_at_the_deadline,
-    lmtp_pool_fails_at_once_where_nothing_listens)
+    lmtp_pool_fails_at_once_where_nothing_listens,
+    lmtp_pool_gives_up_a_server_that_says_nothing,
+    lmtp_pool_waits_for_many_answers_without_a_thread,
+    lmtp_pool_drops_what_is_waited_for)
