@@ -81,7 +81,10 @@ print_recipient(FILE *out, const json_t *r)
 		buf_puts(&b, ", next ");
 		put_time(&b, r, "due");
 	}
-	if (json_get_text(r, "reason") != NULL) {
+	if (json_get_text(r, "reply") != NULL) {
+		buf_puts(&b, ": ");
+		put_text(&b, r, "reply");
+	} else if (json_get_text(r, "reason") != NULL) {
 		buf_puts(&b, ": ");
 		put_text(&b, r, "dsn");
 		buf_putc(&b, ' ');

@@ -254,6 +254,28 @@ reply_is_ok(const struct smtp_reply *r)
 }
 
 void
+reply_put_joined(struct buf *out, const struct smtp_reply *r)
+{
+	char head[sizeof "550 " + sizeof r->dsn];
+	struct str rest = buf_str(&r->text);
+	size_t used;
+
+	used = (size_t)snprintf(head, sizeof head, "%d%s%s", r->code,
+	    r->dsn[0] != '\0' ? " " : "", r->dsn);
+	buf_puts(out, head);
+	while (rest.len > 0 && used + 1 < REPLY_LINE_MAX) {
+		struct str line = str_trim(str_cut(&rest, '\n'));
+
+		line = cut_line(line, REPLY_LINE_MAX - used - 1);
+		if (line.len == 0)
+			continue;
+		buf_putc(out, ' ');
+		buf_put_str(out, line);
+		used += line.len + 1;
+	}
+}
+
+void
 reply_to_fault(const struct smtp_reply *r, struct fault *f)
 {
 	struct str text = buf_str(&r->text);

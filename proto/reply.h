@@ -16,6 +16,7 @@ enum {
 	REPLY_LINES_MAX = 100,
 	REPLY_WIRE_MAX = 4096, /* of one that is read, with codes and line
 				 * ends: buffers for input must hold as much */
+	REPLY_LINE_MAX = 512,  /* of one that is kept as a line */
 };
 
 struct smtp_reply {
@@ -56,6 +57,9 @@ enum reply_result {
 enum reply_result reply_take(struct buf *in, struct smtp_reply *r);
 
 bool reply_is_ok(const struct smtp_reply *r); /* 2xx */
+/* Appends it as one line without a line end, "550 5.1.1 no such user": its
+ * lines are joined by blanks. What passes REPLY_LINE_MAX is cut off. */
+void reply_put_joined(struct buf *out, const struct smtp_reply *r);
 /* A 4xx or 5xx reply (or, wrongly, any other) as a fault. */
 void reply_to_fault(const struct smtp_reply *r, struct fault *f);
 

@@ -270,24 +270,18 @@ put_address(struct buf *b, const char *name, struct str type, struct str addr,
 	buf_puts(b, "\r\n");
 }
 
-static bool
-is_reply(struct str text)
-{
-	uint64_t code;
-
-	return text.len >= 3 && str_to_u64(str_head(text, 3), 200, 599, &code);
-}
-
 static void
-put_diagnostic(struct buf *b, struct str diagnostic, bool utf8)
+put_diagnostic(struct buf *b, const struct report_rcpt *r, bool utf8)
 {
+	bool is_reply = r->reply.len > 0;
 	struct buf value;
 
-	if (diagnostic.len == 0)
+	if (!is_reply && r->diagnostic.len == 0)
 		return;
 	buf_init(&value, DIAGNOSTIC_MAX + 20);
-	buf_puts(&value, is_reply(diagnostic) ? "smtp; " : "x-posthouse; ");
-	buf_put_str(&value, str_head(diagnostic, DIAGNOSTIC_MAX));
+	buf_puts(&value, is_reply ? "smtp; " : "x-posthouse; ");
+	buf_put_str(&value,
+	    str_head(is_reply ? r->reply : r->diagnostic, DIAGNOSTIC_MAX));
 	put_field(b, "Diagnostic-Code", buf_str(&value), utf8);
 	buf_clear(&value);
 }
@@ -307,7 +301,7 @@ put_rcpt(struct buf *b, const struct report_rcpt *r, bool utf8)
 		xtext_put(b, r->remote_mta);
 		buf_puts(b, "\r\n");
 	}
-	put_diagnostic(b, r->diagnostic, utf8);
+	put_diagnostic(b, r, utf8);
 	put_date(b, "Last-Attempt-Date", r->last_attempt);
 	if (r->action == REPORT_DELAYED)
 		put_date(b, "Will-Retry-Until", r->retry_until);

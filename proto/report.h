@@ -42,8 +42,10 @@ struct report_rcpt {
 	struct str orcpt_type; /* as in struct envelope_rcpt: decoded */
 	struct str orcpt;
 	struct str status; /* "5.1.1" */
-	/* A reply, "550 5.1.1 no such user", is shown with type "smtp"; words
-	 * of our own with "x-posthouse". Any bytes; may have lines. */
+	/* Any bytes; may have lines. What the next server said, "550 5.1.1 no
+	 * such user": type "smtp"; or words of our own: "x-posthouse", shown
+	 * where there is no reply. */
+	struct str reply;
 	struct str diagnostic;
 	struct str remote_mta; /* who said it: "mx.example.org" */
 	time_t last_attempt;

@@ -33,6 +33,8 @@ smtp_client_free(struct smtp_client **client)
 	reply_clear(&c->reply);
 	buf_clear(&c->login);
 	buf_clear(&c->t.xforward);
+	arena_clear(&c->arena);
+	mem_free(c->t.lines);
 	mem_free(c->t.outcomes);
 	mem_free(c->t.fates);
 	mem_free(c);
@@ -108,6 +110,7 @@ on_starttls(struct smtp_client *c, struct buf *in, struct fault *f)
 {
 	if (!reply_is_ok(&c->reply)) {
 		reply_to_fault(&c->reply, f);
+		c->words = smtp_client_keep_words(c);
 		c->phase = PHASE_READY;
 		return CLIENT_READY;
 	}
@@ -289,10 +292,23 @@ smtp_client_heard(const struct smtp_client *c)
 	return c->heard;
 }
 
-int
-smtp_client_code(const struct smtp_client *c)
+struct str
+smtp_client_keep_words(struct smtp_client *c)
 {
-	return c->reply.code;
+	struct str words;
+	struct buf line;
+
+	buf_init(&line, REPLY_LINE_MAX);
+	reply_put_joined(&line, &c->reply);
+	words = arena_str(&c->arena, buf_str(&line));
+	buf_clear(&line);
+	return words;
+}
+
+struct str
+smtp_client_last_words(const struct smtp_client *c)
+{
+	return c->words;
 }
 
 bool

@@ -84,8 +84,6 @@ const struct smtp_peer *smtp_client_peer(const struct smtp_client *client);
  * when smtp_client_heard(), the number of replies so far, has changed. */
 int64_t smtp_client_timeout(const struct smtp_client *client);
 uint64_t smtp_client_heard(const struct smtp_client *client);
-/* The code of the last reply; 0 before the first. */
-int smtp_client_code(const struct smtp_client *client);
 /* Whether no further transaction is possible: the server has ended the session
  * with an answer, or has said more than it was asked. */
 bool smtp_client_is_dead(const struct smtp_client *client);
@@ -124,6 +122,17 @@ void smtp_client_body_cut(struct smtp_client *client);
  * have the connection's fault, temporary): one for each recipient. */
 const struct smtp_outcome *smtp_client_outcomes(
     const struct smtp_client *client);
+/* Whether recipient i has an answer: what the server has said to it or to the
+ * whole transaction, or what the server lacks. The end of the session is
+ * none. */
+bool smtp_client_is_answered(const struct smtp_client *client, size_t i);
+/* By which reply the outcome of recipient i came about, in the form of
+ * reply_put_joined(); empty where it was by none. Lives until the next
+ * transaction begins. */
+struct str smtp_client_said(const struct smtp_client *client, size_t i);
+/* The same of the reply by which the server has ended the session, or refused
+ * STARTTLS; empty: it has not said why. */
+struct str smtp_client_last_words(const struct smtp_client *client);
 /* Whether the body had been sent to its end, and recipients had no answer, when
  * the connection failed: the peer may have taken the message for them. */
 bool smtp_client_is_in_doubt(const struct smtp_client *client);

@@ -3,6 +3,7 @@
 #ifndef PROTO_SMTP_CLIENT_PRIVATE_H
 #define PROTO_SMTP_CLIENT_PRIVATE_H
 
+#include "base/arena.h"
 #include "proto/dot.h"
 #include "proto/reply.h"
 #include "proto/smtp_client.h"
@@ -26,6 +27,7 @@ enum fate {
 	FATE_OPEN,
 	FATE_ACCEPTED, /* at RCPT */
 	FATE_SETTLED,
+	FATE_CUT_OFF, /* the server has ended the session before */
 };
 
 /* One row of steps and what became of it. */
@@ -43,10 +45,12 @@ struct smtp_client_transaction {
 	bool cut;     /* before its end */
 	bool refused; /* MAIL or a chunk was, with this fault */
 	struct fault fault;
+	struct str words; /* the reply that the fault is of */
 	struct dot dot;
 	struct smtp_outcome *outcomes;
+	struct str *lines;    /* the reply that has settled it */
 	unsigned char *fates; /* enum fate */
-	size_t room;          /* of both */
+	size_t room;          /* of the three */
 	size_t accepted;      /* how many are just that */
 };
 
@@ -58,7 +62,10 @@ struct smtp_client {
 	struct smtp_peer peer;
 	struct smtp_reply reply;
 	uint64_t heard;
-	struct buf login; /* LOGIN's lines that are yet to be said */
+	struct buf login;   /* LOGIN's lines that are yet to be said */
+	struct arena arena; /* of replies that are kept as lines, until the
+			     * next transaction */
+	struct str words;   /* of them, the one that has ended the session */
 	struct smtp_client_transaction t;
 };
 
@@ -68,6 +75,9 @@ int64_t smtp_client_transaction_timeout(const struct smtp_client *c);
 /* The reply that was taken into c->reply, in PHASE_COMMANDS or PHASE_FINAL. */
 enum client_next smtp_client_on_transaction(
     struct smtp_client *c, struct buf *in, struct buf *out, struct fault *f);
+
+/* The last reply as a line, in the arena. */
+struct str smtp_client_keep_words(struct smtp_client *c);
 
 /*
  * The connection's end. Where the server itself has ended it, nothing more was

@@ -34,11 +34,20 @@ has(const struct smtp_client *c, unsigned extension)
 	return (c->peer.extensions & extension) != 0;
 }
 
+static bool
+is_open(const struct smtp_client_transaction *t, size_t i)
+{
+	return t->fates[i] == FATE_OPEN || t->fates[i] == FATE_ACCEPTED;
+}
+
+/* words are the reply that says so; empty: we say so. */
 static void
-settle(struct smtp_client_transaction *t, size_t i, const struct fault *f)
+settle(struct smtp_client_transaction *t, size_t i, const struct fault *f,
+    struct str words)
 {
 	t->accepted -= t->fates[i] == FATE_ACCEPTED;
 	t->fates[i] = FATE_SETTLED;
+	t->lines[i] = words;
 	t->outcomes[i].ok = f == NULL;
 	if (f != NULL)
 		t->outcomes[i].fault = *f;
@@ -46,11 +55,12 @@ settle(struct smtp_client_transaction *t, size_t i, const struct fault *f)
 
 /* All that are not settled yet. */
 static void
-settle_rest(struct smtp_client_transaction *t, const struct fault *f)
+settle_rest(
+    struct smtp_client_transaction *t, const struct fault *f, struct str words)
 {
 	for (size_t i = 0; i < t->message.n_rcpts; i++)
-		if (t->fates[i] != FATE_SETTLED)
-			settle(t, i, f);
+		if (is_open(t, i))
+			settle(t, i, f, words);
 }
 
 enum client_next
@@ -63,11 +73,14 @@ smtp_client_give_up(
 	c->phase = PHASE_CLOSED;
 	if (later.kind == FAULT_PERM)
 		fault_temp(&later, "4.4.2", "%s", f->text);
-	for (size_t i = 0; i < t->message.n_rcpts; i++)
-		if (t->fates[i] != FATE_SETTLED)
-			t->outcomes[i].fault = later;
-	if (by_server)
-		settle_rest(t, &later);
+	for (size_t i = 0; i < t->message.n_rcpts; i++) {
+		if (!is_open(t, i))
+			continue;
+		t->outcomes[i].fault = later;
+		t->lines[i] = c->words;
+		if (by_server)
+			t->fates[i] = FATE_CUT_OFF;
+	}
 	return CLIENT_CLOSED;
 }
 
@@ -75,6 +88,7 @@ enum client_next
 smtp_client_refused(struct smtp_client *c, struct fault *f)
 {
 	reply_to_fault(&c->reply, f);
+	c->words = smtp_client_keep_words(c);
 	return smtp_client_give_up(c, true, f);
 }
 
@@ -224,21 +238,26 @@ start(struct smtp_client *c, const struct smtp_client_message *message)
 		      ((has(c, EXT_PIPELINING) && message->size > 0) ||
 			  message->mail->body == BODY_BINARYMIME),
 	    .outcomes = t->outcomes,
+	    .lines = t->lines,
 	    .fates = t->fates,
 	    .room = t->room,
 	};
 	struct fault none;
 
 	*t = fresh;
+	arena_clear(&c->arena);
+	c->words = (struct str){0};
 	if (message->n_rcpts > t->room) {
 		t->room = message->n_rcpts;
 		t->outcomes =
 		    mem_resize(t->outcomes, t->room, sizeof *t->outcomes);
+		t->lines = mem_resize(t->lines, t->room, sizeof *t->lines);
 		t->fates = mem_resize(t->fates, t->room, sizeof *t->fates);
 	}
 	fault_temp(&none, "4.4.2", "the server gave no answer");
 	for (size_t i = 0; i < message->n_rcpts; i++) {
 		t->fates[i] = FATE_OPEN;
+		t->lines[i] = (struct str){0};
 		t->outcomes[i] = (struct smtp_outcome){.fault = none};
 	}
 	dot_init(&t->dot);
@@ -266,7 +285,7 @@ smtp_client_send(struct smtp_client *c,
 	if (message->n_rcpts == 0)
 		return CLIENT_DONE;
 	if (is_beyond(c, &f)) {
-		settle_rest(t, &f);
+		settle_rest(t, &f, (struct str){0});
 		return CLIENT_DONE;
 	}
 	c->phase = PHASE_COMMANDS;
@@ -345,9 +364,9 @@ done(struct smtp_client *c, struct buf *in)
 
 /* After this the server will say no more: the last of its replies counts. */
 static enum client_next
-done_and_dead(struct smtp_client *c, const struct fault *f)
+done_and_dead(struct smtp_client *c, const struct fault *f, struct str words)
 {
-	settle_rest(&c->t, f);
+	settle_rest(&c->t, f, words);
 	c->dead = true;
 	c->phase = PHASE_READY;
 	return CLIENT_DONE;
@@ -361,8 +380,9 @@ on_mail(struct smtp_client *c)
 	if (reply_is_ok(&c->reply))
 		return;
 	reply_to_fault(&c->reply, &t->fault);
+	t->words = smtp_client_keep_words(c);
 	t->refused = true;
-	settle_rest(t, &t->fault);
+	settle_rest(t, &t->fault, t->words);
 }
 
 /* RFC 5321 4.5.3.1.10. 552 5.2.2 is a full mailbox. */
@@ -395,7 +415,7 @@ on_rcpt(struct smtp_client *c, size_t i)
 	if (is_one_too_many(&c->reply))
 		fault_temp(
 		    &why, "4.5.3", "%.*s", STR_ARG(buf_str(&c->reply.text)));
-	settle(t, i, &why);
+	settle(t, i, &why, smtp_client_keep_words(c));
 }
 
 static enum client_next
@@ -406,7 +426,7 @@ on_data(struct smtp_client *c, struct buf *in, struct buf *out)
 
 	if (c->reply.code != 354) {
 		reply_to_fault(&c->reply, &why);
-		settle_rest(t, &why);
+		settle_rest(t, &why, smtp_client_keep_words(c));
 		return done(c, in);
 	}
 	if (t->accepted > 0) {
@@ -480,13 +500,16 @@ on_step(struct smtp_client *c, struct buf *in, struct buf *out, struct fault *f)
 static enum client_next
 on_cut(struct smtp_client *c)
 {
+	struct str words = {0};
 	struct fault why;
 
-	if (reply_is_ok(&c->reply))
+	if (reply_is_ok(&c->reply)) {
 		fault_temp(&why, "4.4.2", "the server hung up on the message");
-	else
+	} else {
 		reply_to_fault(&c->reply, &why);
-	return done_and_dead(c, &why);
+		words = smtp_client_keep_words(c);
+	}
+	return done_and_dead(c, &why, words);
 }
 
 /* A chunk before the last one, of a message whose size was not known. */
@@ -499,10 +522,11 @@ on_chunk(struct smtp_client *c)
 	if (reply_is_ok(&c->reply) || t->refused)
 		return CLIENT_READ;
 	reply_to_fault(&c->reply, &t->fault);
+	t->words = smtp_client_keep_words(c);
 	t->refused = true;
 	/* How many replies LMTP gives to the last one then is not said. */
 	if (c->conf.dialect == DIALECT_LMTP)
-		return done_and_dead(c, &t->fault);
+		return done_and_dead(c, &t->fault, t->words);
 	return CLIENT_READ;
 }
 
@@ -520,6 +544,7 @@ static enum client_next
 on_final(struct smtp_client *c, struct buf *in)
 {
 	struct smtp_client_transaction *t = &c->t;
+	struct str words = t->words;
 	struct fault why;
 	bool ok = reply_is_ok(&c->reply) && !t->refused;
 
@@ -527,12 +552,14 @@ on_final(struct smtp_client *c, struct buf *in)
 		why = t->fault;
 	else if (!ok)
 		reply_to_fault(&c->reply, &why);
+	if (!t->refused && t->accepted > 0)
+		words = smtp_client_keep_words(c);
 	if (c->reply.code == 421)
-		return done_and_dead(c, &why);
+		return done_and_dead(c, &why, words);
 	if (t->accepted > 0 && c->conf.dialect == DIALECT_LMTP)
-		settle(t, first_accepted(t), ok ? NULL : &why);
+		settle(t, first_accepted(t), ok ? NULL : &why, words);
 	else if (t->accepted > 0)
-		settle_rest(t, ok ? NULL : &why);
+		settle_rest(t, ok ? NULL : &why, words);
 	if (t->accepted > 0)
 		return CLIENT_READ;
 	/* RFC 5321 3.3: the end of DATA ends the transaction. A refused chunk
@@ -576,12 +603,24 @@ smtp_client_outcomes(const struct smtp_client *c)
 }
 
 bool
+smtp_client_is_answered(const struct smtp_client *c, size_t i)
+{
+	return c->t.fates[i] == FATE_SETTLED;
+}
+
+struct str
+smtp_client_said(const struct smtp_client *c, size_t i)
+{
+	return c->t.lines[i];
+}
+
+bool
 smtp_client_is_in_doubt(const struct smtp_client *c)
 {
 	const struct smtp_client_transaction *t = &c->t;
 
 	for (size_t i = 0; t->body_ended && i < t->message.n_rcpts; i++)
-		if (t->fates[i] != FATE_SETTLED)
+		if (is_open(t, i))
 			return true;
 	return false;
 }

@@ -41,6 +41,13 @@ struct attempt {
 
 /* Telling. */
 
+/* Of a text in the arena. */
+static const char *
+text_of(struct str s)
+{
+	return s.len > 0 ? s.at : NULL;
+}
+
 static void
 log_outcome(struct attempt *a, const char *event, size_t i, const char *hop)
 {
@@ -51,23 +58,23 @@ log_outcome(struct attempt *a, const char *event, size_t i, const char *hop)
 
 	address_format(&to->to.forward_path, address);
 	log_info(&a->log, event, "to", address, "hop", hop, "host",
-	    r->host[0] != '\0' ? r->host : NULL, "address",
-	    r->address[0] != '\0' ? r->address : NULL, "tls",
+	    text_of(to->host), "address", text_of(to->address), "tls",
 	    r->tls_version[0] != '\0' ? r->tls_version : NULL, "dsn",
 	    ok ? NULL : to->fault.dsn, "reason", ok ? NULL : to->fault.text,
-	    "attempt", LOG_NUM(to->attempts), "delay",
-	    LOG_NUM(scheduler_now() - a->e->arrived), NULL);
+	    "reply", text_of(to->reply), "attempt", LOG_NUM(to->attempts),
+	    "delay", LOG_NUM(scheduler_now() - a->e->arrived), NULL);
 }
 
 static void
-settle(struct attempt *a, size_t i, const struct smtp_outcome *outcome,
+settle(struct attempt *a, size_t i, const struct send_outcome *outcome,
     const char *hop)
 {
 	int64_t now = scheduler_now();
 	struct entry_rcpt *to = &a->record->after[i];
 
-	to->host = arena_str(&a->record->arena, str(a->report.host));
-	to->address = arena_str(&a->record->arena, str(a->report.address));
+	to->host = outcome->host;
+	to->address = outcome->address;
+	to->reply = outcome->reply;
 	if (outcome->ok) {
 		record_delivered(a->record, i, now);
 		log_outcome(a, to->relayed ? "relayed" : "delivered", i, hop);
@@ -84,7 +91,7 @@ settle(struct attempt *a, size_t i, const struct smtp_outcome *outcome,
 static void
 settle_by_rule(struct attempt *a, size_t i, const struct fault *f)
 {
-	struct smtp_outcome outcome = {.ok = f == NULL};
+	struct send_outcome outcome = {.ok = f == NULL};
 
 	if (f != NULL)
 		outcome.fault = *f;
@@ -236,7 +243,7 @@ hand_over(struct attempt *a, const struct way *w, const size_t *rcpts, size_t n)
 	struct scheduler *s = a->scheduler;
 	struct arena *arena = &a->record->arena;
 	struct envelope_rcpt *to = arena_take(arena, n * sizeof *to);
-	struct smtp_outcome *outcomes = arena_take(arena, n * sizeof *outcomes);
+	struct send_outcome *outcomes = arena_take(arena, n * sizeof *outcomes);
 	struct envelope_xforward client = a->e->client;
 	struct body body = {s->queue, a->e};
 	struct send_message m = {
@@ -247,6 +254,7 @@ hand_over(struct attempt *a, const struct way *w, const size_t *rcpts, size_t n)
 	    .size = a->e->size,
 	    .each = each_piece,
 	    .ctx = &body,
+	    .arena = arena,
 	};
 
 	/* By it the store knows a delivery that is repeated. */
@@ -299,7 +307,7 @@ static void
 fail_all(struct attempt *a, size_t way)
 {
 	const struct way *w = &a->ways[way];
-	struct smtp_outcome outcome = {.fault = w->fault};
+	struct send_outcome outcome = {.fault = w->fault};
 
 	memset(&a->report, 0, sizeof a->report);
 	for (size_t i = 0; i < a->e->n_rcpts; i++) {

@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-enum { ENTRY_VERSION = 1 };
+/* 1 had no replies. */
+enum { ENTRY_VERSION = 2 };
 
 /* Of the entry. */
 enum {
@@ -32,7 +33,8 @@ enum {
 	RELAYED = 1 << 3,
 	HAS_FAULT = 1 << 4,
 	HAS_ORCPT = 1 << 5,
-	RCPT_FLAGS = (1 << 6) - 1,
+	HAS_REPLY = 1 << 6, /* since version 2 */
+	RCPT_FLAGS = (1 << 7) - 1,
 };
 
 /* Flags, an address of two empty texts, and the numbers. */
@@ -92,7 +94,8 @@ put_rcpt(struct buf *b, const struct entry_rcpt *r)
 	put_number(b, (unsigned)r->state | (r->was_warned ? WARNED : 0) |
 			  (r->relayed ? RELAYED : 0) |
 			  (has_fault ? HAS_FAULT : 0) |
-			  (has_orcpt ? HAS_ORCPT : 0));
+			  (has_orcpt ? HAS_ORCPT : 0) |
+			  (r->reply.len > 0 ? HAS_REPLY : 0));
 	put_address(b, &r->to.forward_path);
 	put_number(b, r->to.notify);
 	put_number(b, (uint64_t)r->due);
@@ -109,6 +112,8 @@ put_rcpt(struct buf *b, const struct entry_rcpt *r)
 		put_text(b, str(r->fault.dsn));
 		put_text(b, str(r->fault.text));
 	}
+	if (r->reply.len > 0)
+		put_text(b, r->reply);
 }
 
 void
@@ -260,6 +265,8 @@ take_rcpt(struct reader *r, struct entry_rcpt *rcpt)
 	}
 	if ((flags & HAS_FAULT) != 0)
 		take_fault(r, &rcpt->fault);
+	if ((flags & HAS_REPLY) != 0)
+		rcpt->reply = take_text(r);
 }
 
 static void
@@ -312,7 +319,7 @@ entry_decode(
 	if (bytes.len == 0 || bytes.len > ENTRY_BYTES_MAX)
 		return fault_perm(
 		    f, "5.3.0", "a queue entry of %zu bytes", bytes.len);
-	if (bytes.at[0] != ENTRY_VERSION)
+	if (bytes.at[0] < 1 || bytes.at[0] > ENTRY_VERSION)
 		return fault_perm(f, "5.3.0",
 		    "a queue entry of version %u: made by a later program",
 		    (unsigned char)bytes.at[0]);

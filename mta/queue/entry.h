@@ -23,8 +23,11 @@ enum {
 	ENTRY_RCPTS_MAX = 20000,
 	ENTRY_BYTES_MAX = 32 << 20, /* of an entry without its body */
 	/* More than an attempt may add to the bytes of a recipient. */
-	ENTRY_RCPT_ROOM = 700,
+	ENTRY_RCPT_ROOM = 1220,
 };
+
+/* The fault's code where a recipient was given up after many attempts. */
+#define ENTRY_EXPIRED "4.4.7"
 
 enum entry_state {
 	ENTRY_WAITING,
@@ -38,13 +41,16 @@ struct entry_rcpt {
 	int64_t due; /* ms since 1970; when to try again */
 	unsigned attempts;
 	int64_t last; /* ms since 1970, of the last attempt; 0: none */
-	/* Of the last attempt: what was said, by which host; empty where
-	 * nobody was reached. */
+	/* Of the last attempt: how it failed, and the last host that was
+	 * tried; empty where there was none. */
 	struct fault fault;
 	struct str host;    /* "mx.example.org" */
 	struct str address; /* "192.0.2.1:25" */
-	bool was_warned;    /* a delay notice went out */
-	bool relayed;       /* delivered to one that makes no DSN (RFC 3461
+	/* What the host has said, in one line: "550 5.1.1 no such user"; empty
+	 * where it said nothing, and the fault's words are our own. */
+	struct str reply;
+	bool was_warned; /* a delay notice went out */
+	bool relayed;    /* delivered to one that makes no DSN (RFC 3461
 			     * 4.1): "relayed" was told instead */
 };
 
@@ -69,7 +75,8 @@ struct entry {
 /* Appends the bytes that entry_decode() reads: a version, then fields. Times
  * are not negative; mail.size is not kept (e->size is what came). */
 void entry_encode(const struct entry *e, struct buf *out);
-/* -1 with 5.3.0 where bytes are no entry, or one of a later version. */
+/* Reads all versions so far. -1 with 5.3.0 where bytes are no entry, or one of
+ * a later version. */
 int entry_decode(struct str bytes, struct arena *arena, struct entry *e,
     struct fault *f) MUST_USE;
 

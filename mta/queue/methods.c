@@ -106,6 +106,7 @@ make_rcpt(const struct entry_rcpt *r)
 		json_put_int(o, "last", r->last);
 	may_put(o, "dsn", str(r->fault.dsn));
 	may_put(o, "reason", str(r->fault.text));
+	may_put(o, "reply", r->reply);
 	may_put(o, "host", r->host);
 	may_put(o, "address", r->address);
 	return o;

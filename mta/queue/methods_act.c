@@ -271,6 +271,7 @@ delete_rcpt(const struct action *a, struct entry_rcpt *r, struct arena *arena)
 	r->state = ENTRY_FAILED;
 	r->last = a->now;
 	fault_perm(&r->fault, "5.7.0", "deleted by the operator");
+	r->reply = (struct str){0};
 	return true;
 }
 
@@ -289,6 +290,7 @@ bounce_rcpt(const struct action *a, struct entry_rcpt *r, struct arena *arena)
 	r->state = ENTRY_FAILED;
 	r->last = a->now;
 	fault_perm(&r->fault, "5.0.0", "returned by the operator");
+	r->reply = (struct str){0};
 	r->host = r->address = (struct str){0};
 	return true;
 }
@@ -323,6 +325,7 @@ redirect_rcpt(const struct action *a, struct entry_rcpt *r, struct arena *arena)
 	r->due = a->now;
 	r->attempts = 0;
 	r->fault = (struct fault){0};
+	r->reply = (struct str){0};
 	r->host = r->address = (struct str){0};
 	return true;
 }

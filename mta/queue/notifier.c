@@ -19,9 +19,8 @@
 enum {
 	FULL_MAX = 1 << 20,
 	IN_MEMORY = 256 << 10,
-	SHOWN_MAX = 100, /* recipients in the text for people */
+	SHOWN_MAX = 60, /* recipients in the text for people */
 	TEXT_MAX = 64 << 10,
-	DIAGNOSTIC_MAX = 300,
 };
 
 struct notifier {
@@ -125,6 +124,7 @@ struct writing {
 	struct address reader;
 	struct report_rcpt *rcpts;
 	size_t n;
+	struct str reason; /* of the first */
 	struct buf recipients, subject, text;
 	struct report_facts facts;
 };
@@ -154,6 +154,30 @@ date_of(struct arena *arena, int64_t ms)
 	return arena_str(arena, str(date));
 }
 
+/* A name of the DNS, or an address: what RFC 3464 2.2.2 can have. */
+static bool
+is_dns_name(struct str host)
+{
+	return host.len > 0 && !str_starts(host, STR_LIT("unix:")) &&
+	       !str_has(host, '/');
+}
+
+/* What people are told: "mx.example.net said: 550 5.1.1 no such user". */
+static struct str
+reason_of(struct writing *w, const struct entry_rcpt *to)
+{
+	struct arena *arena = &w->arena;
+
+	if (to->reply.len == 0)
+		return str(to->fault.text);
+	/* Ours say more than the last of the server's. */
+	if (strcmp(to->fault.dsn, ENTRY_EXPIRED) == 0)
+		return str(arena_putf(arena, "%s (%.*s said: %.*s)",
+		    to->fault.text, STR_ARG(to->host), STR_ARG(to->reply)));
+	return str(arena_putf(
+	    arena, "%.*s said: %.*s", STR_ARG(to->host), STR_ARG(to->reply)));
+}
+
 static void
 put_rcpt(struct writing *w, const struct entry_rcpt *to)
 {
@@ -161,6 +185,7 @@ put_rcpt(struct writing *w, const struct entry_rcpt *to)
 	bool good =
 	    w->action == REPORT_DELIVERED || w->action == REPORT_RELAYED;
 	char address[ADDRESS_TEXT_SIZE];
+	struct str reason = {0};
 
 	address_format(&to->to.forward_path, address);
 	*r = (struct report_rcpt){
@@ -169,16 +194,23 @@ put_rcpt(struct writing *w, const struct entry_rcpt *to)
 	    .orcpt_type = to->to.orcpt_type,
 	    .orcpt = to->to.orcpt,
 	    .status = str(good ? "2.0.0" : to->fault.dsn),
-	    .remote_mta = to->host,
+	    .reply = to->reply,
 	    .last_attempt = (time_t)(to->last / 1000),
 	    .retry_until = (time_t)(w->e->expires / 1000),
 	};
-	if (!good)
-		r->diagnostic = str_head(str(to->fault.text), DIAGNOSTIC_MAX);
+	/* Who was tried and said nothing has reported nothing. */
+	if (to->reply.len > 0 && is_dns_name(to->host))
+		r->remote_mta = to->host;
+	if (!good) {
+		r->diagnostic = str(to->fault.text);
+		reason = reason_of(w, to);
+	}
 	if (r->status.len == 0)
 		r->status = str(w->action == REPORT_FAILED ? "5.0.0" : "4.0.0");
 	if (w->n <= SHOWN_MAX)
-		template_put_recipient(&w->recipients, r->final, r->diagnostic);
+		template_put_recipient(&w->recipients, r->final, reason);
+	if (w->n == 1)
+		w->reason = reason;
 	else if (w->n == SHOWN_MAX + 1)
 		buf_puts(&w->recipients, "...\n");
 }
@@ -195,7 +227,7 @@ write_texts(struct writing *w)
 	    .id = str(w->e->id.text),
 	    .arrival = date_of(&w->arena, w->e->arrived),
 	    .recipients = buf_str(&w->recipients),
-	    .reason = w->rcpts[0].diagnostic,
+	    .reason = w->reason,
 	    .until = date_of(&w->arena, w->e->expires),
 	};
 

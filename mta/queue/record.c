@@ -94,11 +94,11 @@ record_expired(struct record *r, size_t i)
 	to->state = ENTRY_FAILED;
 	/* A persistent transient failure (RFC 3463 2): it was given up. */
 	if (hours > 0)
-		(void)fault_perm(&to->fault, "4.4.7",
+		(void)fault_perm(&to->fault, ENTRY_EXPIRED,
 		    "not delivered within %ld hours: %.160s", hours, why);
 	else
-		(void)fault_perm(
-		    &to->fault, "4.4.7", "not delivered in time: %.160s", why);
+		(void)fault_perm(&to->fault, ENTRY_EXPIRED,
+		    "not delivered in time: %.160s", why);
 }
 
 void
@@ -177,6 +177,7 @@ edit(void *ctx, struct entry *e, struct arena *arena)
 		to->fault = new->fault;
 		to->host = arena_str(arena, new->host);
 		to->address = arena_str(arena, new->address);
+		to->reply = arena_str(arena, new->reply);
 		to->was_warned = new->was_warned;
 		to->relayed = new->relayed;
 		changed = true;

@@ -37,7 +37,7 @@ struct route;
 struct scheduler;
 struct send_message;
 struct send_report;
-struct smtp_outcome;
+struct send_outcome;
 struct target;
 
 /* The way out, as the scheduler needs it. All may block, and say so to the
@@ -50,7 +50,7 @@ struct scheduler_ops {
 	int (*resolve)(void *ctx, const struct route *route, struct str domain,
 	    struct target *target, struct fault *f);
 	void (*send)(void *ctx, const struct target *target,
-	    const struct send_message *message, struct smtp_outcome *outcomes,
+	    const struct send_message *message, struct send_outcome *outcomes,
 	    struct send_report *report);
 	/* Now and then: sender_tidy(). May be NULL. */
 	void (*tidy)(void *ctx);

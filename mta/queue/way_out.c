@@ -45,7 +45,7 @@ resolve(void *ctx, const struct route *route, struct str domain,
 
 static void
 send_message(void *ctx, const struct target *target,
-    const struct send_message *message, struct smtp_outcome *outcomes,
+    const struct send_message *message, struct send_outcome *outcomes,
     struct send_report *report)
 {
 	const struct way_out *way = ctx;

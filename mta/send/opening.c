@@ -61,8 +61,11 @@ try(const struct opening *o, int fd, enum route_tls level, bool *failed,
 {
 	struct wire *wire = wire_new(fd, &o->wire);
 
-	if (open_session(o, wire, level, failed, f) < 0)
+	buf_reset(o->words);
+	if (open_session(o, wire, level, failed, f) < 0) {
+		buf_put_str(o->words, wire_last_words(wire));
 		wire_free(&wire);
+	}
 	return wire;
 }
 
@@ -96,6 +99,7 @@ opening_run(const struct opening *o, int fd, const struct net_address *address,
 	log_info(NULL, "TLS failed, sending in the clear", "host", o->host,
 	    "address", o->address, "reason", f->text, NULL);
 	tls_broken_note(o->broken, o->address);
+	buf_reset(o->words);
 	fd = connect_again(o, address, f);
 	return fd < 0 ? NULL : try(o, fd, ROUTE_TLS_NONE, &failed, f);
 }

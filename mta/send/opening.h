@@ -24,6 +24,9 @@ struct opening {
 	const struct tls_policy *policy;
 	const char *host;    /* for the log */
 	const char *address; /* "192.0.2.1:25" */
+	/* Gets the reply by which the server has refused the session, as
+	 * reply_put_joined() makes it; empty: it has not said why. */
+	struct buf *words;
 };
 
 /* Takes the descriptor, which leads to the address. NULL and a fault where no

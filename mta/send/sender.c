@@ -22,6 +22,7 @@
 #include "mta/send/tls_broken.h"
 #include "mta/send/tls_policy.h"
 #include "mta/send/wire.h"
+#include "proto/reply.h"
 
 enum {
 	/* One batch of RCPTs is written without reading the answers, which
@@ -43,8 +44,9 @@ struct delivery {
 	struct sender *sender;
 	const struct target *target;
 	struct send_message message; /* one group of the recipients */
-	struct smtp_outcome *outcomes;
+	struct send_outcome *outcomes;
 	struct send_report *report;
+	struct buf words; /* by which a server has refused the last session */
 	char key[POOL_KEY_SIZE];
 	unsigned tries;
 	bool was_cut;   /* a session was, before the message was begun */
@@ -210,6 +212,7 @@ open_wire(struct delivery *d, struct place *p, int fd,
 	    .policy = &p->policy,
 	    .host = p->host->name,
 	    .address = d->report->address,
+	    .words = &d->words,
 	};
 
 	return opening_run(&opening, fd, address, f);
@@ -247,17 +250,68 @@ give_back(struct delivery *d, struct pool_wire *w)
 		wire_free(&w->wire);
 }
 
+/* What is said of a host must outlive its wire. */
 static void
-fail_all(struct delivery *d, enum send_reach reach)
+keep_outcomes(struct delivery *d)
+{
+	struct arena *arena = d->message.arena;
+	struct str host = arena_str(arena, str(d->report->host));
+	struct str address = arena_str(arena, str(d->report->address));
+	struct str from = {0}, kept = {0};
+
+	for (size_t i = 0; i < d->message.n_rcpts; i++) {
+		struct send_outcome *o = &d->outcomes[i];
+
+		/* Most have the same one. */
+		if (o->reply.len > 0 && o->reply.at != from.at) {
+			from = o->reply;
+			kept = arena_str(arena, from);
+		}
+		if (o->reply.len > 0)
+			o->reply = kept;
+		o->host = host;
+		o->address = address;
+	}
+}
+
+/* What the report says of those that have no answer. */
+static struct send_outcome
+make_failure(const struct delivery *d)
+{
+	struct arena *arena = d->message.arena;
+
+	return (struct send_outcome){
+	    .fault = d->report->fault,
+	    .reply = arena_str(arena, buf_str(&d->words)),
+	    .host = arena_str(arena, str(d->report->host)),
+	    .address = arena_str(arena, str(d->report->address)),
+	};
+}
+
+/* All that have no answer. */
+static void
+fail_rest(struct delivery *d, enum send_reach reach)
 {
 	struct fault *f = &d->report->fault;
+	struct send_outcome failure;
 
 	d->report->reach = reach;
 	f->kind = FAULT_TEMP;
 	if (f->dsn[0] != '4')
 		f->dsn[0] = '4';
+	failure = make_failure(d);
 	for (size_t i = 0; i < d->message.n_rcpts; i++)
-		d->outcomes[i] = (struct smtp_outcome){.fault = *f};
+		if (!d->outcomes[i].is_answer)
+			d->outcomes[i] = failure;
+}
+
+/* All get our own words. */
+static void
+answer_all(struct delivery *d, const struct fault *f)
+{
+	for (size_t i = 0; i < d->message.n_rcpts; i++)
+		d->outcomes[i] =
+		    (struct send_outcome){.is_answer = true, .fault = *f};
 }
 
 /* RFC 9422: the rest goes by a further transaction. */
@@ -285,8 +339,7 @@ send_suited(struct delivery *d, struct wire *wire, struct fault *f)
 	else if (f->kind == FAULT_TEMP)
 		result = WIRE_UNREAD;
 	else
-		for (size_t i = 0; i < d->message.n_rcpts; i++)
-			d->outcomes[i] = (struct smtp_outcome){.fault = *f};
+		answer_all(d, f);
 	convert_clear(&convert);
 	return result;
 }
@@ -302,6 +355,10 @@ converse(struct delivery *d, struct pool_wire *w, bool was_kept)
 	d->report->was_kept = was_kept;
 	limit_rcpts(d, wire_peer(w->wire)->rcpt_max);
 	result = send_suited(d, w->wire, f);
+	keep_outcomes(d);
+	buf_reset(&d->words);
+	if (result != WIRE_UNREAD)
+		buf_put_str(&d->words, wire_last_words(w->wire));
 	if (result == WIRE_ANSWERED) {
 		give_back(d, w);
 		d->report->reach = SEND_ANSWERED;
@@ -310,11 +367,11 @@ converse(struct delivery *d, struct pool_wire *w, bool was_kept)
 	wire_free(&w->wire);
 	switch (result) {
 	case WIRE_DOUBTFUL:
-		fail_all(d, SEND_DOUBTFUL);
+		fail_rest(d, SEND_DOUBTFUL);
 		return true;
 	case WIRE_UNREAD:
 		/* Nobody's fault but ours: the hop is not to suffer. */
-		fail_all(d, SEND_ANSWERED);
+		fail_rest(d, SEND_ANSWERED);
 		return true;
 	default:
 		break;
@@ -326,7 +383,7 @@ converse(struct delivery *d, struct pool_wire *w, bool was_kept)
 	}
 	d->was_cut = true;
 	if (result == WIRE_BROKEN)
-		fail_all(d, SEND_BROKEN);
+		fail_rest(d, SEND_BROKEN);
 	return result == WIRE_BROKEN;
 }
 
@@ -350,8 +407,10 @@ try_addresses(struct delivery *d, struct place *p)
 	do {
 		struct pool_wire w = {.wire = NULL};
 		struct net_address address;
-		int fd = connect_next(&p->connect, &address, f);
+		int fd;
 
+		buf_reset(&d->words);
+		fd = connect_next(&p->connect, &address, f);
 		d->tries++;
 		if (fd < 0)
 			return false;
@@ -378,6 +437,7 @@ try_host(struct delivery *d, const struct target_host *host)
 
 	memcpy(d->report->host, host->name, sizeof d->report->host);
 	d->report->address[0] = '\0';
+	buf_reset(&d->words);
 	if (find_addresses(d, &place, f) < 0 || find_policy(d, &place, f) < 0) {
 		d->tries++;
 		return false;
@@ -395,8 +455,7 @@ refuse_requiretls(struct delivery *d)
 
 	fault_perm(&f, "5.7.30", "no host of the next hop can prove its name");
 	d->report->reach = SEND_ANSWERED;
-	for (size_t i = 0; i < d->message.n_rcpts; i++)
-		d->outcomes[i] = (struct smtp_outcome){.fault = f};
+	answer_all(d, &f);
 }
 
 static void
@@ -406,6 +465,9 @@ send_group(struct delivery *d)
 
 	fault_temp(&d->report->fault, "4.4.4", "there is no host to send to");
 	d->tries = 0;
+	d->was_cut = d->lacks_tls = false;
+	buf_reset(&d->words);
+	memset(d->outcomes, 0, d->message.n_rcpts * sizeof *d->outcomes);
 	if (try_kept(d))
 		return;
 	for (size_t i = 0; i < target->n_hosts; i++) {
@@ -417,12 +479,12 @@ send_group(struct delivery *d)
 	if (d->lacks_tls && d->message.mail->requiretls)
 		refuse_requiretls(d);
 	else
-		fail_all(d, d->was_cut ? SEND_BROKEN : SEND_UNREACHED);
+		fail_rest(d, d->was_cut ? SEND_BROKEN : SEND_UNREACHED);
 }
 
 static void
 note_slow_down(
-    struct send_report *r, const struct smtp_outcome *outcomes, size_t n)
+    struct send_report *r, const struct send_outcome *outcomes, size_t n)
 {
 	if (r->reach != SEND_ANSWERED)
 		r->slow_down = slow_down_is_meant(&r->fault);
@@ -432,7 +494,7 @@ note_slow_down(
 }
 
 static bool
-is_one_too_many(const struct smtp_outcome *o)
+is_one_too_many(const struct send_outcome *o)
 {
 	return !o->ok && strcmp(o->fault.dsn, "4.5.3") == 0;
 }
@@ -453,10 +515,11 @@ keep_surplus(const struct delivery *d, bool *pending)
 /* As many transactions as it takes, each for recipients that stand in a row. */
 static void
 send_groups(struct delivery *d, const struct send_message *message,
-    struct smtp_outcome *outcomes)
+    struct send_outcome *outcomes)
 {
 	size_t n = message->n_rcpts, at = 0;
 	bool *pending = mem_zeroed(n + 1, sizeof *pending);
+	struct send_outcome failure;
 
 	memset(pending, true, n);
 	for (;;) {
@@ -476,11 +539,10 @@ send_groups(struct delivery *d, const struct send_message *message,
 		for (at = 0; at < n && !pending[at];)
 			at++;
 	}
-	if (d->report->reach != SEND_ANSWERED)
-		for (size_t i = 0; i < n; i++)
-			if (pending[i])
-				outcomes[i] = (struct smtp_outcome){
-				    .fault = d->report->fault};
+	failure = make_failure(d);
+	for (size_t i = 0; i < n; i++)
+		if (pending[i] && (i < at || i >= at + d->message.n_rcpts))
+			outcomes[i] = failure;
 	mem_free(pending);
 }
 
@@ -497,7 +559,7 @@ make_key(struct delivery *d)
 
 void
 sender_send(struct sender *s, const struct target *target,
-    const struct send_message *message, struct smtp_outcome *outcomes,
+    const struct send_message *message, struct send_outcome *outcomes,
     struct send_report *report)
 {
 	struct delivery d = {
@@ -509,7 +571,9 @@ sender_send(struct sender *s, const struct target *target,
 	};
 
 	*report = (struct send_report){.reach = SEND_ANSWERED};
+	buf_init(&d.words, REPLY_LINE_MAX);
 	make_key(&d);
 	send_groups(&d, message, outcomes);
+	buf_clear(&d.words);
 	note_slow_down(report, outcomes, message->n_rcpts);
 }

@@ -11,12 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/attr.h"
 #include "base/fault.h"
 #include "base/str.h"
 #include "mta/send/target.h"
 #include "proto/envelope.h"
-#include "proto/smtp_server.h"
 
 struct dns;
 struct sender;
@@ -41,6 +41,19 @@ struct sender *sender_new(
 /* No call may be under way. */
 void sender_free(struct sender **sender);
 
+/* What became of one recipient. */
+struct send_outcome {
+	bool ok;
+	bool is_answer; /* the server's, or what the message needs and the
+			 * server lacks; not the end of a session */
+	struct fault fault;
+	/* The server's reply in one line, "550 5.1.1 no such user", also where
+	 * it is ok; empty: what is said are our own words. */
+	struct str reply;
+	struct str host;    /* that was tried last; empty: none was */
+	struct str address; /* "192.0.2.1:25", "unix:/path" */
+};
+
 /* All is borrowed for the call. */
 struct send_message {
 	const struct envelope_mail *mail;
@@ -54,6 +67,7 @@ struct send_message {
 	    int (*piece)(void *to, struct str bytes, struct fault *f), void *to,
 	    struct fault *f);
 	void *ctx;
+	struct arena *arena; /* what outcomes say is kept there */
 };
 
 enum send_reach {
@@ -85,7 +99,7 @@ struct send_report {
 
 /* Fills an outcome for each recipient, and the report. */
 void sender_send(struct sender *sender, const struct target *target,
-    const struct send_message *message, struct smtp_outcome *outcomes,
+    const struct send_message *message, struct send_outcome *outcomes,
     struct send_report *report);
 
 /* Drops connections that have been idle for too long; call it now and then. */

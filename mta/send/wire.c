@@ -192,10 +192,10 @@ wire_auth(
 	return fault_temp(f, "4.7.8", "authentication failed: %s", text);
 }
 
-int
-wire_code(const struct wire *w)
+struct str
+wire_last_words(const struct wire *w)
 {
-	return smtp_client_code(w->client);
+	return smtp_client_last_words(w->client);
 }
 
 const struct smtp_peer *
@@ -279,9 +279,28 @@ is_eager(const struct wire *w, uint64_t size)
 	return w->dialect == DIALECT_LMTP || size <= EAGER_MAX;
 }
 
+/* Whether all have an answer. */
+static bool
+take_outcomes(const struct wire *w, size_t n, struct send_outcome *outcomes)
+{
+	const struct smtp_outcome *from = smtp_client_outcomes(w->client);
+	bool all = true;
+
+	for (size_t i = 0; i < n; i++) {
+		outcomes[i] = (struct send_outcome){
+		    .ok = from[i].ok,
+		    .is_answer = smtp_client_is_answered(w->client, i),
+		    .fault = from[i].fault,
+		    .reply = smtp_client_said(w->client, i),
+		};
+		all = all && outcomes[i].is_answer;
+	}
+	return all;
+}
+
 enum wire_result
 wire_send(struct wire *w, const struct send_message *m, bool is_exact,
-    struct smtp_outcome *outcomes, struct fault *f)
+    struct send_outcome *outcomes, struct fault *f)
 {
 	const struct tls_info *tls = io_tls(w->io);
 	uint64_t size = m->head.len + m->size;
@@ -311,12 +330,11 @@ wire_send(struct wire *w, const struct send_message *m, bool is_exact,
 			return result;
 		result = WIRE_BROKEN;
 	}
-	if (next == CLIENT_DONE)
+	/* A server may hang up when all is said. */
+	if (take_outcomes(w, m->n_rcpts, outcomes) || next == CLIENT_DONE)
 		result = WIRE_ANSWERED;
 	else if (smtp_client_is_in_doubt(w->client))
 		result = WIRE_DOUBTFUL;
-	memcpy(outcomes, smtp_client_outcomes(w->client),
-	    m->n_rcpts * sizeof *outcomes);
 	/* A wire that carried much gives its memory back. */
 	if (w->out.room > 4 * (size_t)READ_SIZE)
 		buf_clear(&w->out);

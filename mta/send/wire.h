@@ -43,8 +43,9 @@ int wire_starttls(struct wire *wire, struct tls_client *client,
 int wire_auth(struct wire *wire, const char *user, const char *password,
     struct fault *f) MUST_USE;
 
-/* The reply code that has ended the session in the opening; 0: none. */
-int wire_code(const struct wire *wire);
+/* The reply by which the server has ended the session or refused STARTTLS, as
+ * smtp_client_last_words() has it. */
+struct str wire_last_words(const struct wire *wire);
 const struct smtp_peer *wire_peer(const struct wire *wire);
 /* NULL while it is plain. */
 const struct tls_info *wire_tls(const struct wire *wire);
@@ -57,11 +58,14 @@ enum wire_result {
 	WIRE_UNREAD,   /* the message could not be read */
 };
 
-/* One transaction. The message's size is exact, or an estimate. But for WIRE_ANSWERED, the fault is filled, outcomes may be,
- * and the wire is only good for wire_free(). */
+/* One transaction. The message's size is exact, or an estimate. Outcomes are
+ * filled but for host and address; their replies live as long as the wire, or
+ * until its next transaction. But for WIRE_ANSWERED and WIRE_UNREAD, the fault
+ * is that of those without an answer, and the wire is only good for
+ * wire_free(). */
 enum wire_result wire_send(struct wire *wire,
     const struct send_message *message, bool is_exact,
-    struct smtp_outcome *outcomes, struct fault *f);
+    struct send_outcome *outcomes, struct fault *f);
 /* How many transactions it has carried. */
 unsigned wire_messages(const struct wire *wire);
 

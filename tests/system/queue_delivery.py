@@ -117,6 +117,42 @@ class Delivery(Case):
         self.instance.queued.log.wait(
             r"q=%s failed to=nobody@far\.example .*dsn=5\.1\.1" % ident)
 
+    def test_a_notice_has_the_servers_own_words(self):
+        self.sink.replies["nobody"] = ["550-5.1.1 no\r\n550 5.1.1 such user"]
+        self.hand_over("nobody@far.example")
+        [notice] = self.sink.wait(1)
+        self.wait_until_empty()
+        self.assertIn(b"Remote-MTA: dns; [127.0.0.1]\r\n"
+                      b"Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n",
+                      notice.data)
+        self.assertRegex(notice.data, rb"\[127\.0\.0\.1\] said: 550 5\.1\.1 "
+                         rb"no such\s+user")
+
+    def test_what_a_server_said_is_shown(self):
+        self.sink.replies["later"] = ["450 not yet"]
+        ident = self.hand_over("later@far.example", "bob@far.example")
+        log = self.instance.queued.log
+        log.wait(r'q=%s deferred to=later@far\.example .*'
+                 r'reply="450 not yet"' % ident)
+        log.wait(r'q=%s relayed to=bob@far\.example .*'
+                 r'reply="250 2\.0\.0 taken"' % ident)
+        shown = self.instance.admin("queue", "show", ident)
+        self.assertRegex(shown, r"later@far\.example  waiting.*"
+                                r": 450 not yet \(\[127\.0\.0\.1\]\)")
+
+    def test_our_own_words_are_nobody_elses(self):
+        self.sink.extensions = ("SIZE 20000",)
+        # The notice is not so long.
+        with self.instance.queue() as c:
+            c.expect("MAIL FROM:<ann@sender.example> RET=HDRS", "250")
+            c.expect("RCPT TO:<bob@far.example>", "250")
+            c.expect("DATA", "354")
+            c.send(BODY + b"0123456789\r\n" * 3000 + b".\r\n")
+            self.assertRegex(c.reply(), "^250 ")
+        [notice] = self.sink.wait(1)
+        self.assertIn(b"Diagnostic-Code: x-posthouse; too big", notice.data)
+        self.assertNotIn(b"Remote-MTA", notice.data)
+
     def test_nobody_is_told_of_what_has_no_sender(self):
         self.sink.replies["nobody"] = ["550 5.1.1 no such user"]
         self.hand_over("nobody@far.example", sender="")

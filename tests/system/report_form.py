@@ -19,7 +19,7 @@ ORIGINAL = (b"Received: from a ([192.0.2.1])\r\n\tby b with ESMTP id c;\r\n"
             b"From: ann@example.org\r\nSubject: hello\r\n\r\n"
             b"first line\r\n\r\n--=_\r\nlast line\r\n")
 FAILED = ("rcpt=failed,bob@example.net,5.1.1",
-          "diagnostic=550 5.1.1 <bob@example.net> no such user",
+          "reply=550 5.1.1 <bob@example.net> no such user",
           "mta=mx.example.net")
 # The boundary that is taken where the content leaves all free.
 SEED = b"=_06b0v8z3k9m2q4tx"
@@ -179,13 +179,13 @@ class Status(Case):
     def test_a_hostile_reply_stays_in_its_field(self):
         reply = ("550-5.7.1 no\r\n\r\nAction: delivered\r\n"
                  "--" + SEED.decode() + "0--\r\n550 5.7.1 \tno\x01")
-        r = self.report(*FAILED, "diagnostic=" + reply)
+        r = self.report(*FAILED, "reply=" + reply)
         self.assertEqual(len(r.fields()), 2)
         self.assertEqual(r.fields()[1].get_all("Action"), ["failed"])
         self.assertEqual(r.types[2], "message/rfc822")
 
     def test_a_reply_of_any_length_and_bytes_is_folded(self):
-        reply = b"diagnostic=550 " + b"x" * 3000 + b" \xff\xc3\xbc"
+        reply = b"reply=550 " + b"x" * 3000 + b" \xff\xc3\xbc"
         r = self.report(*FAILED, reply)
         self.assertTrue(r.fields()[1]["Diagnostic-Code"].endswith("??"))
 

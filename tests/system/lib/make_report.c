@@ -5,7 +5,7 @@
  *
  *   make_report to=ann@example.org ret=hdrs rcpt=failed,bob@example.net,5.1.1
  *
- * "diagnostic=", "orcpt=TYPE;ADDRESS" and "mta=" belong to the rcpt before. The
+ * "reply=", "diagnostic=", "orcpt=TYPE;ADDRESS" and "mta=" belong to the rcpt before. The
  * last line of standard error says: size, 7bit or 8bit, smtputf8 or ascii.
  */
 #include "config.h"
@@ -64,6 +64,7 @@ take_argument(struct str value)
 	    {"language", &facts.language},
 	    {"text", &facts.text},
 	    {"diagnostic", &last->diagnostic},
+	    {"reply", &last->reply},
 	    {"mta", &last->remote_mta},
 	};
 

@@ -107,9 +107,10 @@ class Sink:
             verb = line[:4].upper()
             path = line.split(b"<")[-1].split(b">")[0].decode()
             if verb == b"EHLO":
-                for word in self.extensions:
+                words = ("sink.example",) + tuple(self.extensions)
+                for word in words[:-1]:
                     lines.write(b"250-" + word.encode() + b"\r\n")
-                say("250 sink.example")
+                say("250 " + words[-1])
             elif verb == b"MAIL":
                 sender, rcpts = path, []
                 say("250 2.1.0 ok")

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "proto/reply.h"
 #include "tests/unit/unit.h"
 
 static struct arena arena;
@@ -73,6 +74,7 @@ make_example(struct entry *e)
 	fault_perm(&rcpts[1].fault, "5.1.1", "no such user");
 	rcpts[1].host = str("mx.example.net");
 	rcpts[1].address = str("192.0.2.9:25");
+	rcpts[1].reply = str("550 5.1.1 no such user");
 	rcpts[1].was_warned = rcpts[1].relayed = true;
 }
 
@@ -148,6 +150,8 @@ START_TEST(recipients_come_back_with_their_last_attempt)
 	ck_assert_str_eq(e.rcpts[1].fault.text, "no such user");
 	ck_assert_view_eq(e.rcpts[1].host, "mx.example.net");
 	ck_assert_view_eq(e.rcpts[1].address, "192.0.2.9:25");
+	ck_assert_view_eq(e.rcpts[1].reply, "550 5.1.1 no such user");
+	ck_assert_uint_eq(e.rcpts[0].reply.len, 0);
 	ck_assert(e.rcpts[1].was_warned && e.rcpts[1].relayed);
 	end();
 }
@@ -274,6 +278,32 @@ START_TEST(an_entry_of_a_later_version_is_a_fault_that_says_so)
 }
 END_TEST
 
+/* As a queue of that time has it: the same, but without replies. */
+START_TEST(an_entry_of_the_first_version_is_read)
+{
+	struct entry was, e;
+	struct fault f;
+	char *copy;
+
+	begin();
+	make_example(&was);
+	was.rcpts[1].reply = (struct str){0};
+	entry_encode(&was, &bytes);
+	copy = mem_dup_n(buf_text(&bytes), buf_len(&bytes));
+	copy[0] = 1;
+	ck_assert_int_eq(
+	    entry_decode(str_n(copy, buf_len(&bytes)), &arena, &e, &f), 0);
+	ck_assert_str_eq(e.rcpts[1].fault.text, "no such user");
+	ck_assert_view_eq(e.rcpts[1].host, "mx.example.net");
+	ck_assert_uint_eq(e.rcpts[1].reply.len, 0);
+	copy[0] = 0;
+	ck_assert_int_lt(
+	    entry_decode(str_n(copy, buf_len(&bytes)), &arena, &e, &f), 0);
+	mem_free(copy);
+	end();
+}
+END_TEST
+
 /* Lengths and counts that no bytes stand behind. */
 START_TEST(a_count_without_its_recipients_takes_no_memory)
 {
@@ -301,7 +331,7 @@ fill(char *text, size_t size, struct str *s)
 
 START_TEST(the_room_that_is_kept_is_enough_for_any_attempt)
 {
-	char text[300];
+	char text[300], reply[REPLY_LINE_MAX];
 	struct entry e;
 	size_t before;
 
@@ -315,6 +345,7 @@ START_TEST(the_room_that_is_kept_is_enough_for_any_attempt)
 	e.rcpts[0].attempts = UINT32_MAX;
 	fill(text, 255, &e.rcpts[0].host);
 	fill(text, 63, &e.rcpts[0].address);
+	fill(reply, sizeof reply, &e.rcpts[0].reply);
 	e.rcpts[0].fault.kind = FAULT_PERM;
 	memset(e.rcpts[0].fault.dsn, '5', sizeof e.rcpts[0].fault.dsn - 1);
 	memset(e.rcpts[0].fault.text, 'x', sizeof e.rcpts[0].fault.text - 1);
@@ -330,6 +361,7 @@ UNIT_MAIN("entry", an_entry_comes_back_as_it_was,
     an_entry_without_recipients_is_closed,
     an_entry_is_open_while_a_recipient_waits, a_fresh_entry_is_small,
     a_damaged_entry_is_a_fault_and_never_a_crash,
+    an_entry_of_the_first_version_is_read,
     an_entry_of_a_later_version_is_a_fault_that_says_so,
     a_count_without_its_recipients_takes_no_memory,
     the_room_that_is_kept_is_enough_for_any_attempt)

@@ -100,11 +100,11 @@ keep_piece(void *ctx, struct str bytes, struct fault *f)
 }
 
 static void
-answer(const struct envelope_rcpt *to, struct smtp_outcome *o)
+answer(const struct envelope_rcpt *to, struct send_outcome *o)
 {
 	const char *local = to->forward_path.local;
 
-	*o = (struct smtp_outcome){.ok = true};
+	*o = (struct send_outcome){.ok = true};
 	if (str_starts(str(local), str("perm"))) {
 		o->ok = false;
 		(void)fault_perm(&o->fault, "5.1.1", "no such user");
@@ -116,7 +116,7 @@ answer(const struct envelope_rcpt *to, struct smtp_outcome *o)
 
 static void
 give(void *ctx, const struct target *target, const struct send_message *m,
-    struct smtp_outcome *outcomes, struct send_report *report)
+    struct send_outcome *outcomes, struct send_report *report)
 {
 	struct sent s = {.at = clock_ms(), .n_rcpts = m->n_rcpts, .ok = true};
 	struct fault f;
@@ -136,6 +136,7 @@ give(void *ctx, const struct target *target, const struct send_message *m,
 	}
 	for (size_t i = 0; i < m->n_rcpts; i++) {
 		answer(&m->rcpts[i], &outcomes[i]);
+		outcomes[i].host = str(target->route.host);
 		if (!s.ok) {
 			outcomes[i].ok = false;
 			outcomes[i].fault = report->fault;

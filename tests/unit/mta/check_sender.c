@@ -20,7 +20,8 @@ static struct sender_conf conf;
 static struct target target;
 static struct envelope_mail mail;
 static struct envelope_rcpt rcpts[RCPTS];
-static struct smtp_outcome outcomes[RCPTS];
+static struct send_outcome outcomes[RCPTS];
+static struct arena arena;
 static struct send_report report;
 static const char *text = "Subject: x\r\n\r\n.dot\r\n";
 
@@ -112,6 +113,7 @@ static void
 tear_down(void)
 {
 	sender_free(&sender);
+	arena_clear(&arena);
 	for (size_t i = 0; i < ARRAY_LEN(servers); i++)
 		peer_clear(&servers[i]);
 }
@@ -151,6 +153,7 @@ send_as(size_t n, int (*each)(void *ctx,
 	    .size = strlen(text),
 	    .each = each,
 	    .ctx = (void *)(uintptr_t)text,
+	    .arena = &arena,
 	};
 	struct fault f;
 
@@ -327,6 +330,83 @@ START_TEST(sender_tells_the_fate_of_each_recipient)
 }
 END_TEST
 
+static void
+name_hosts(const char *first, const char *second)
+{
+	snprintf(target.hosts[0].name, DNS_NAME_SIZE, "%s", first);
+	snprintf(target.hosts[1].name, DNS_NAME_SIZE, "%s", second);
+	target.n_hosts = 2;
+}
+
+START_TEST(sender_keeps_what_was_said_by_whom)
+{
+	set_up();
+	sinks[0].refuse = "u1@";
+	send_to(3);
+	ck_assert_view_eq(outcomes[0].reply, "250 2.0.0 taken");
+	ck_assert_view_eq(outcomes[1].reply, "550 5.1.1 nobody");
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert(outcomes[i].is_answer);
+		ck_assert_view_eq(outcomes[i].host, "a.example");
+		ck_assert_view_eq(outcomes[i].address, servers[0].address);
+	}
+	tear_down();
+	/* In the opening, too; lines are joined. */
+	set_up();
+	sinks[0].says[SINK_GREETING] = "554-5.7.1 go\r\n554 5.7.1 away ";
+	send_to(2);
+	ck_assert_str_eq(outcomes[1].fault.dsn, "4.7.1");
+	ck_assert_view_eq(outcomes[1].reply, "554 5.7.1 go away");
+	ck_assert_view_eq(outcomes[1].host, "a.example");
+	ck_assert(!outcomes[1].is_answer);
+	/* The next host has said nothing, and has the last word. */
+	name_hosts("a.example", "dead.example");
+	send_to(1);
+	ck_assert_view_eq(outcomes[0].reply, "");
+	ck_assert_view_eq(outcomes[0].host, "dead.example");
+	tear_down();
+}
+END_TEST
+
+START_TEST(sender_keeps_the_answers_before_a_session_breaks)
+{
+	static const struct {
+		enum sink_stage stage;
+		const char *says;
+		enum send_reach reach;
+	} ends[] = {
+	    {SINK_DATA, SINK_DROP, SEND_BROKEN},
+	    {SINK_DATA, "421 4.3.2 down", SEND_BROKEN},
+	    {SINK_DOT, SINK_DROP, SEND_DOUBTFUL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		set_up();
+		sinks[0].refuse = "u1@";
+		sinks[0].says[ends[i].stage] = ends[i].says;
+		send_to(3);
+		ck_assert_int_eq(report.reach, ends[i].reach);
+		ck_assert_int_eq(outcomes[0].fault.kind, FAULT_TEMP);
+		ck_assert(!outcomes[0].is_answer);
+		ck_assert(outcomes[1].is_answer);
+		ck_assert_str_eq(outcomes[1].fault.dsn, "5.1.1");
+		ck_assert_view_eq(outcomes[1].reply, "550 5.1.1 nobody");
+		ck_assert_int_eq(outcomes[2].fault.kind, FAULT_TEMP);
+		tear_down();
+	}
+	/* All is said when it hangs up. */
+	set_up();
+	sinks[0].says[SINK_EHLO] = "250-sink.example\r\n250 PIPELINING";
+	sinks[0].says[SINK_MAIL] = "550 5.7.1 not you";
+	sinks[0].says[SINK_RCPT] = SINK_DROP;
+	send_to(2);
+	ck_assert_int_eq(report.reach, SEND_ANSWERED);
+	ck_assert_str_eq(outcomes[1].fault.dsn, "5.7.1");
+	ck_assert_uint_eq(sender_idle(sender), 0);
+	tear_down();
+}
+END_TEST
+
 START_TEST(sender_says_when_a_server_wants_less)
 {
 	set_up();
@@ -345,14 +425,6 @@ START_TEST(sender_says_when_a_server_wants_less)
 	tear_down();
 }
 END_TEST
-
-static void
-name_hosts(const char *first, const char *second)
-{
-	snprintf(target.hosts[0].name, DNS_NAME_SIZE, "%s", first);
-	snprintf(target.hosts[1].name, DNS_NAME_SIZE, "%s", second);
-	target.n_hosts = 2;
-}
 
 START_TEST(sender_goes_on_to_the_next_host)
 {
@@ -801,7 +873,8 @@ UNIT_MAIN("sender", sender_hands_over_and_keeps_the_wire,
     sender_ends_a_wire_that_has_carried_enough,
     sender_closes_wires_that_wait_for_long,
     sender_ends_rightly_whatever_the_server_does,
-    sender_tells_the_fate_of_each_recipient,
+    sender_tells_the_fate_of_each_recipient, sender_keeps_what_was_said_by_whom,
+    sender_keeps_the_answers_before_a_session_breaks,
     sender_says_when_a_server_wants_less, sender_goes_on_to_the_next_host,
     sender_tries_so_many_hosts_and_no_more, sender_says_that_nobody_was_reached,
     sender_takes_the_family_that_answers,

@@ -4,6 +4,7 @@
 
 #include "proto/reply.h"
 
+#include "base/utf8.h"
 #include "tests/unit/unit.h"
 
 static void
@@ -233,8 +234,50 @@ START_TEST(a_refusal_becomes_a_fault_of_its_kind)
 }
 END_TEST
 
+START_TEST(a_reply_is_kept_as_one_line)
+{
+	static const struct {
+		const char *wire, *line;
+	} cases[] = {
+	    {"550 5.1.1 no such user\r\n", "550 5.1.1 no such user"},
+	    {"250\r\n", "250"},
+	    {"450-  one \r\n450-\r\n450 two\r\n", "450 one two"},
+	    {"550-5.7.1 a\r\n550 5.7.1 b\r\n", "550 5.7.1 a b"},
+	    {"550 5.7.1 caf\xc3\xa9 \xff\x01\r\n", "550 5.7.1 caf\xc3\xa9 ??"},
+	};
+	char text[REPLY_LINE_MAX * 2 + 2];
+	struct smtp_reply r;
+	struct buf in, line;
+
+	buf_init(&in, 4000);
+	buf_init(&line, REPLY_LINE_MAX);
+	reply_init(&r);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		buf_puts(&in, cases[i].wire);
+		ck_assert_int_eq(reply_take(&in, &r), REPLY_OK);
+		reply_put_joined(&line, &r);
+		ck_assert_str_eq(buf_text(&line), cases[i].line);
+		buf_reset(&line);
+	}
+	/* However long it is, it fits, and ends with a whole character. */
+	for (size_t i = 0; i + 2 < sizeof text; i += 2)
+		memcpy(text + i, "\xc3\xa9", 3);
+	for (size_t n = 0; n < 3; n++) {
+		reply_set(&r, 550, "5.1.1", "%.*s%s", (int)n, "xx", text);
+		reply_put_joined(&line, &r);
+		ck_assert(!buf_is_full(&line));
+		ck_assert_uint_ge(buf_len(&line), REPLY_LINE_MAX - 2);
+		ck_assert(utf8_is_valid(buf_str(&line)));
+		buf_reset(&line);
+	}
+	reply_clear(&r);
+	buf_clear(&in);
+	buf_clear(&line);
+}
+END_TEST
+
 UNIT_MAIN("reply", each_line_has_the_codes,
     text_from_outside_cannot_forge_a_reply, a_line_has_at_most_512_bytes,
     a_fault_becomes_the_code_that_fits, a_reply_is_taken_whole_or_not_at_all,
     a_reply_that_does_not_end_is_given_up,
-    a_refusal_becomes_a_fault_of_its_kind)
+    a_refusal_becomes_a_fault_of_its_kind, a_reply_is_kept_as_one_line)

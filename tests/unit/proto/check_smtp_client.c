@@ -895,6 +895,43 @@ START_TEST(ehlo_says_what_the_server_can)
 }
 END_TEST
 
+START_TEST(the_reply_that_has_decided_is_kept)
+{
+	begin(DIALECT_SMTP, BATCH);
+	ck_assert_int_eq(send_to(2, 100), CLIENT_SEND);
+	ck_assert_int_eq(hear("250 ok\r\n250 ok\r\n550-5.1.1 no\r\n"
+			      "550 5.1.1 body\r\n354 go on\r\n"),
+	    CLIENT_BODY);
+	body("x");
+	ck_assert(!smtp_client_is_answered(client, 0));
+	ck_assert(smtp_client_is_answered(client, 1));
+	ck_assert_int_eq(hear("250 2.0.0 as 4711\r\n"), CLIENT_DONE);
+	ck_assert(smtp_client_is_answered(client, 0));
+	ck_assert_view_eq(smtp_client_said(client, 0), "250 2.0.0 as 4711");
+	ck_assert_view_eq(smtp_client_said(client, 1), "550 5.1.1 no body");
+	ck_assert_view_eq(smtp_client_last_words(client), "");
+	/* A session's end is no answer, but has words. */
+	buf_reset(&out);
+	ck_assert_int_eq(send_to(2, 100), CLIENT_SEND);
+	ck_assert_int_eq(hear("250 ok\r\n550 5.1.1 no\r\n421 4.3.2 down\r\n"),
+	    CLIENT_CLOSED);
+	fates(2, "5.1.1 4.3.2");
+	ck_assert(smtp_client_is_answered(client, 0));
+	ck_assert(!smtp_client_is_answered(client, 1));
+	ck_assert(!smtp_client_is_in_doubt(client));
+	ck_assert_view_eq(smtp_client_said(client, 1), "421 4.3.2 down");
+	ck_assert_view_eq(smtp_client_last_words(client), "421 4.3.2 down");
+	tear_down();
+	/* What we say ourselves is no reply. */
+	begin(DIALECT_SMTP, BARE);
+	mail.body = BODY_8BITMIME;
+	ck_assert_int_eq(send_to(1, 100), CLIENT_DONE);
+	ck_assert(smtp_client_is_answered(client, 0));
+	ck_assert_view_eq(smtp_client_said(client, 0), "");
+	tear_down();
+}
+END_TEST
+
 UNIT_MAIN("smtp_client", data_goes_step_by_step_without_pipelining,
     data_is_one_batch_with_pipelining, chunks_make_the_transaction_one_write,
     lmtp_answers_for_each_recipient, each_refusal_reaches_whom_it_concerns,
@@ -913,4 +950,4 @@ UNIT_MAIN("smtp_client", data_goes_step_by_step_without_pipelining,
     binary_messages_of_unknown_size_go_in_chunks,
     chunks_without_pipelining_wait_for_the_recipients,
     xforward_goes_before_mail, a_transaction_for_nobody_is_done,
-    ehlo_says_what_the_server_can)
+    ehlo_says_what_the_server_can, the_reply_that_has_decided_is_kept)
