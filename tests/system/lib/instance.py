@@ -223,5 +223,11 @@ class Instance:
         return Maildir(self.path("mail", domain, name))
 
     def verify(self):
-        """Whether the index agrees with the Maildirs: its own words."""
-        return self.admin_json("mailbox", "verify")
+        """Whether the index agrees with the Maildirs: its own words, with
+        which the exit status must agree."""
+        done = self.try_admin("mailbox", "verify", "--json")
+        verdict = json.loads(done.stdout)
+        if done.returncode != (0 if verdict["ok"] else os.EX_DATAERR):
+            raise AssertionError("posthouse mailbox verify: %d\n%s%s" % (
+                done.returncode, done.stdout, done.stderr))
+        return verdict
