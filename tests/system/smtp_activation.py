@@ -53,8 +53,9 @@ class Activation(unittest.TestCase):
         self.assertRegex(early.recv(512), b"^220 ")
         self.assertEqual(self.i.status()["listeners"][0]["port"], self.port)
         with Client(self.port) as client:
-            client.expect("EHLO c.example", "^250")
-            client.message("Subject: x\r\n\r\nx\r\n", ["ann@example.org"])
+            client.expect("EHLO c.example", "250")
+            client.message(
+                b"Subject: x\r\n\r\nx\r\n", ["ann@example.org"])
         self.assertEqual(len(self.i.maildir("ann").messages()), 1)
 
     def test_nobody_is_refused_while_it_starts_anew(self):
