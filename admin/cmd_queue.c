@@ -59,9 +59,11 @@ const struct cmd cmd_queue[] = {
 
 static const struct table_column hop_columns[] = {
 	{ "NEXT HOP", "hop", TABLE_TEXT },
+	{ "PROVIDER", "provider", TABLE_TEXT },
 	{ "WAITING", "waiting", TABLE_NUMBER },
 	{ "ACTIVE", "active", TABLE_NUMBER },
 	{ "AT ONCE", "concurrency", TABLE_NUMBER },
+	{ "LIMIT", "limit", TABLE_TEXT },
 	{ "PAUSED", "paused", TABLE_BOOL },
 	{ "DEAD UNTIL", "dead_until", TABLE_DATE },
 	{ "LAST ERROR", "reason", TABLE_TEXT },
@@ -410,6 +412,30 @@ set_pause(struct cmd_line *line, struct fault *f)
 	return 0;
 }
 
+/* "5 at once, 20 in 60s, 2000ms apart"; nothing where there is none. */
+static void
+put_limit(json_t *hop)
+{
+	int64_t max = json_get_int(hop, "max", 0);
+	int64_t rate = json_get_int(hop, "rate", 0);
+	int64_t gap = json_get_int(hop, "gap", 0);
+	struct buf b;
+
+	buf_init(&b, 100);
+	if (max > 0)
+		buf_putf(&b, "%lld at once, ", (long long)max);
+	if (rate > 0)
+		buf_putf(&b, "%lld in %llds, ", (long long)rate,
+		    (long long)(json_get_int(hop, "period", 0) / 1000));
+	if (gap > 0)
+		buf_putf(&b, "%lldms apart, ", (long long)gap);
+	if (buf_len(&b) > 0) {
+		buf_truncate(&b, buf_len(&b) - 2);
+		json_put_str(hop, "limit", buf_str(&b));
+	}
+	buf_clear(&b);
+}
+
 static void
 print_hops(struct cmd_line *line, const json_t *hops)
 {
@@ -422,6 +448,7 @@ print_hops(struct cmd_line *line, const json_t *hops)
 
 		if (dead > 0)
 			json_put_int(hop, "dead_until", dead / 1000);
+		put_limit(hop);
 		table_add(&table, hop);
 	}
 	table_flush(&table);

@@ -18,7 +18,7 @@
 #include "base/json.h"
 #include "base/str.h"
 
-enum { TABLE_COLUMNS_MAX = 8, TABLE_ROWS_MAX = 1024 };
+enum { TABLE_COLUMNS_MAX = 9, TABLE_ROWS_MAX = 1024 };
 
 /* How a value is shown. */
 enum table_kind {

@@ -5,8 +5,10 @@
 #include "mta/queued_options.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/net.h"
+#include "mta/queue/limit.h"
 #include "mta/send/route_parse.h"
 
 /* In the order of enum route_tls (mta/send/route.h). */
@@ -44,7 +46,21 @@ check_route(const void *options, struct fault *f)
 	return 0;
 }
 
+static int
+check_provider(const void *options, struct fault *f)
+{
+	const struct provider_options *o = options;
+	char name[LIMIT_PROVIDER_SIZE];
+	struct pace_limit ignored;
+
+	if (limit_parse_provider(str(o->title), name, f) < 0)
+		return -1;
+	return o->rate == NULL ? 0
+			       : limit_parse_rate(str(o->rate), &ignored, f);
+}
+
 #define ROUTE(field) offsetof(struct route_options, field)
+#define PROVIDER(field) offsetof(struct provider_options, field)
 #define QUEUED(field) offsetof(struct queued_options, field)
 
 /* clang-format off */
@@ -75,6 +91,25 @@ static const struct conf_table route_table = {
 	.size = sizeof(struct route_options),
 	.check = check_route,
 	.where = ROUTE(where),
+};
+
+static const struct conf_option provider_options[] = {
+	{ .name = "concurrency", .type = CONF_NUMBER,
+	  .offset = PROVIDER(concurrency), .fallback = "0", .max = 2000,
+	  .help = "deliveries at once; 0: no limit but those of next hops" },
+	{ .name = "rate", .type = CONF_TEXT, .offset = PROVIDER(rate),
+	  .help = "messages in a time, such as 20/min (s, min, h, d)" },
+	{ .name = "gap", .type = CONF_TIME, .offset = PROVIDER(gap),
+	  .fallback = "0s", .max = 3600000,
+	  .help = "from the start of one delivery to that of the next" },
+	{ .name = NULL },
+};
+
+static const struct conf_table provider_table = {
+	.section = "provider",
+	.options = provider_options,
+	.size = sizeof(struct provider_options),
+	.check = check_provider,
 };
 
 static const struct conf_option queued_options[] = {
@@ -159,6 +194,9 @@ static const struct conf_option queued_options[] = {
 	{ .name = "max_rcpts", .type = CONF_NUMBER, .offset = QUEUED(max_rcpts),
 	  .fallback = "50", .min = 1, .max = 1000,
 	  .help = "recipients in one transaction" },
+	{ .name = "provider", .type = CONF_SECTION,
+	  .offset = QUEUED(providers), .sub = &provider_table,
+	  .help = "how much the hosts of one organisation get" },
 	{ .name = "retry_min", .type = CONF_TIME, .offset = QUEUED(retry_min),
 	  .fallback = "5m", .min = 100, .max = 86400000,
 	  .help = "the pause after a first failure; it doubles" },
@@ -218,6 +256,26 @@ check_smarthost(const char *text, struct fault *f)
 }
 
 static int
+check_providers(const struct conf_sections *providers, struct fault *f)
+{
+	const struct provider_options *o = providers->bytes;
+	char a[LIMIT_PROVIDER_SIZE], b[LIMIT_PROVIDER_SIZE];
+
+	for (size_t i = 0; i < providers->n; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (limit_parse_provider(str(o[i].title), a, f) < 0 ||
+			    limit_parse_provider(str(o[k].title), b, f) < 0)
+				return -1;
+			if (strcmp(a, b) == 0)
+				return fault_perm(f, "5.3.5",
+				    "there are two sections provider \"%.100s\"",
+				    a);
+		}
+	}
+	return 0;
+}
+
+static int
 check_queued(const void *options, struct fault *f)
 {
 	const struct queued_options *o = options;
@@ -232,7 +290,8 @@ check_queued(const void *options, struct fault *f)
 		    f, "5.3.5", "retry_max is less than retry_min");
 	if (o->hop_max < o->hop_start)
 		return fault_perm(f, "5.3.5", "hop_max is less than hop_start");
-	if (check_smarthost(o->smarthost, f) < 0)
+	if (check_providers(&o->providers, f) < 0 ||
+	    check_smarthost(o->smarthost, f) < 0)
 		return -1;
 	if (check_peer("listen", o->listen, f) < 0 ||
 	    check_peer("socketmap", o->socketmap, f) < 0 ||

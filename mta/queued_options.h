@@ -23,6 +23,14 @@ struct route_options {
 	const char *where;         /* "FILE:LINE" of the section */
 };
 
+/* One `provider "NAME" { … }`; see mta/queue/limit.h. */
+struct provider_options {
+	const char *title;    /* "example.com", a next hop, or "*" */
+	uint64_t concurrency; /* 0: no limit */
+	const char *rate;     /* "20/min"; NULL: no limit */
+	uint64_t gap;         /* ms */
+};
+
 struct queued_options {
 	const char *user;               /* NULL: stays who it is */
 	const char *listen;             /* NULL: queue.sock in run_dir */
@@ -59,6 +67,7 @@ struct queued_options {
 	uint64_t hop_start;
 	uint64_t hop_max;
 	uint64_t max_rcpts;
+	struct conf_sections providers; /* struct provider_options */
 	uint64_t retry_min;
 	uint64_t retry_max;
 	uint64_t max_age;

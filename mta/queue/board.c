@@ -246,11 +246,17 @@ board_take(struct board *b, int64_t now, struct board_job *job)
 	for (unsigned i = 0;
 	     i < ASKED_MAX && b->active < b->conf.max_deliveries; i++) {
 		struct ring *first = b->ready.next;
+		struct hop *h = RING_OF(first, struct hop, in_ring);
 
 		if (first == &b->ready)
 			break;
+		/* Another hop of its provider may have had the last place. */
+		if (!board_hop_may_begin(b, h)) {
+			board_hop_settle(b, h);
+			continue;
+		}
 		ring_rotate(&b->ready, first);
-		if (take_hop(b, RING_OF(first, struct hop, in_ring), job))
+		if (take_hop(b, h, job))
 			return true;
 	}
 	return false;

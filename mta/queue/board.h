@@ -42,7 +42,8 @@ struct turn;
 #define BOARD_UNRESOLVED "unresolved:"
 
 struct board_limit {
-	const char *provider;
+	char *provider; /* "*": all that have none of their own, but for those
+			 * who are reached by LMTP */
 	struct pace_limit pace;
 };
 

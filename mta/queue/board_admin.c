@@ -175,6 +175,8 @@ show_hop(void *ctx, struct map_node *node)
 	if (h == s->board->lookups)
 		return;
 	show.provider = h->provider->name;
+	show.limit = h->provider->pace.limit;
+	show.gap_ms = pace_gap(&h->provider->pace);
 	show.concurrency = window_limit(&h->window, s->board->now);
 	if (window_is_dead(&h->window, s->board->now))
 		show.dead_until = h->window.dead_until;

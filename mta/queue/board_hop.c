@@ -22,10 +22,18 @@ is_provider(const struct map_node *node, const void *key)
 static struct pace_limit
 limit_of(const struct board *b, const char *name)
 {
-	for (size_t i = 0; i < b->conf.n_limits; i++)
-		if (strcmp(b->conf.limits[i].provider, name) == 0)
-			return b->conf.limits[i].pace;
-	return (struct pace_limit){0};
+	struct pace_limit limit = {0};
+
+	for (size_t i = 0; i < b->conf.n_limits; i++) {
+		const struct board_limit *l = &b->conf.limits[i];
+
+		if (strcmp(l->provider, name) == 0)
+			return l->pace;
+		if (strcmp(l->provider, "*") == 0 &&
+		    !str_starts(str(name), STR_LIT("lmtp:")))
+			limit = l->pace;
+	}
+	return limit;
 }
 
 static struct provider *

@@ -69,6 +69,17 @@ queue_method_resume(void *ctx, const json_t *params, struct fault *f)
 	return pause_hop(ctx, params, false, f);
 }
 
+static void
+put_limit(json_t *o, const struct pace_limit *limit)
+{
+	if (limit->max > 0)
+		json_put_int(o, "max", limit->max);
+	if (limit->rate > 0) {
+		json_put_int(o, "rate", limit->rate);
+		json_put_int(o, "period", limit->period_ms);
+	}
+}
+
 struct stats {
 	json_t *hops;
 	bool more;
@@ -89,6 +100,9 @@ put_hop(void *ctx, const struct scheduler_hop *hop)
 	json_put_int(o, "waiting", (int64_t)hop->waiting);
 	json_put_int(o, "active", hop->active);
 	json_put_int(o, "concurrency", hop->concurrency);
+	put_limit(o, &hop->limit);
+	if (hop->gap_ms > 0)
+		json_put_int(o, "gap", hop->gap_ms);
 	json_put_bool(o, "paused", hop->is_paused);
 	if (hop->dead_until > 0)
 		json_put_int(o, "dead_until", hop->dead_until);

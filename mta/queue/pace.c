@@ -3,6 +3,8 @@
 
 #include "mta/queue/pace.h"
 
+#include <string.h>
+
 enum {
 	GAP_MS = 1000,
 	/* To go one step faster again. */
@@ -16,8 +18,8 @@ pace_init(struct pace *p, const struct pace_limit *limit)
 	*p = (struct pace){.limit = *limit};
 }
 
-static int64_t
-gap_of(const struct pace *p)
+int64_t
+pace_gap(const struct pace *p)
 {
 	int64_t slow = p->level > 0 ? (int64_t)GAP_MS << (p->level - 1) : 0;
 
@@ -35,14 +37,50 @@ pace_has_room(const struct pace *p)
 int64_t
 pace_when(const struct pace *p)
 {
-	return p->next_at;
+	return p->next_at > p->rate_at ? p->next_at : p->rate_at;
+}
+
+/* Forgets what is older than a period, all where the clock was set back. */
+static void
+turn(struct pace *p, int64_t slot)
+{
+	if (slot < p->slot || slot - p->slot > PACE_SLOTS)
+		memset(p->started, 0, sizeof p->started);
+	else
+		while (p->slot < slot)
+			p->started[++p->slot % (PACE_SLOTS + 1)] = 0;
+	p->slot = slot;
+}
+
+/* When that has grown so old that the rate allows more. */
+static void
+count_start(struct pace *p, int64_t now)
+{
+	int64_t part = (p->limit.period_ms + PACE_SLOTS - 1) / PACE_SLOTS;
+	int64_t oldest;
+	uint64_t sum = 0;
+
+	turn(p, now / part);
+	p->started[p->slot % (PACE_SLOTS + 1)]++;
+	for (size_t i = 0; i <= PACE_SLOTS; i++)
+		sum += p->started[i];
+	for (oldest = p->slot - PACE_SLOTS; sum >= p->limit.rate; oldest++) {
+		uint64_t n =
+		    oldest < 0 ? 0 : p->started[oldest % (PACE_SLOTS + 1)];
+
+		sum -= n;
+		if (sum < p->limit.rate)
+			p->rate_at = (oldest + PACE_SLOTS + 1) * part;
+	}
 }
 
 void
 pace_start(struct pace *p, int64_t now)
 {
 	p->active++;
-	p->next_at = now + gap_of(p);
+	p->next_at = now + pace_gap(p);
+	if (p->limit.rate > 0)
+		count_start(p, now);
 }
 
 void
@@ -65,13 +103,13 @@ pace_slow(struct pace *p, int64_t now)
 	unsigned now_max = p->active;
 
 	p->good = 0;
-	if (p->level > 0 && now - p->changed_at < gap_of(p))
+	if (p->level > 0 && now - p->changed_at < pace_gap(p))
 		return;
 	if (p->level > 0 && p->slow_max < now_max)
 		now_max = p->slow_max;
 	p->slow_max = now_max > 1 ? now_max / 2 : 1;
 	set_level(p, p->level < PACE_LEVEL_MAX ? p->level + 1 : p->level, now);
-	p->next_at = now + gap_of(p);
+	p->next_at = now + pace_gap(p);
 }
 
 void

@@ -16,9 +16,15 @@
 
 /* What the operator allows. */
 struct pace_limit {
-	unsigned max;   /* under way; 0: no limit */
-	int64_t gap_ms; /* from the start of one to that of the next */
+	unsigned max;      /* under way; 0: no limit */
+	int64_t gap_ms;    /* from the start of one to that of the next */
+	uint32_t rate;     /* so many in any period; 0: no limit */
+	int64_t period_ms; /* not 0 where there is a rate */
 };
+
+/* A period is counted in so many parts, and one more, so that what is counted
+ * is never less than a period. */
+enum { PACE_SLOTS = 20 };
 
 /* A value. */
 struct pace {
@@ -29,6 +35,10 @@ struct pace {
 	unsigned slow_max;  /* at level > 0 */
 	unsigned good;      /* answers since the last change */
 	int64_t changed_at; /* of the level */
+	/* What began in the last parts of the period. */
+	uint32_t started[PACE_SLOTS + 1];
+	int64_t slot;    /* the number of the last part since 1970 */
+	int64_t rate_at; /* from when on the rate allows more */
 };
 
 enum { PACE_LEVEL_MAX = 9 }; /* 256 s */
@@ -38,6 +48,8 @@ void pace_init(struct pace *p, const struct pace_limit *limit);
 /* Whether one more may be under way; then pace_when() says from when on. */
 bool pace_has_room(const struct pace *p);
 int64_t pace_when(const struct pace *p);
+/* The gap that is kept now. */
+int64_t pace_gap(const struct pace *p);
 void pace_start(struct pace *p, int64_t now);
 void pace_end(struct pace *p);
 

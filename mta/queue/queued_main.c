@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/service.h"
+#include "mta/queue/limit.h"
 #include "mta/queue/methods.h"
 #include "mta/queue/notifier.h"
 #include "mta/queue/queue.h"
@@ -37,6 +38,7 @@ struct queued {
 	struct way_out *way_out;
 	struct notifier *notifier;
 	struct scheduler *scheduler;
+	struct board_limit *limits;
 	struct queue_admin admin;
 	struct receiver receiver;
 	char postmaster[300];
@@ -203,6 +205,8 @@ set_up_scheduler(struct service *service)
 	    .retry_min_ms = (int64_t)o->retry_min,
 	    .retry_max_ms = (int64_t)o->retry_max,
 	    .warn_ms = (int64_t)o->warn_after,
+	    .limits = queued.limits,
+	    .n_limits = o->providers.n,
 	};
 	struct fault f;
 
@@ -238,6 +242,7 @@ drain(void *ctx)
 static void
 clean_up(void)
 {
+	limits_free(&queued.limits, queued.options->providers.n);
 	notifier_free(&queued.notifier);
 	way_out_free(&queued.way_out);
 	queue_close(&queued.queue);
@@ -271,6 +276,7 @@ main(int argc, char **argv)
 	service_control(service, queue_methods, &queued.admin, put_status);
 	service_drop(service, queued.options->user);
 	open_queue();
+	queued.limits = limits_new(&queued.options->providers);
 	set_up_notifier();
 	set_up_scheduler(service);
 	status = service_run(service);

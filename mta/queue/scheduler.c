@@ -295,6 +295,8 @@ scheduler_new(const struct scheduler_conf *conf,
 	s->targets = target_cache_new();
 	s->retry = (struct retry){s->conf.retry_min_ms, s->conf.retry_max_ms};
 	board.max_deliveries = s->conf.max_deliveries;
+	board.limits = s->conf.limits;
+	board.n_limits = s->conf.n_limits;
 	board.window =
 	    (struct window_conf){s->conf.hop_start, s->conf.hop_max, s->retry};
 	board.seed = scheduler_random();

@@ -28,8 +28,10 @@
 #include "base/attr.h"
 #include "base/fault.h"
 #include "base/str.h"
+#include "mta/queue/pace.h"
 
 struct address;
+struct board_limit;
 struct loop;
 struct notifier;
 struct queue;
@@ -65,6 +67,8 @@ struct scheduler_conf {
 	int64_t retry_min_ms;    /* the first pause after a failure; 0: 5 m */
 	int64_t retry_max_ms;    /* doubles up to this; 0: 4 h */
 	int64_t warn_ms;         /* a delay notice after so long; 0: none */
+	const struct board_limit *limits; /* by provider; live as long */
+	size_t n_limits;
 };
 
 /* Watches the queue. All are borrowed and outlive the scheduler, but for conf
@@ -100,6 +104,9 @@ struct scheduler_hop {
 	int64_t dead_until; /* ms since 1970; 0: alive */
 	bool is_paused;
 	const struct fault *last; /* NULL: none */
+	/* Of the provider. */
+	struct pace_limit limit; /* by the operator */
+	int64_t gap_ms;          /* between two starts, as it is now */
 };
 void scheduler_each_hop(struct scheduler *scheduler,
     void (*each)(void *ctx, const struct scheduler_hop *hop), void *ctx);

@@ -200,6 +200,43 @@ class Delivery(Case):
         self.assertEqual(len(self.sink.messages), 2)
 
 
+class Limits(Case):
+
+    OPTIONS = """
+        provider "*" { concurrency = 2 rate = "4/h" }
+        provider "lists.example" { gap = 1h }
+    """
+
+    def hop(self):
+        stats = self.instance.call("queued", "queue.stats")["result"]
+        [hop] = [h for h in stats["hops"] if h["hop"].startswith("smtp:")]
+        return hop
+
+    def test_a_provider_gets_no_more_than_the_operator_allows(self):
+        self.sink.gate.clear()
+        for i in range(6):
+            self.hand_over("u%d@d%d.example" % (i, i),
+                           sender="ann@s%d.example" % i)
+        with self.sink.changed:
+            self.assertTrue(self.sink.changed.wait_for(
+                lambda: self.sink.held == 2, 20))
+        hop = self.hop()
+        self.assertEqual(hop["active"], 2)
+        self.assertEqual((hop["max"], hop["rate"], hop["period"]),
+                         (2, 4, 3600000))
+        self.assertIn("2 at once, 4 in 3600s",
+                      self.instance.admin("queue", "stats"))
+        self.sink.gate.set()
+        self.sink.wait(4)
+        deadline = time.monotonic() + 20
+        while self.waiting() > 2 or self.hop()["active"] > 0:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+        self.assertEqual(self.sink.most_held, 2)
+        self.assertEqual(len(self.sink.messages), 4)
+        self.assertEqual(self.waiting(), 2)
+
+
 class Expiry(Case):
 
     OPTIONS = "max_age = 1500ms\nwarn_after = 400ms"

@@ -27,6 +27,10 @@ class Sink:
         self.asked = []
         self.replies = {}
         self.drop_after_dot = 0
+        # RCPT is answered while it is set; so many wait for it, and at most.
+        self.gate = threading.Event()
+        self.gate.set()
+        self.held = self.most_held = 0
         self.connections = 0
         self.changed = threading.Condition()
         self.listener = socket.create_server(("127.0.0.1", port))
@@ -61,8 +65,18 @@ class Sink:
             threading.Thread(target=self.serve, args=(connection, number),
                              daemon=True).start()
 
+    def hold(self):
+        with self.changed:
+            self.held += 1
+            self.most_held = max(self.most_held, self.held)
+            self.changed.notify_all()
+        self.gate.wait()
+        with self.changed:
+            self.held -= 1
+
     def reply_to(self, address):
         local = address.split("@")[0]
+        self.hold()
         with self.changed:
             self.asked.append(address)
             replies = self.replies.get(local, ["250 2.1.5 ok"])

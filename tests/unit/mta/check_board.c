@@ -155,15 +155,25 @@ move_row(struct message *m, int64_t due)
 	board_change(board, str(m->domain), m->owner, 0, due, now);
 }
 
+/* "mx@example.org" is one of example.org's hops; else a hop is by itself. */
+static const char *
+provider_of(const char *hop)
+{
+	const char *at = strchr(hop, '@');
+
+	return at != NULL ? at + 1 : hop;
+}
+
 /* True where the attempt goes on. */
 static bool
 find_hop(struct board_job *job, struct message *m)
 {
+	const char *provider = provider_of(m->hop);
 	int64_t until;
 
 	if (strcmp(job->key, m->hop) == 0)
 		return true;
-	switch (board_move(board, job, m->hop, m->hop, now, &until)) {
+	switch (board_move(board, job, m->hop, provider, now, &until)) {
 	case BOARD_HERE:
 		return true;
 	case BOARD_THERE:
@@ -436,14 +446,46 @@ END_TEST
 
 START_TEST(a_provider_gets_no_more_than_is_allowed)
 {
+	static char name[] = "example.org";
 	static const struct board_limit limit = {
-	    "example.org", {.max = 2, .gap_ms = 10 * SECOND}};
+	    name, {.max = 2, .gap_ms = 10 * SECOND}};
 
 	begin_with(&limit, 1);
 	for (size_t i = 0; i < 100; i++)
 		queue("example.org", 1);
 	run_until(now + 10 * MINUTE - 1);
 	ck_assert_uint_eq(n_started, 60);
+	end();
+}
+END_TEST
+
+START_TEST(a_rate_is_shared_by_the_hops_of_a_provider)
+{
+	static char all[] = "*", other[] = "other.example";
+	static const struct board_limit limits[] = {
+	    {all, {.rate = 30, .period_ms = MINUTE}},
+	    {other, {.max = 1}},
+	};
+
+	begin_with(limits, 2);
+	for (size_t i = 0; i < 60; i++) {
+		queue_at("a.example", 1, "mx1@example.org", now);
+		queue_at("b.example", 2, "mx2@example.org", now);
+	}
+	run_until(now + MINUTE / 2);
+	ck_assert_uint_eq(n_started, 30);
+	run_until(now + 2 * MINUTE);
+	ck_assert_uint_ge(n_started, 60);
+	ck_assert_uint_le(n_started, 90);
+	end();
+	/* Those that have a section of their own, and mailboxes, do not count. */
+	begin_with(limits, 2);
+	for (size_t i = 0; i < 100; i++) {
+		queue_at("c.example", 1, "mx@other.example", now);
+		queue_at("d.example", 2, "lmtp:unix:/x", now);
+	}
+	run_until(now + MINUTE / 2);
+	ck_assert_uint_eq(n_started, 200);
 	end();
 }
 END_TEST
@@ -577,6 +619,7 @@ UNIT_MAIN("board", a_message_leaves_at_once,
     a_dead_hop_is_tried_at_once_where_the_operator_asks,
     what_goes_elsewhere_does_not_wait_for_a_dead_hop,
     a_provider_gets_no_more_than_is_allowed,
+    a_rate_is_shared_by_the_hops_of_a_provider,
     a_provider_that_asks_for_it_gets_mail_slowly_for_a_time,
     what_is_paused_waits, a_message_is_under_way_once,
     a_hop_tells_what_waits_for_it_and_is_forgotten_later)

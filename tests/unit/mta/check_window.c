@@ -114,6 +114,59 @@ START_TEST(a_pace_has_a_gap_and_room)
 }
 END_TEST
 
+/* In no period whatever do more begin than the rate says, and not many less. */
+START_TEST(a_pace_keeps_its_rate_in_any_period)
+{
+	static const struct pace_limit limits[] = {
+	    {.rate = 1, .period_ms = 1000},
+	    {.rate = 20, .period_ms = 60000},
+	    {.rate = 7, .period_ms = 60000, .gap_ms = 3000},
+	    {.rate = 100, .period_ms = 1000},
+	};
+	enum { STARTS = 1000 };
+	static int64_t at[STARTS];
+
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+		const struct pace_limit *l = &limits[i];
+		int64_t now = INT64_C(1700000000123);
+		struct pace p;
+
+		pace_init(&p, l);
+		for (size_t n = 0; n < STARTS; n++) {
+			/* It may come late, or long after. */
+			if (pace_when(&p) > now)
+				now = pace_when(&p) + (int64_t)(n % 3) * 7;
+			if (n % 300 == 299)
+				now += 10 * l->period_ms;
+			pace_start(&p, now);
+			pace_end(&p);
+			at[n] = now;
+			if (n < l->rate)
+				continue;
+			ck_assert_msg(at[n] - at[n - l->rate] >= l->period_ms,
+			    "%zu: start %zu", i, n);
+			if (n > STARTS / 2 && n % 300 < 299 &&
+			    n % 300 > l->rate)
+				ck_assert_int_le(at[n] - at[n - l->rate],
+				    l->period_ms * 12 / 10);
+		}
+	}
+}
+END_TEST
+
+START_TEST(a_clock_that_is_set_back_stops_no_rate)
+{
+	struct pace_limit limit = {.rate = 5, .period_ms = 1000};
+	struct pace p;
+
+	pace_init(&p, &limit);
+	for (unsigned i = 0; i < 4; i++)
+		pace_start(&p, 1000000);
+	pace_start(&p, 500000);
+	ck_assert_int_eq(pace_when(&p), 500000);
+}
+END_TEST
+
 START_TEST(a_pace_that_was_slowed_down_recovers)
 {
 	struct pace_limit limit = {0};
@@ -202,6 +255,8 @@ UNIT_MAIN("window", pauses_double_with_jitter_up_to_a_maximum,
     a_window_that_is_not_used_does_not_grow,
     a_hop_that_never_answered_is_dead_at_once,
     a_hop_that_answered_lately_dies_of_a_round_of_failures,
-    a_pace_has_a_gap_and_room, a_pace_that_was_slowed_down_recovers,
+    a_pace_has_a_gap_and_room, a_pace_keeps_its_rate_in_any_period,
+    a_clock_that_is_set_back_stops_no_rate,
+    a_pace_that_was_slowed_down_recovers,
     a_heap_gives_the_earliest_whatever_was_moved,
     a_map_finds_what_was_added_and_not_removed)
