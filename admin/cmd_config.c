@@ -43,6 +43,8 @@ static const char start[] =
     "	listen \"*:25\" { protocol = smtp }\n"
     "	listen \"*:587\" { protocol = submission }\n"
     "	listen \"*:465\" { protocol = submissions }\n"
+    "	listen \"unix:" RUNSTATEDIR "/posthouse/submit.sock\" "
+    "{ protocol = local }\n"
     "}\n"
     "queued {\n"
     "	user = \"posthouse-queued\"\n"

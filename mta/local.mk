@@ -57,13 +57,19 @@ libmta_a_SOURCES = \
 	mta/send/wire.c mta/send/wire.h \
 	mta/smtpd/deliver.c mta/smtpd/deliver.h \
 	mta/smtpd/forward.c mta/smtpd/forward.h \
+	mta/smtpd/local.c mta/smtpd/local.h \
 	mta/smtpd/message.c mta/smtpd/message.h \
 	mta/smtpd/part.c mta/smtpd/part.h \
 	mta/smtpd/policy.c mta/smtpd/policy.h \
 	mta/smtpd/recipient.c mta/smtpd/recipient.h \
 	mta/smtpd/repeat.c mta/smtpd/repeat.h \
 	mta/smtpd/session.c mta/smtpd/session.h \
-	mta/smtpd/trust.c mta/smtpd/trust.h
+	mta/smtpd/trust.c mta/smtpd/trust.h \
+	mta/submit/arguments.c mta/submit/arguments.h \
+	mta/submit/compose.c mta/submit/compose.h \
+	mta/submit/hand_in.c mta/submit/hand_in.h \
+	mta/submit/mailq.c mta/submit/mailq.h \
+	mta/submit/qualify.c mta/submit/qualify.h
 
 # What a program that links libmta.a needs besides.
 MTA_LIBS = libproto.a libbase.a $(UNBOUND_LIBS) $(PROTO_LIBS) $(BASE_LIBS)
@@ -76,3 +82,8 @@ dist_man_MANS += docs/posthouse-queued.8
 sbin_PROGRAMS += posthouse-smtpd
 posthouse_smtpd_SOURCES = mta/smtpd/smtpd_main.c
 posthouse_smtpd_LDADD = libmta.a $(MTA_LIBS)
+
+sbin_PROGRAMS += posthouse-sendmail
+posthouse_sendmail_SOURCES = mta/submit/sendmail_main.c
+posthouse_sendmail_LDADD = libmta.a $(MTA_LIBS)
+dist_man_MANS += docs/posthouse-sendmail.8

@@ -11,9 +11,10 @@
 
 #include "base/net.h"
 #include "mta/smtpd/trust.h"
+#include "proto/address.h"
 
 static const char *const protocols[] = {
-    "smtp", "submission", "submissions", NULL};
+    "smtp", "submission", "submissions", "local", NULL};
 
 #define LISTEN(field) offsetof(struct listen_options, field)
 #define SMTPD(field) offsetof(struct smtpd_options, field)
@@ -22,7 +23,8 @@ static const char *const protocols[] = {
 static const struct conf_option listen_options[] = {
 	{ .name = "protocol", .type = CONF_CHOICE, .offset = LISTEN(protocol),
 	  .fallback = "smtp", .choices = protocols,
-	  .help = "smtp (port 25), submission (587) or submissions (465)" },
+	  .help = "smtp (port 25), submission (587), submissions (465) or "
+		  "local (a unix socket for users of this machine)" },
 	{ .name = "auth_without_tls", .type = CONF_BOOL,
 	  .offset = LISTEN(auth_without_tls), .fallback = "off",
 	  .help = "take passwords in the clear; only on a loopback address" },
@@ -64,6 +66,14 @@ static const struct conf_option smtpd_options[] = {
 	  .help = "a user may only send as the user's own addresses" },
 	{ .name = "postmaster", .type = CONF_TEXT, .offset = SMTPD(postmaster),
 	  .help = "gets mail for <postmaster>; default: postmaster@hostname" },
+	{ .name = "local_domain", .type = CONF_TEXT,
+	  .offset = SMTPD(local_domain),
+	  .help = "what completes the names of this machine's users; "
+		  "default: hostname" },
+	{ .name = "trusted_users", .type = CONF_LIST,
+	  .offset = SMTPD(trusted_users),
+	  .help = "users of this machine, besides root, that may use any "
+		  "sender" },
 	{ .name = "threads", .type = CONF_NUMBER, .offset = SMTPD(threads),
 	  .fallback = "256", .min = 4, .max = 4096,
 	  .help = "threads at most, those that wait for a delivery included" },
@@ -134,8 +144,18 @@ check_listener(const struct listen_options *l, struct fault *f)
 
 	if (net_parse(str(l->title), &address, f) < 0)
 		return -1;
+	if (l->protocol == SMTPD_LOCAL && !net_is_unix(&address))
+		return fault_perm(f, "5.3.5",
+		    "listen \"%s\": local needs a unix socket, where the "
+		    "kernel says who the client is",
+		    l->title);
 	if (!l->auth_without_tls)
 		return 0;
+	if (l->protocol == SMTPD_LOCAL)
+		return fault_perm(f, "5.3.5",
+		    "listen \"%s\": auth_without_tls has no meaning where "
+		    "nobody logs in",
+		    l->title);
 	if (l->protocol == SMTPD_SUBMISSIONS)
 		return fault_perm(f, "5.3.5",
 		    "listen \"%s\": auth_without_tls has no meaning where TLS "
@@ -148,6 +168,18 @@ check_listener(const struct listen_options *l, struct fault *f)
 		    "in the clear",
 		    l->title);
 	return 0;
+}
+
+static int
+check_local_domain(const char *domain, struct fault *f)
+{
+	char text[ADDRESS_DOMAIN_MAX + 1];
+	struct fault why;
+
+	if (domain == NULL || address_parse_domain(str(domain), false, text,
+				  sizeof text, &why) == 0)
+		return 0;
+	return fault_perm(f, "5.3.5", "local_domain: %s", why.text);
 }
 
 static int
@@ -195,9 +227,21 @@ check_smtpd(const void *options, struct fault *f)
 	if (check_peer("socketmap", o->socketmap, f) < 0 ||
 	    check_peer("auth", o->auth, f) < 0 ||
 	    check_peer("lmtp", o->lmtp, f) < 0 ||
-	    (smtpd_has_queue(o) && check_peer("queue", o->queue, f) < 0))
+	    (smtpd_has_queue(o) && check_peer("queue", o->queue, f) < 0) ||
+	    check_local_domain(o->local_domain, f) < 0)
 		return -1;
 	return check_relay_from(&o->relay_from, f);
+}
+
+const char *
+smtpd_local_socket(const struct smtpd_options *o)
+{
+	const struct listen_options *l = o->listeners.bytes;
+
+	for (size_t i = 0; i < o->listeners.n; i++)
+		if (l[i].protocol == SMTPD_LOCAL)
+			return l[i].title;
+	return NULL;
 }
 
 const char *

@@ -12,6 +12,7 @@ enum smtpd_protocol {
 	SMTPD_SMTP,        /* relay in: port 25 */
 	SMTPD_SUBMISSION,  /* 587: STARTTLS, AUTH needed */
 	SMTPD_SUBMISSIONS, /* 465: TLS from the first byte, AUTH needed */
+	SMTPD_LOCAL,       /* a unix socket: users of this machine */
 };
 
 /* One `listen "ADDRESS" { protocol = … }`. */
@@ -33,10 +34,13 @@ struct smtpd_options {
 	const char *spool_dir; /* for bodies over 256 KiB */
 
 	/* Rules. */
-	struct conf_list relay_from; /* networks, see mta/smtpd/trust.h */
-	bool sender_check;           /* the sender must be the user's */
-	const char *postmaster;      /* gets <postmaster>; NULL:
+	struct conf_list relay_from;    /* networks, see mta/smtpd/trust.h */
+	bool sender_check;              /* the sender must be the user's */
+	const char *postmaster;         /* gets <postmaster>; NULL:
 					 * postmaster@hostname */
+	const char *local_domain;       /* of users of this machine; NULL:
+					 * hostname */
+	struct conf_list trusted_users; /* of them: may use any sender */
 
 	/* Limits; those that say so may be 0 for none. */
 	uint64_t threads;
@@ -62,6 +66,9 @@ struct smtpd_options {
 extern const struct conf_table smtpd_table;
 
 bool smtpd_has_queue(const struct smtpd_options *o);
+
+/* The first listener for users of this machine; NULL: there is none. */
+const char *smtpd_local_socket(const struct smtpd_options *o);
 
 /* As it is written in the configuration. */
 const char *smtpd_protocol_name(enum smtpd_protocol protocol);

@@ -50,6 +50,14 @@ put_word(struct buf *b, struct str word)
 	}
 }
 
+static void
+put_local_user(struct buf *b, const struct trace_facts *facts)
+{
+	buf_puts(b, " (user ");
+	put_word(b, str(facts->local_user));
+	buf_putf(b, ", uid %u)", facts->local_uid);
+}
+
 /* " ([192.0.2.7])", the TCP-info of RFC 5321 4.4; a plain comment for what is
  * no address of IP. */
 static void
@@ -72,7 +80,10 @@ trace_put_received(struct buf *b, const struct trace_facts *facts)
 
 	buf_puts(b, "Received: from ");
 	put_word(b, facts->helo);
-	put_client_address(b, facts->client_address);
+	if (facts->local_user != NULL)
+		put_local_user(b, facts);
+	else
+		put_client_address(b, facts->client_address);
 	buf_putf(b, "\r\n\tby %s with %s id ", facts->hostname,
 	    trace_protocol(facts));
 	put_word(b, str(facts->id));

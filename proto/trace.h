@@ -17,7 +17,9 @@ struct trace_facts {
 	bool esmtp, tls, authenticated, smtputf8; /* ESMTPSA, UTF8LMTP… */
 	struct str helo;
 	struct str client_address; /* "192.0.2.1"; "unix"; empty: left out */
-	const char *tls_version;   /* NULL where plain */
+	const char *local_user;    /* stands in its place; NULL: none */
+	unsigned local_uid;
+	const char *tls_version; /* NULL where plain */
 	const char *tls_cipher;
 	const char *hostname; /* by */
 	const char *id;

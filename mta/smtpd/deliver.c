@@ -26,14 +26,17 @@ static void
 put_head(struct smtpd_session *s, const struct smtp_state *st, struct buf *head)
 {
 	const struct tls_info *tls = io_tls(session_io(s->session));
+	bool is_user = smtpd_session_user(s, st).len > 0;
 	const struct trace_facts facts = {
 	    .dialect = DIALECT_SMTP,
 	    .esmtp = st->esmtp,
 	    .tls = st->tls,
-	    .authenticated = st->user.len > 0,
+	    .authenticated = is_user,
 	    .smtputf8 = st->mail->smtputf8,
 	    .helo = st->helo,
 	    .client_address = str(session_peer(s->session)->address),
+	    .local_user = s->local == NULL ? NULL : s->local->name,
+	    .local_uid = s->local == NULL ? 0 : s->local->uid,
 	    .tls_version = tls == NULL ? NULL : tls->version,
 	    .tls_cipher = tls == NULL ? NULL : tls->cipher,
 	    .hostname = s->smtpd->hostname,
@@ -43,7 +46,7 @@ put_head(struct smtpd_session *s, const struct smtp_state *st, struct buf *head)
 	    .when = time(NULL),
 	};
 
-	message_put_head(s->message, &facts, st->user.len > 0, head);
+	message_put_head(s->message, &facts, is_user, head);
 }
 
 static void
@@ -92,7 +95,8 @@ log_message(struct smtpd_session *s, const struct smtp_state *st,
 	size_t ok = 0;
 
 	/* The one that message_put_head() made. */
-	if (!has_id && st->user.len > 0 && !s->message->scan.has_message_id)
+	if (!has_id && smtpd_session_user(s, st).len > 0 &&
+	    !s->message->scan.has_message_id)
 		has_id = snprintf(id, sizeof id, "%s@%s",
 			     s->message->ident.text, s->smtpd->hostname) > 0;
 	for (size_t i = 0; i < r->n; i++)
@@ -211,7 +215,7 @@ queue_rest(
 	const struct recipients *r = &s->message->recipients;
 	bool any = false;
 
-	d->mail = part_mail(st);
+	d->mail = part_mail(s, st);
 	d->part = (struct part){
 	    .pool = s->smtpd->queue,
 	    .mail = &d->mail,

@@ -77,7 +77,7 @@ forward_part(struct smtpd_session *s, const struct smtp_state *st,
     struct part *part, const char *alias, struct smtp_outcome *mailboxes)
 {
 	const struct recipients *r = &s->message->recipients;
-	struct envelope_mail mail = part_mail(st);
+	struct envelope_mail mail = part_mail(s, st);
 	struct buf head;
 	struct fault f;
 	bool doubt;

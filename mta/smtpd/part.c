@@ -205,13 +205,14 @@ part_note_queued(struct smtpd_session *s, const struct part *part,
 }
 
 struct envelope_mail
-part_mail(const struct smtp_state *st)
+part_mail(const struct smtpd_session *s, const struct smtp_state *st)
 {
 	struct envelope_mail mail = *st->mail;
+	struct str user = smtpd_session_user(s, st);
 
-	if (st->user.len > 0) {
+	if (user.len > 0) {
 		mail.has_auth = true;
-		mail.auth = st->user;
+		mail.auth = user;
 	}
 	return mail;
 }

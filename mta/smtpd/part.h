@@ -58,6 +58,7 @@ void part_note_queued(struct smtpd_session *s, const struct part *part,
 
 /* The MAIL of the session as the queue is told it: with the login, whose turn
  * it is. */
-struct envelope_mail part_mail(const struct smtp_state *st);
+struct envelope_mail part_mail(
+    const struct smtpd_session *s, const struct smtp_state *st);
 
 #endif

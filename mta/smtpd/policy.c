@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The rules of smtpd. Strangers may send to recipients that the directory
- * knows. Who has logged in may send anywhere, but only as an own address.
+ * knows. Who has logged in, or is a user of this machine, may send anywhere,
+ * but only as an own address.
  */
 #include "config.h"
 
@@ -32,7 +33,8 @@ peer_text(const struct smtpd_session *s)
 static bool
 may_auth(const struct smtpd_session *s, const struct smtp_state *st)
 {
-	return st->user.len == 0 && (st->tls || s->listener->auth_without_tls);
+	return st->user.len == 0 && s->local == NULL &&
+	       (st->tls || s->listener->auth_without_tls);
 }
 
 static const char *
@@ -149,19 +151,22 @@ static int
 check_sender(struct smtpd_session *s, const struct smtp_state *st,
     const struct address *sender, struct fault *f)
 {
+	struct str user = smtpd_session_user(s, st);
 	char key[ADDRESS_TEXT_SIZE], text[ADDRESS_TEXT_SIZE];
 	struct fault why;
 	struct buf logins;
 	int found = 0;
 
-	if (st->user.len == 0 || !s->smtpd->options->sender_check ||
+	if (user.len == 0 || !s->smtpd->options->sender_check ||
 	    address_is_null(sender))
+		return 0;
+	if (s->local != NULL && local_user_is_sender(s->local, sender))
 		return 0;
 	buf_init(&logins, SOCKETMAP_REPLY_MAX);
 	if (address_key(sender, key))
 		found = socketmap_look_up(
 		    s->smtpd->directory, "sender", str(key), &logins, &why);
-	if (found > 0 && !has_login(buf_str(&logins), st->user))
+	if (found > 0 && !has_login(buf_str(&logins), user))
 		found = 0;
 	buf_clear(&logins);
 	if (found > 0)
@@ -169,7 +174,8 @@ check_sender(struct smtpd_session *s, const struct smtp_state *st,
 	if (found == 0 || why.kind == FAULT_PERM) {
 		address_format(sender, text);
 		return fault_perm(f, "5.7.1",
-		    "<%s>: not an address that you may send as", text);
+		    "<%s>: not an address that %s may send as", text,
+		    s->local == NULL ? "you" : s->local->name);
 	}
 	log_warn(&s->log, "no directory", "reason", why.text, NULL);
 	return fault_temp(
@@ -210,7 +216,7 @@ on_rcpt(void *ctx, const struct smtp_state *st,
 	const struct recipient_rules rules = {
 	    .directory = s->smtpd->directory,
 	    .postmaster = &s->smtpd->postmaster,
-	    .known_client = st->user.len > 0 || s->trusted,
+	    .known_client = smtpd_session_user(s, st).len > 0 || s->trusted,
 	    .has_queue = s->smtpd->queue != NULL,
 	};
 	struct fault why;

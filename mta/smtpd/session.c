@@ -247,6 +247,12 @@ on_resume(void *state)
 	return next == SESSION_PARK ? park(s) : next;
 }
 
+struct str
+smtpd_session_user(const struct smtpd_session *s, const struct smtp_state *st)
+{
+	return s->local != NULL ? str(s->local->login) : st->user;
+}
+
 static void *
 open_session(void *service, struct session *session)
 {
@@ -262,11 +268,15 @@ open_session(void *service, struct session *session)
 	s->log.session = s->id;
 	s->trusted = trust_has(
 	    s->smtpd->trusted, s->smtpd->n_trusted, session_peer(session));
+	if (s->listener->protocol == SMTPD_LOCAL)
+		s->local = local_user_new(
+		    &s->smtpd->local, session_peer(session)->uid);
 	s->since = clock_ms();
 	atomic_fetch_add(&s->smtpd->counters.connections, 1);
 	log_info(&s->log, "connected", "client", session_peer(session)->address,
 	    "port", LOG_NUM(session_peer(session)->port), "protocol",
-	    smtpd_protocol_name(s->listener->protocol), NULL);
+	    smtpd_protocol_name(s->listener->protocol), "user",
+	    s->local == NULL ? NULL : s->local->name, NULL);
 	return s;
 }
 
@@ -323,6 +333,7 @@ on_close(void *state)
 	smtp_server_free(&s->engine);
 	smtpd_policy.reset(s);
 	auth_exchange_free(&s->exchange);
+	local_user_free(&s->local);
 	mem_free(s->refused_from);
 	mem_free(s->refused_to);
 	log_info(&s->log, "disconnected", "client",

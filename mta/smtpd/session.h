@@ -17,6 +17,7 @@
 #include "base/net.h"
 #include "base/server.h"
 #include "mta/options.h"
+#include "mta/smtpd/local.h"
 #include "mta/smtpd/message.h"
 #include "proto/address.h"
 #include "proto/ident.h"
@@ -49,6 +50,7 @@ struct smtpd {
 	struct address postmaster;
 	struct net_network *trusted;
 	size_t n_trusted;
+	struct local_rules local;
 	struct smtpd_counters counters;
 };
 
@@ -70,8 +72,9 @@ struct smtpd_session {
 	struct buf in, out;
 	char id[IDENT_SESSION_SIZE];
 	struct log_ctx log;
-	bool trusted; /* from a network of relay_from */
-	bool hang_up; /* too many failed log-ins */
+	struct local_user *local; /* NULL: none of this machine */
+	bool trusted;             /* from a network of relay_from */
+	bool hang_up;             /* too many failed log-ins */
 	unsigned auth_failures;
 	char mechanism[24];             /* of the AUTH that is under way */
 	struct auth_exchange *exchange; /* NULL: none under way */
@@ -85,6 +88,11 @@ struct smtpd_session {
 	int64_t handshake_ends; /* clock_ms(); 0: none is under way */
 	int64_t idle_ends;      /* of the wait for a command; 0: not set yet */
 };
+
+/* Who the mail is from: the login, or the user of this machine; empty: nobody
+ * knows. */
+struct str smtpd_session_user(
+    const struct smtpd_session *s, const struct smtp_state *st);
 
 /* For ports where TLS comes by STARTTLS, or with the connection. */
 extern const struct session_ops smtpd_session_ops;

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -130,6 +131,28 @@ set_up_postmaster(void)
 }
 
 static void
+set_up_local(const struct conf_list *names)
+{
+	struct local_rules *local = &smtpd.local;
+	const char *domain = smtpd.options->local_domain;
+	uid_t *anyone = mem_zeroed(names->n + 1, sizeof *anyone);
+
+	for (size_t i = 0; i < names->n; i++) {
+		const struct passwd *user = getpwnam(names->items[i]);
+
+		if (user == NULL)
+			die(EX_CONFIG,
+			    "posthouse-smtpd: trusted_users: there is no user "
+			    "\"%s\"",
+			    names->items[i]);
+		anyone[i] = user->pw_uid;
+	}
+	local->domain = domain == NULL ? smtpd.hostname : domain;
+	local->anyone = anyone;
+	local->n_anyone = names->n;
+}
+
+static void
 set_up(struct service *service)
 {
 	const struct smtpd_options *o = service_options(service);
@@ -139,6 +162,7 @@ set_up(struct service *service)
 	set_up_tls(service_tls(service));
 	set_up_trust(&o->relay_from);
 	set_up_postmaster();
+	set_up_local(&o->trusted_users);
 
 	const struct socketmap_client_conf directory = {
 	    .address = peer_address(service, o->socketmap, "socketmap.sock"),
@@ -182,10 +206,12 @@ engine_conf(const struct listen_options *l)
 	    .max_commands = (unsigned)o->max_commands,
 	    .max_header_size = o->max_header_size,
 	    .max_hops = (unsigned)o->max_hops,
-	    .starttls = smtpd.tls != NULL && l->protocol != SMTPD_SUBMISSIONS,
+	    .starttls = smtpd.tls != NULL && l->protocol != SMTPD_SUBMISSIONS &&
+			l->protocol != SMTPD_LOCAL,
 	    .tls_required =
 		l->protocol == SMTPD_SUBMISSION && !l->auth_without_tls,
-	    .auth_required = l->protocol != SMTPD_SMTP,
+	    .auth_required = l->protocol == SMTPD_SUBMISSION ||
+			     l->protocol == SMTPD_SUBMISSIONS,
 	    .auth_plain_ok = l->auth_without_tls,
 	    .requiretls = smtpd.tls != NULL && delivers_on_this_host,
 	};
@@ -195,8 +221,9 @@ static void
 set_up_listener(struct service *service, const struct listen_options *l,
     struct smtpd_listener *listener)
 {
-	if (l->protocol != SMTPD_SMTP && smtpd.tls == NULL &&
-	    !l->auth_without_tls)
+	if ((l->protocol == SMTPD_SUBMISSION ||
+		l->protocol == SMTPD_SUBMISSIONS) &&
+	    smtpd.tls == NULL && !l->auth_without_tls)
 		die(EX_CONFIG,
 		    "posthouse-smtpd: listen \"%s\": %s needs a certificate "
 		    "in the section tls",
@@ -254,6 +281,7 @@ clean_up(struct smtpd_listener *listeners)
 	repeats_free(&smtpd.repeats);
 	tls_server_free(&smtpd.tls);
 	mem_free(smtpd.trusted);
+	mem_free(smtpd.local.anyone);
 }
 
 int

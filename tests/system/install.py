@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from harness import BUILD, SOURCE, main, temporary
 
 PROGRAMS = ("posthouse", "posthouse-authd", "posthouse-lmtpd",
-            "posthouse-queued", "posthouse-smtpd")
+            "posthouse-queued", "posthouse-sendmail", "posthouse-smtpd")
 UNITS = ("posthouse-authd.service", "posthouse-lmtpd.service",
          "posthouse-queued.service", "posthouse-smtpd.service",
          "posthouse-smtpd.socket")
@@ -77,6 +77,7 @@ class Install(unittest.TestCase):
             self.etc + "/posthouse.conf",
             variable("datadir") + "/bash-completion/completions/posthouse",
             variable("mandir") + "/man8/posthouse.8",
+            variable("mandir") + "/man8/posthouse-sendmail.8",
             variable("mandir") + "/man8/posthouse-smtpd.8",
             variable("mandir") + "/man5/posthouse.conf.5",
         }

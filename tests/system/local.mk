@@ -29,6 +29,7 @@ SYSTEM_TESTS += \
 	tests/system/queue_routes.py \
 	tests/system/quickstart.py \
 	tests/system/report_form.py \
+	tests/system/sendmail.py \
 	tests/system/smtp_activation.py \
 	tests/system/smtp_addresses.py \
 	tests/system/smtp_delivery.py \

@@ -93,6 +93,11 @@ START_TEST(options_refuse_what_would_open_a_door)
 	    {"listen \"nonsense\" { }", ""},
 	    {"listen \"*:25\" { protocol = lmtp }", ""},
 	    {"lmtp = \"nowhere\"", "lmtp"},
+	    {"listen \"127.0.0.1:26\" { protocol = local }", "unix socket"},
+	    {"listen \"unix:/x\" { protocol = local "
+	     "auth_without_tls = on }",
+		"no meaning"},
+	    {"local_domain = \"a b\"", "local_domain"},
 	    {"max_errors = 0", ""},
 	};
 	struct fault f;
@@ -109,5 +114,24 @@ START_TEST(options_refuse_what_would_open_a_door)
 }
 END_TEST
 
+START_TEST(options_find_the_socket_for_local_users)
+{
+	struct fault f;
+	const struct smtpd_options *o =
+	    options_of("smtpd {\n"
+		       "listen \"*:25\" { }\n"
+		       "listen \"unix:/run/x.sock\" { protocol = local }\n"
+		       "}\n",
+		&f);
+
+	ck_assert_msg(o != NULL, "%s", f.text);
+	ck_assert_str_eq(smtpd_local_socket(o), "unix:/run/x.sock");
+	o = options_of("smtpd { listen \"unix:/run/x.sock\" { } }\n", &f);
+	ck_assert_ptr_null(smtpd_local_socket(o));
+	conf_free(&conf);
+}
+END_TEST
+
 UNIT_MAIN("options", options_have_sane_defaults,
-    options_read_listeners_in_order, options_refuse_what_would_open_a_door)
+    options_read_listeners_in_order, options_refuse_what_would_open_a_door,
+    options_find_the_socket_for_local_users)

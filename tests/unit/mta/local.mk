@@ -1,8 +1,12 @@
 # Unit tests of mta.
 MTA_UNIT_LIBS = libmta.a libproto.a $(UNIT_LIBS) $(UNBOUND_LIBS) $(PROTO_LIBS)
 
+UNIT_TESTS += tests/unit/mta/check_arguments
+tests_unit_mta_check_arguments_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_board
 tests_unit_mta_check_board_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_compose
+tests_unit_mta_check_compose_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_dns
 tests_unit_mta_check_dns_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_dns_record
@@ -13,14 +17,20 @@ UNIT_TESTS += tests/unit/mta/check_explain
 tests_unit_mta_check_explain_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_limit
 tests_unit_mta_check_limit_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_hand_in
+tests_unit_mta_check_hand_in_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_lmtp_pool
 tests_unit_mta_check_lmtp_pool_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_local
+tests_unit_mta_check_local_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_message
 tests_unit_mta_check_message_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_methods
 tests_unit_mta_check_methods_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_options
 tests_unit_mta_check_options_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_qualify
+tests_unit_mta_check_qualify_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_queue
 tests_unit_mta_check_queue_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_recipient

@@ -129,6 +129,18 @@ START_TEST(received_names_the_client_as_its_family_is_written)
 }
 END_TEST
 
+START_TEST(received_names_the_user_of_this_machine)
+{
+	struct trace_facts facts = plain_facts();
+
+	facts.client_address = str("unix");
+	facts.local_user = "ann";
+	facts.local_uid = 1000;
+	assert_first_line(
+	    &facts, "Received: from client.example (user ann, uid 1000)\r\n");
+}
+END_TEST
+
 static const struct {
 	struct str helo;
 	const char *text;
@@ -207,5 +219,5 @@ set_zone(void)
 UNIT_MAIN("trace", trace_has_the_registered_keywords,
     received_says_what_is_known,
     received_names_the_client_as_its_family_is_written,
-    what_the_client_said_is_harmless, lines_of_trace_fields_are_bounded,
-    return_path_has_the_senders_path)
+    received_names_the_user_of_this_machine, what_the_client_said_is_harmless,
+    lines_of_trace_fields_are_bounded, return_path_has_the_senders_path)
