@@ -202,7 +202,7 @@ on_body_open(void *ctx, const struct smtp_state *st, struct fault *f)
 	    .esmtp = true,
 	    .smtputf8 = st->mail->smtputf8,
 	    .helo = st->helo,
-	    .client_address = str(session_peer(s->session)->address),
+	    .client_address = str(session_peer(s->stream.session)->address),
 	    .hostname = s->lmtpd->hostname,
 	    .id = s->message_id,
 	    .rcpt = only,
@@ -280,7 +280,7 @@ note(struct lmtp_session *s, const struct smtp_state *st, size_t i,
 void
 lmtp_policy_finish(struct lmtp_session *s)
 {
-	const struct smtp_state *st = smtp_server_state(s->engine);
+	const struct smtp_state *st = smtp_server_state(s->stream.engine);
 	struct delivery_outcome *found =
 	    arena_take(st->arena, st->n_rcpts * sizeof *found);
 	bool any = false;
@@ -316,7 +316,7 @@ on_body_close(void *ctx, const struct smtp_state *st,
 	(void)f;
 	s->outcomes = outcomes;
 	s->words = words;
-	if (!delivery_commit(s->delivery, resume, s->session))
+	if (!delivery_commit(s->delivery, resume, s->stream.session))
 		return 1;
 	lmtp_policy_finish(s);
 	return 0;
@@ -341,7 +341,7 @@ on_refused(void *ctx, const struct smtp_state *st, const char *verb,
 
 	(void)st;
 	log_info(&s->log, "refused", "client",
-	    session_peer(s->session)->address, "verb", verb, "code",
+	    session_peer(s->stream.session)->address, "verb", verb, "code",
 	    LOG_NUM(r->code), "dsn", r->dsn, "reason", buf_text(&r->text),
 	    NULL);
 }

@@ -6,12 +6,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/log.h"
 #include "base/server.h"
 #include "lmtp/options.h"
 #include "proto/ident.h"
-#include "proto/smtp_server.h"
+#include "proto/smtp_stream.h"
 
 struct delivery;
 struct socketmap_client;
@@ -44,9 +43,7 @@ struct lmtpd {
 
 struct lmtp_session {
 	struct lmtpd *lmtpd;
-	struct session *session;
-	struct smtp_server *engine;
-	struct buf in, out;
+	struct smtp_stream stream;
 	char id[IDENT_SESSION_SIZE];
 	struct log_ctx log;
 	int64_t since; /* clock_ms() */

@@ -25,6 +25,7 @@ libproto_a_SOURCES = \
 	proto/smtp_server_auth.c \
 	proto/smtp_server_body.c \
 	proto/smtp_server_verbs.c \
+	proto/smtp_stream.c proto/smtp_stream.h \
 	proto/socketmap.c proto/socketmap.h \
 	proto/trace.c proto/trace.h
 

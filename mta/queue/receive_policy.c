@@ -48,7 +48,7 @@ on_body_open(void *ctx, const struct smtp_state *st, struct fault *f)
 	    .esmtp = true,
 	    .smtputf8 = st->mail->smtputf8,
 	    .helo = st->helo,
-	    .client_address = str(session_peer(s->session)->address),
+	    .client_address = str(session_peer(s->stream.session)->address),
 	    .hostname = s->receiver->hostname,
 	    .id = s->message.text,
 	    .rcpt = st->n_rcpts == 1 ? &st->rcpts[0].forward_path : NULL,
@@ -136,7 +136,7 @@ on_done(void *ctx, int rc, const struct fault *f)
 	if (rc < 0)
 		s->fault = *f;
 	s->pending = false;
-	session_resume(s->session);
+	session_resume(s->stream.session);
 	pthread_cond_broadcast(&r->settled);
 	pthread_mutex_unlock(&r->mutex);
 }
@@ -241,7 +241,7 @@ on_refused(void *ctx, const struct smtp_state *st, const char *verb,
 
 	(void)st;
 	log_info(&s->log, "refused", "client",
-	    session_peer(s->session)->address, "verb", verb, "code",
+	    session_peer(s->stream.session)->address, "verb", verb, "code",
 	    LOG_NUM(r->code), "dsn", r->dsn, "reason", buf_text(&r->text),
 	    NULL);
 }

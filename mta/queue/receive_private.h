@@ -3,24 +3,21 @@
 #ifndef MTA_QUEUE_RECEIVE_PRIVATE_H
 #define MTA_QUEUE_RECEIVE_PRIVATE_H
 
-#include "base/buf.h"
 #include "base/log.h"
 #include "mta/queue/receive.h"
 #include "proto/ident.h"
+#include "proto/smtp_stream.h"
 
 struct entry;
 struct spool;
 
 struct receive_session {
 	struct receiver *receiver;
-	struct session *session;
-	struct smtp_server *engine;
-	struct buf in, out;
+	struct smtp_stream stream;
 	char id[IDENT_SESSION_SIZE];
 	struct log_ctx log;
 	int64_t since; /* clock_ms() */
 	uint64_t messages;
-	bool refused; /* it may not hand over: said, and closed */
 
 	/* Of the transaction. */
 	struct ident message;
