@@ -69,11 +69,16 @@ directory_begin_change(struct directory *d)
 	pthread_mutex_lock(&d->changes);
 }
 
-void
-directory_end_change(struct directory *d)
+int
+directory_end_change(struct directory *d, int rc, struct fault *f)
 {
+	if (rc < 0)
+		d->driver->discard(d->store);
+	else if (d->driver->commit(d->store, f) < 0)
+		rc = -1;
 	pthread_mutex_unlock(&d->changes);
 	loop_blocking_end();
+	return rc;
 }
 
 /* Faults in the operator's words. */
@@ -174,9 +179,8 @@ directory_domain_add(struct directory *d, struct str domain, struct fault *f)
 	if (rc > 0)
 		rc = exists(f, key, "a domain");
 	if (rc == 0)
-		rc = d->driver->put_domain(d->store, str(key), f);
-	directory_end_change(d);
-	return rc;
+		d->driver->put_domain(d->store, str(key));
+	return directory_end_change(d, rc, f);
 }
 
 int
@@ -188,13 +192,14 @@ directory_domain_del(struct directory *d, struct str domain, struct fault *f)
 	if (!name_domain_key(domain, key))
 		return missing(f, domain, "domain");
 	directory_begin_change(d);
-	rc = need_empty_domain(d, str(key), f);
-	if (rc == 0) {
-		rc = d->driver->del_domain(d->store, str(key), f);
-		rc = rc == 0 ? missing(f, domain, "domain") : rc < 0 ? -1 : 0;
-	}
-	directory_end_change(d);
-	return rc;
+	rc = d->driver->get_domain(d->store, str(key), f);
+	if (rc == 0)
+		rc = missing(f, domain, "domain");
+	if (rc > 0)
+		rc = need_empty_domain(d, str(key), f);
+	if (rc == 0)
+		d->driver->del_domain(d->store, str(key));
+	return directory_end_change(d, rc, f);
 }
 
 int
@@ -233,23 +238,8 @@ directory_user_add(
 	if (rc == 0)
 		rc = need_free_name(d, user.name, f);
 	if (rc == 0)
-		rc = d->driver->put_user(d->store, &user, f);
-	directory_end_change(d);
-	return rc;
-}
-
-int
-directory_user_del(struct directory *d, struct str name, struct fault *f)
-{
-	char key[NAME_SIZE];
-	int rc = 0;
-
-	if (!name_key(name, key))
-		return missing(f, name, "user");
-	directory_begin_change(d);
-	rc = d->driver->del_user(d->store, str(key), f);
-	directory_end_change(d);
-	return rc == 0 ? missing(f, name, "user") : rc < 0 ? -1 : 0;
+		d->driver->put_user(d->store, &user);
+	return directory_end_change(d, rc, f);
 }
 
 int
@@ -274,6 +264,19 @@ need_user(struct directory *d, struct str name, struct directory_user *user,
 }
 
 int
+directory_user_del(struct directory *d, struct str name, struct fault *f)
+{
+	struct directory_user user;
+	int rc;
+
+	directory_begin_change(d);
+	rc = need_user(d, name, &user, f);
+	if (rc == 0)
+		d->driver->del_user(d->store, str(user.name));
+	return directory_end_change(d, rc, f);
+}
+
+int
 directory_user_set_hash(
     struct directory *d, struct str name, const char *hash, struct fault *f)
 {
@@ -285,9 +288,8 @@ directory_user_set_hash(
 	if (rc == 0)
 		rc = set_hash(&user, hash, f);
 	if (rc == 0)
-		rc = d->driver->put_user(d->store, &user, f);
-	directory_end_change(d);
-	return rc;
+		d->driver->put_user(d->store, &user);
+	return directory_end_change(d, rc, f);
 }
 
 int
@@ -302,10 +304,9 @@ directory_user_set_disabled(
 	if (rc == 0 && user.disabled != disabled) {
 		user.disabled = disabled;
 		user.changed = (int64_t)time(NULL);
-		rc = d->driver->put_user(d->store, &user, f);
+		d->driver->put_user(d->store, &user);
 	}
-	directory_end_change(d);
-	return rc;
+	return directory_end_change(d, rc, f);
 }
 
 /* Aliases. */
@@ -364,9 +365,9 @@ directory_alias_add(struct directory *d, struct str name,
 		if (rc == 0)
 			rc = need_free_name(d, key, f);
 		if (rc == 0)
-			rc = d->driver->put_alias(
-			    d->store, str(key), buf_str(&list), f);
-		directory_end_change(d);
+			d->driver->put_alias(
+			    d->store, str(key), buf_str(&list));
+		rc = directory_end_change(d, rc, f);
 	}
 	buf_clear(&list);
 	return rc;
@@ -376,14 +377,23 @@ int
 directory_alias_del(struct directory *d, struct str name, struct fault *f)
 {
 	char key[NAME_SIZE];
+	struct buf targets;
 	int rc;
 
 	if (!name_key(name, key))
 		return missing(f, name, "alias");
+	buf_init(&targets, DIRECTORY_TARGETS_SIZE);
 	directory_begin_change(d);
-	rc = d->driver->del_alias(d->store, str(key), f);
-	directory_end_change(d);
-	return rc == 0 ? missing(f, name, "alias") : rc < 0 ? -1 : 0;
+	rc = d->driver->get_alias(d->store, str(key), &targets, f);
+	if (rc == 0)
+		rc = missing(f, name, "alias");
+	if (rc > 0) {
+		d->driver->del_alias(d->store, str(key));
+		rc = 0;
+	}
+	rc = directory_end_change(d, rc, f);
+	buf_clear(&targets);
+	return rc;
 }
 
 /* Lists. */

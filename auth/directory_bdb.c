@@ -17,6 +17,7 @@
 
 #include "auth/directory_driver.h"
 #include "auth/name.h"
+#include "base/arena.h"
 #include "base/db.h"
 #include "base/mem.h"
 
@@ -27,9 +28,19 @@ enum {
 	KEY_SIZE = NAME_SIZE + 1,
 };
 
+/* To be done at the commit. */
+struct write {
+	struct write *next;
+	struct db *db;
+	struct str key, value;
+	bool deletes;
+};
+
 struct directory_store {
 	struct db_env *env;
 	struct db *domain, *user, *alias, *setting;
+	struct arena arena; /* of the writes */
+	struct write *first, *last;
 };
 
 struct record_key {
@@ -130,6 +141,7 @@ store_close(struct directory_store **store)
 
 	if (s == NULL)
 		return;
+	arena_clear(&s->arena);
 	db_close(&s->domain);
 	db_close(&s->user);
 	db_close(&s->alias);
@@ -221,111 +233,133 @@ get_setting(struct directory_store *s, const char *name, struct buf *value,
 
 enum { TRIES = 5 };
 
-/* Writes, or deletes where value is NULL. 1 where a record was deleted. */
+static struct write *
+note(struct directory_store *s, struct db *db, struct str key)
+{
+	struct write *w = arena_new(&s->arena, struct write);
+
+	w->db = db;
+	w->key = arena_str(&s->arena, key);
+	if (s->last == NULL)
+		s->first = w;
+	else
+		s->last->next = w;
+	s->last = w;
+	return w;
+}
+
+static void
+put(struct directory_store *s, struct db *db, struct str key, struct str value)
+{
+	note(s, db, key)->value = arena_str(&s->arena, value);
+}
+
+static void
+del(struct directory_store *s, struct db *db, struct str key)
+{
+	note(s, db, key)->deletes = true;
+}
+
 static int
-change_once(struct directory_store *s, struct db *db, struct str key,
-    const struct str *value, struct fault *f)
+write_all(struct directory_store *s, struct fault *f)
 {
 	struct db_txn *txn = db_begin(s->env, f);
-	int rc;
+	int rc = 0;
 
 	if (txn == NULL)
 		return -1;
-	rc = value != NULL ? db_put(db, txn, key, *value, f)
-			   : db_del(db, txn, key, f);
-	if (rc >= 0 && db_commit(&txn, f) < 0)
-		rc = -1;
+	for (const struct write *w = s->first; rc == 0 && w != NULL;
+	     w = w->next) {
+		rc = w->deletes ? db_del(w->db, txn, w->key, f)
+				: db_put(w->db, txn, w->key, w->value, f);
+		if (rc > 0)
+			rc = 0;
+	}
+	if (rc == 0)
+		rc = db_commit(&txn, f);
 	db_abort(&txn);
 	return rc;
 }
 
+static void
+discard(struct directory_store *s)
+{
+	s->first = s->last = NULL;
+	arena_clear(&s->arena);
+}
+
 /* A reader may have been in the way. */
 static int
-change(struct directory_store *s, struct db *db, struct str key,
-    const struct str *value, struct fault *f)
+commit(struct directory_store *s, struct fault *f)
 {
-	int rc, tries = 0;
+	int rc = 0, tries = 0;
 
-	do
-		rc = change_once(s, db, key, value, f);
-	while (rc < 0 && f->kind == FAULT_TEMP &&
-	       str_is(str(f->dsn), STR_LIT("4.3.0")) && ++tries < TRIES);
+	if (s->first != NULL) {
+		do
+			rc = write_all(s, f);
+		while (rc < 0 && f->kind == FAULT_TEMP &&
+		       str_is(str(f->dsn), STR_LIT("4.3.0")) &&
+		       ++tries < TRIES);
+	}
+	discard(s);
 	return rc;
 }
 
-static int
-put(struct directory_store *s, struct db *db, struct str key, struct str value,
-    struct fault *f)
+static void
+put_setting(struct directory_store *s, const char *name, struct str value)
 {
-	return change(s, db, key, &value, f);
+	put(s, s->setting, str(name), value);
 }
 
-static int
-del(struct directory_store *s, struct db *db, struct str key, struct fault *f)
+static void
+put_domain(struct directory_store *s, struct str domain)
 {
-	return change(s, db, key, NULL, f);
+	put(s, s->domain, domain, STR_LIT("1"));
 }
 
-static int
-put_setting(struct directory_store *s, const char *name, struct str value,
-    struct fault *f)
-{
-	return put(s, s->setting, str(name), value, f);
-}
-
-static int
-put_domain(struct directory_store *s, struct str domain, struct fault *f)
-{
-	return put(s, s->domain, domain, STR_LIT("1"), f);
-}
-
-static int
-put_user(struct directory_store *s, const struct directory_user *user,
-    struct fault *f)
+static void
+put_user(struct directory_store *s, const struct directory_user *user)
 {
 	struct record_key k = record_key(str(user->name));
 	char text[USER_MAX];
 
 	format_user(user, text);
-	return put(s, s->user, key_str(&k), str(text), f);
+	put(s, s->user, key_str(&k), str(text));
 }
 
-static int
-put_alias(struct directory_store *s, struct str name, struct str targets,
-    struct fault *f)
+static void
+put_alias(struct directory_store *s, struct str name, struct str targets)
 {
 	struct record_key k = record_key(name);
 	struct buf value;
-	int rc;
 
 	buf_init(&value, ALIAS_MAX);
 	buf_puts(&value, "1 ");
 	buf_put_str(&value, targets);
-	rc = put(s, s->alias, key_str(&k), buf_str(&value), f);
+	put(s, s->alias, key_str(&k), buf_str(&value));
 	buf_clear(&value);
-	return rc;
 }
 
-static int
-del_domain(struct directory_store *s, struct str domain, struct fault *f)
+static void
+del_domain(struct directory_store *s, struct str domain)
 {
-	return del(s, s->domain, domain, f);
+	del(s, s->domain, domain);
 }
 
-static int
-del_user(struct directory_store *s, struct str name, struct fault *f)
-{
-	struct record_key k = record_key(name);
-
-	return del(s, s->user, key_str(&k), f);
-}
-
-static int
-del_alias(struct directory_store *s, struct str name, struct fault *f)
+static void
+del_user(struct directory_store *s, struct str name)
 {
 	struct record_key k = record_key(name);
 
-	return del(s, s->alias, key_str(&k), f);
+	del(s, s->user, key_str(&k));
+}
+
+static void
+del_alias(struct directory_store *s, struct str name)
+{
+	struct record_key k = record_key(name);
+
+	del(s, s->alias, key_str(&k));
 }
 
 /* Lists. */
@@ -451,6 +485,8 @@ const struct directory_driver directory_bdb = {
     .del_domain = del_domain,
     .del_user = del_user,
     .del_alias = del_alias,
+    .commit = commit,
+    .discard = discard,
     .each_domain = each_domain,
     .each_user = each_user,
     .each_alias = each_alias,

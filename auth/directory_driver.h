@@ -4,7 +4,8 @@
  * records and no opinion about them. Private to directory*.c.
  *
  * All names are keys. Reads may come from many threads at once. Changes come
- * one at a time, each touches one record, and is durable when it returns 0.
+ * one at a time: what put_*() and del_*() note becomes true at commit(), all of
+ * it or nothing, and no read sees it before.
  */
 #ifndef AUTH_DIRECTORY_DRIVER_H
 #define AUTH_DIRECTORY_DRIVER_H
@@ -31,26 +32,26 @@ struct directory_driver {
 	int (*get_alias)(struct directory_store *store, struct str name,
 	    struct buf *targets, struct fault *f);
 
-	int (*put_domain)(
-	    struct directory_store *store, struct str domain, struct fault *f);
-	int (*put_user)(struct directory_store *store,
-	    const struct directory_user *user, struct fault *f);
-	int (*put_alias)(struct directory_store *store, struct str name,
-	    struct str targets, struct fault *f);
+	void (*put_domain)(struct directory_store *store, struct str domain);
+	void (*put_user)(
+	    struct directory_store *store, const struct directory_user *user);
+	void (*put_alias)(
+	    struct directory_store *store, struct str name, struct str targets);
 
 	/* What is kept beside the names: a value of at most 4096 bytes. */
 	int (*get_setting)(struct directory_store *store, const char *name,
 	    struct buf *value, struct fault *f);
-	int (*put_setting)(struct directory_store *store, const char *name,
-	    struct str value, struct fault *f);
+	void (*put_setting)(
+	    struct directory_store *store, const char *name, struct str value);
 
-	/* 1 where it was there, 0 where not. */
-	int (*del_domain)(
-	    struct directory_store *store, struct str domain, struct fault *f);
-	int (*del_user)(
-	    struct directory_store *store, struct str name, struct fault *f);
-	int (*del_alias)(
-	    struct directory_store *store, struct str name, struct fault *f);
+	/* What is not there (any more) is no fault. */
+	void (*del_domain)(struct directory_store *store, struct str domain);
+	void (*del_user)(struct directory_store *store, struct str name);
+	void (*del_alias)(struct directory_store *store, struct str name);
+
+	/* All that was noted, durably, in one transaction; or forget it. */
+	int (*commit)(struct directory_store *store, struct fault *f);
+	void (*discard)(struct directory_store *store);
 
 	/* As directory_each_*(): in order of domain, then of local part. */
 	int (*each_domain)(struct directory_store *store, struct str after,
@@ -75,9 +76,19 @@ struct directory {
 	char srs_domain[NAME_SIZE]; /* empty: no rewriting */
 };
 
-/* Around the checks and the write of one change. The disk, and others who wait
- * for it, may take their time. */
+/*
+ * Around the checks and the writes of one change, which is committed where rc
+ * is not negative, else discarded. Returns rc, or -1 and a fault where that
+ * failed. The disk, and others who wait for it, may take their time.
+ */
 void directory_begin_change(struct directory *d);
-void directory_end_change(struct directory *d);
+int directory_end_change(struct directory *d, int rc, struct fault *f) MUST_USE;
+
+enum { DIRECTORY_SECRET_LEN = 32 };
+
+/* Random bytes that are made when they are first asked for, and are kept as
+ * that setting. Not within a change. */
+int directory_get_secret(struct directory *d, const char *setting,
+    uint8_t secret[DIRECTORY_SECRET_LEN], struct fault *f) MUST_USE;
 
 #endif

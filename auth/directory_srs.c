@@ -9,7 +9,6 @@
 #include "auth/directory_driver.h"
 #include "auth/name.h"
 #include "auth/srs.h"
-#include "base/crypto.h"
 #include "base/mem.h"
 #include "proto/address.h"
 
@@ -17,41 +16,10 @@ enum { DAY = 86400 };
 
 static const char setting[] = "srs_secret";
 
-/* Made where there is none; the mutex of changes is held. */
-static int
-make_secret(struct directory *d, struct buf *value, struct fault *f)
-{
-	uint8_t secret[SRS_SECRET_LEN];
-
-	crypto_random(secret, sizeof secret);
-	buf_reset(value);
-	buf_put(value, secret, sizeof secret);
-	mem_wipe(secret, sizeof secret);
-	return d->driver->put_setting(d->store, setting, buf_str(value), f);
-}
-
 static int
 get_secret(struct directory *d, uint8_t secret[SRS_SECRET_LEN], struct fault *f)
 {
-	struct buf value;
-	int rc;
-
-	buf_init_secret(&value, SRS_SECRET_LEN);
-	rc = d->driver->get_setting(d->store, setting, &value, f);
-	if (rc == 0) {
-		directory_begin_change(d);
-		rc = d->driver->get_setting(d->store, setting, &value, f);
-		if (rc == 0)
-			rc = make_secret(d, &value, f);
-		directory_end_change(d);
-	}
-	if (rc >= 0 && buf_len(&value) != SRS_SECRET_LEN)
-		rc = fault_temp(
-		    f, "4.3.5", "the directory's %s is damaged", setting);
-	if (rc >= 0)
-		memcpy(secret, buf_str(&value).at, SRS_SECRET_LEN);
-	buf_clear(&value);
-	return rc < 0 ? -1 : 0;
+	return directory_get_secret(d, setting, secret, f);
 }
 
 void

@@ -7,6 +7,7 @@ libauth_a_SOURCES = \
 	auth/directory_bdb.c auth/directory_driver.h \
 	auth/directory_methods.c \
 	auth/directory_resolve.c \
+	auth/directory_secret.c \
 	auth/directory_srs.c \
 	auth/name.c auth/name.h \
 	auth/options.c auth/options.h \
