@@ -12,6 +12,7 @@ libbase_a_SOURCES = \
 	base/crypto.c base/crypto.h \
 	base/db.c base/db.h \
 	base/fault.c base/fault.h \
+	base/heap.c base/heap.h \
 	base/io.c base/io.h \
 	base/journal.c base/journal.h \
 	base/journal_dir.c base/journal_dir.h \
@@ -19,7 +20,6 @@ libbase_a_SOURCES = \
 	base/json.c base/json.h \
 	base/log.c base/log.h \
 	base/loop.c base/loop.h \
-	base/loop_heap.c base/loop_heap.h \
 	base/loop_posted.c base/loop_posted.h \
 	base/mem.c base/mem.h \
 	base/net.c base/net.h \

@@ -23,6 +23,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -32,7 +33,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/loop_heap.h"
 #include "base/loop_posted.h"
 #include "base/mem.h"
 
@@ -77,7 +77,7 @@ struct loop {
 	struct slot *slots; /* by descriptor */
 	size_t n_slots;
 	uint32_t generation;
-	struct loop_heap heap;
+	struct heap heap; /* of tasks' nodes */
 	int64_t timer_at; /* what the timer is set to; 0: unset */
 	struct loop_task *parked;
 	bool draining;
@@ -93,10 +93,9 @@ static void
 set_deadline(struct loop *l, struct loop_task *t, int64_t deadline)
 {
 	t->deadline = deadline;
-	if (deadline == 0 || (t->heap_at != 0 && t->heap_key <= deadline))
+	if (deadline == 0 || (t->node.index != 0 && t->node.at <= deadline))
 		return;
-	loop_heap_remove(&l->heap, t);
-	loop_heap_add(&l->heap, t, deadline);
+	heap_put(&l->heap, &t->node, deadline);
 }
 
 /* The timer. */
@@ -105,8 +104,8 @@ static void
 arm_timer(struct loop *l)
 {
 	struct itimerspec when = {0};
-	const struct loop_task *first = loop_heap_first(&l->heap);
-	int64_t at = first != NULL ? first->heap_key : 0;
+	const struct heap_node *first = heap_first(&l->heap);
+	int64_t at = first != NULL ? first->at : 0;
 
 	if (l->draining && l->parked != NULL)
 		at = 1;
@@ -216,7 +215,7 @@ loop_forget(struct loop *loop, struct loop_task *task)
 	pthread_mutex_lock(&loop->mutex);
 	if (task->parked)
 		unlink_parked(loop, task);
-	loop_heap_remove(&loop->heap, task);
+	heap_remove(&loop->heap, &task->node);
 	if (task->generation != 0) {
 		struct slot *slot = slot_of(loop, task->fd);
 
@@ -248,25 +247,34 @@ claim_by_input(struct loop *l, uint64_t event)
 	return t;
 }
 
+static struct loop_task *
+task_of(struct heap_node *node)
+{
+	return (struct loop_task *)(void *)((char *)node -
+					    offsetof(struct loop_task, node));
+}
+
 /* The first task whose deadline has really passed, or that must drain. */
 static struct loop_task *
 find_due(struct loop *l, enum loop_why *why)
 {
 	int64_t now = clock_ms();
-	struct loop_task *t;
+	struct heap_node *node;
 
 	if (l->draining && l->parked != NULL) {
 		*why = LOOP_DRAIN;
 		return l->parked;
 	}
 	*why = LOOP_DEADLINE;
-	while ((t = loop_heap_first(&l->heap)) != NULL && t->heap_key <= now) {
-		loop_heap_remove(&l->heap, t);
+	while ((node = heap_first(&l->heap)) != NULL && node->at <= now) {
+		struct loop_task *t = task_of(node);
+
+		heap_remove(&l->heap, node);
 		if (!t->parked || t->deadline == 0)
 			continue;
 		if (t->deadline <= now)
 			return t;
-		loop_heap_add(&l->heap, t, t->deadline);
+		heap_put(&l->heap, node, t->deadline);
 	}
 	return NULL;
 }
@@ -639,7 +647,7 @@ loop_free(struct loop **loop)
 	loop_posted_clear(&l->posted);
 	pthread_mutex_destroy(&l->mutex);
 	mem_free(l->slots);
-	loop_heap_clear(&l->heap);
+	heap_clear(&l->heap);
 	mem_free(l);
 	*loop = NULL;
 }

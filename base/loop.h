@@ -26,6 +26,7 @@
 
 #include "base/attr.h"
 #include "base/fault.h"
+#include "base/heap.h"
 
 struct loop;
 struct loop_task;
@@ -45,8 +46,8 @@ struct loop_task {
 	/* Private to the loop. */
 	struct loop *loop;
 	int64_t deadline;
-	int64_t heap_key; /* may be earlier than deadline, never later */
-	size_t heap_at;   /* 0: not in the heap */
+	struct heap_node node; /* its time may be earlier than the deadline,
+				* never later */
 	uint32_t generation;
 	struct loop_task *prev, *next; /* among the parked or the posted */
 	bool parked;

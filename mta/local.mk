@@ -9,7 +9,6 @@ libmta_a_SOURCES = \
 	mta/queue/board_lane.c \
 	mta/queue/entry.c mta/queue/entry.h \
 	mta/queue/flush.c \
-	mta/queue/heap.c mta/queue/heap.h \
 	mta/queue/limit.c mta/queue/limit.h \
 	mta/queue/map.c mta/queue/map.h \
 	mta/queue/methods.c mta/queue/methods.h mta/queue/methods_private.h \

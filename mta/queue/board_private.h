@@ -13,7 +13,7 @@
 #define MTA_QUEUE_BOARD_PRIVATE_H
 
 #include "mta/queue/board.h"
-#include "mta/queue/heap.h"
+#include "base/heap.h"
 #include "mta/queue/map.h"
 #include "mta/queue/ring.h"
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Windows, pauses and paces; and the heap and the map under them. */
+/* Windows, pauses and paces; and the map under them. */
 #include "config.h"
 
 #include "mta/queue/window.h"
 
-#include "mta/queue/heap.h"
 #include "mta/queue/map.h"
 #include "mta/queue/pace.h"
 #include "tests/unit/unit.h"
@@ -197,29 +196,6 @@ START_TEST(a_pace_that_was_slowed_down_recovers)
 }
 END_TEST
 
-START_TEST(a_heap_gives_the_earliest_whatever_was_moved)
-{
-	struct heap_node nodes[100] = {0};
-	struct heap h = {0};
-	int64_t before = 0;
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < 100; i++)
-		heap_put(&h, &nodes[i], i * 37 % 101);
-	for (unsigned i = 0; i < 100; i += 3)
-		heap_put(&h, &nodes[i], i * 53 % 97);
-	for (unsigned i = 0; i < 100; i += 5)
-		heap_remove(&h, &nodes[i]);
-	for (struct heap_node *first; (first = heap_first(&h)) != NULL; n++) {
-		ck_assert_int_ge(first->at, before);
-		before = first->at;
-		heap_remove(&h, first);
-	}
-	ck_assert_uint_eq(n, 80);
-	heap_clear(&h);
-}
-END_TEST
-
 struct item {
 	struct map_node node;
 	unsigned number;
@@ -258,5 +234,4 @@ UNIT_MAIN("window", pauses_double_with_jitter_up_to_a_maximum,
     a_pace_has_a_gap_and_room, a_pace_keeps_its_rate_in_any_period,
     a_clock_that_is_set_back_stops_no_rate,
     a_pace_that_was_slowed_down_recovers,
-    a_heap_gives_the_earliest_whatever_was_moved,
     a_map_finds_what_was_added_and_not_removed)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Things that hold their own node, by time, the earliest first. */
-#ifndef MTA_QUEUE_HEAP_H
-#define MTA_QUEUE_HEAP_H
+#ifndef BASE_HEAP_H
+#define BASE_HEAP_H
 
 #include <stddef.h>
 #include <stdint.h>

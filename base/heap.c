@@ -2,7 +2,7 @@
 /* A binary heap that knows where each of its nodes is. */
 #include "config.h"
 
-#include "mta/queue/heap.h"
+#include "base/heap.h"
 
 #include "base/mem.h"
 
