@@ -5,19 +5,30 @@ tests_bench_limit_SOURCES = tests/bench/limit.c
 EXTRA_PROGRAMS += tests/bench/queue
 tests_bench_queue_SOURCES = tests/bench/queue.c
 tests_bench_queue_LDADD = libmta.a $(MTA_LIBS)
+# What `make bench-lookups` needs.
+EXTRA_PROGRAMS += tests/bench/lookups
+tests_bench_lookups_SOURCES = tests/bench/lookups.c
+tests_bench_lookups_LDADD = libauth.a $(AUTH_LIBS)
 
 BENCH = tests/bench/bench.py \
 	tests/bench/disk.py \
+	tests/bench/lookups.py \
 	tests/bench/measure.py \
 	tests/bench/opensmtpd.py \
 	tests/bench/report.py \
 	tests/bench/systems.py
 EXTRA_DIST += $(BENCH) tests/bench/README.md
-CLEANFILES += tests/bench/limit tests/bench/queue bench.json
+CLEANFILES += tests/bench/limit tests/bench/lookups tests/bench/queue bench.json
 
 # make bench [SESSIONS="1 20 100"] [MESSAGES=N] [REPEATS=3] [WHICH="..."]
 bench: all tests/bench/limit
 	$(AM_TESTS_ENVIRONMENT) \
 	SESSIONS='$(SESSIONS)' MESSAGES='$(MESSAGES)' REPEATS='$(REPEATS)' \
 	WHICH='$(WHICH)' $(PYTHON3) -B $(srcdir)/tests/bench/bench.py
-.PHONY: bench
+
+# make bench-lookups [USERS=N] [SECONDS=N] [REPEATS=N]
+bench-lookups: all tests/bench/lookups
+	$(AM_TESTS_ENVIRONMENT) \
+	USERS='$(USERS)' SECONDS='$(SECONDS)' REPEATS='$(REPEATS)' \
+	$(PYTHON3) -B $(srcdir)/tests/bench/lookups.py
+.PHONY: bench bench-lookups
