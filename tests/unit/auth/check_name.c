@@ -95,8 +95,7 @@ static const char *const bad[] = {
     "a!b@example.org",
     "a\tb@example.org",
     "a\nb@example.org",
-    "a\x7f"
-    "b@example.org",
+    "a\177b@example.org",        /* DEL */
     "a\xc2\x85@example.org",     /* NEL */
     "a\xc2\xa0@example.org",     /* a blank that does not break */
     "a\xe2\x80\xae@example.org", /* right to left */
