@@ -151,20 +151,28 @@ keep_counters(struct batch *b)
 	q->tombstones += (uint64_t)b->tombstones;
 }
 
+/* Those that a change has made and does not need go. */
 static void
-keep_files(struct queue_change *c)
+settle_files(struct queue_change *c, int rc)
 {
 	for (struct op *op = c->first; op != NULL; op = op->next) {
-		if (op->used_file)
-			op->made_file = false;
+		if (op->made_file && (rc < 0 || !op->used_file))
+			queue_body_remove(c->queue, &op->id);
+		op->made_file = false;
 	}
+}
+
+static void
+remove_files(const struct batch *b)
+{
+	for (struct lost_file *file = b->files; file != NULL; file = file->next)
+		queue_body_remove(b->queue, &file->id);
 }
 
 static void
 answer(struct queue_change *c, int rc, const struct fault *f)
 {
-	if (rc == 0)
-		keep_files(c);
+	settle_files(c, rc);
 	if (c->done != NULL)
 		c->done(c->ctx, rc, f);
 	else if (rc < 0)
@@ -185,6 +193,8 @@ tell_lanes(struct batch *b)
 		    q->changed_ctx, d->domain, d->owner, d->rows, d->earliest);
 }
 
+/* Files go ahead of the answers: who has read one may hand the same message
+ * over again, which is refused while its file is there. */
 static void
 finish(struct batch *b, struct queue_change *first, size_t n, int rc,
     struct fault *f)
@@ -194,14 +204,12 @@ finish(struct batch *b, struct queue_change *first, size_t n, int rc,
 	if (rc == 0) {
 		keep_counters(b);
 		tell_lanes(b);
+		remove_files(b);
 	}
 	for (struct queue_change *c = first; n > 0; c = next, n--) {
 		next = c->next;
 		answer(c, rc, f);
 	}
-	for (struct lost_file *file = rc == 0 ? b->files : NULL; file != NULL;
-	     file = file->next)
-		queue_body_remove(b->queue, &file->id);
 }
 
 static void

@@ -530,8 +530,6 @@ START_TEST(a_large_body_is_a_file_that_leaves_with_its_message)
 	body[size - 1] = 'x';
 	assert_body(&x.e.id, str(body));
 	remove_message(&x.e.id);
-	/* After the answer. */
-	reopen();
 	ck_assert_uint_eq(body_files(), 0);
 	mem_free(body);
 	end();
@@ -644,9 +642,46 @@ START_TEST(a_message_that_left_is_known_and_only_new_recipients_come)
 	remove_message(&x.e.id);
 	add(&x, body);
 	ck_assert(!has(&x.e.id));
-	reopen();
 	ck_assert_uint_eq(body_files(), 0);
 	arena_clear(&arena);
+	mem_free(body);
+	end();
+}
+END_TEST
+
+static void
+count_files(void *ctx, int rc, const struct fault *f)
+{
+	unsigned *files = ctx;
+
+	ck_assert_msg(rc == 0, "%s", f->text);
+	*files = body_files();
+}
+
+START_TEST(no_answer_comes_before_the_files_have_gone)
+{
+	char *body = mem_zeroed(1, QUEUE_BODY_INLINE + 2);
+	struct fault f = {0};
+	struct example x;
+	unsigned removed = 99, known = 99;
+	struct queue_change *c;
+
+	begin();
+	memset(body, 'x', QUEUE_BODY_INLINE + 1);
+	make(&x, "bob@example.net", 5);
+	add(&x, body);
+	c = queue_change_new(queue);
+	queue_change_remove(c, &x.e.id);
+	queue_submit(queue, &c, count_files, &removed);
+	/* The committer has done what waited. */
+	reopen();
+	ck_assert_uint_eq(removed, 0);
+	c = queue_change_new(queue);
+	ck_assert_int_eq(queue_change_add(c, &x.e, str(body), NULL, &f), 0);
+	ck_assert_uint_eq(body_files(), 1);
+	queue_submit(queue, &c, count_files, &known);
+	reopen();
+	ck_assert_uint_eq(known, 0);
 	mem_free(body);
 	end();
 }
@@ -1101,7 +1136,8 @@ UNIT_MAIN("queue", a_message_comes_back_after_reopening,
     a_repeated_hand_over_is_stored_once,
     a_repeated_hand_over_brings_the_recipients_that_are_new,
     a_message_that_left_is_known_and_only_new_recipients_come,
-    what_left_long_ago_is_forgotten, entries_come_in_order_of_arrival,
+    no_answer_comes_before_the_files_have_gone, what_left_long_ago_is_forgotten,
+    entries_come_in_order_of_arrival,
     who_watches_is_told_of_rows_that_come_and_go,
     all_of_a_change_happens_or_nothing, settings_outlive_a_restart,
     too_little_room_refuses_new_messages_only,
