@@ -24,6 +24,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_domain,
     cmd_user,
     cmd_alias,
+    cmd_group,
     cmd_mailbox,
     cmd_queue,
     cmd_trace,
@@ -41,10 +42,17 @@ static const struct option options[] = {
     /* What some commands take. */
     {"address", required_argument, NULL, 'o'},
     {"client", required_argument, NULL, 'o'},
+    {"from", required_argument, NULL, 'o'},
     {"id", required_argument, NULL, 'o'},
+    {"list-id", required_argument, NULL, 'o'},
     {"message-id", required_argument, NULL, 'o'},
+    {"owners", required_argument, NULL, 'o'},
+    {"posters", required_argument, NULL, 'o'},
     {"since", required_argument, NULL, 'o'},
+    {"title", required_argument, NULL, 'o'},
+    {"unsubscribe", required_argument, NULL, 'o'},
     {"until", required_argument, NULL, 'o'},
+    {"verp", required_argument, NULL, 'o'},
     {NULL, 0, NULL, 0},
 };
 
@@ -64,6 +72,7 @@ static const struct {
     {"info", "stat"},
     {"mailboxes", "mailbox"},
     {"forward", "alias"},
+    {"mailinglist", "group"},
     {"mailq", "queue"},
     {"requeue", "retry"},
     {"thaw", "release"},
@@ -252,6 +261,23 @@ is_noun(const char *word)
 	return false;
 }
 
+/* How many of the words are the command's own ("group member add"); 0: it is
+ * not the one. */
+static size_t
+count_words(const struct cmd *c, char *const *words, size_t n)
+{
+	struct str rest = str(c->verb);
+	size_t count = 1;
+
+	if (strcmp(c->noun, words[0]) != 0)
+		return 0;
+	for (; rest.len > 0; count++)
+		if (count == n ||
+		    !str_is(str_cut(&rest, ' '), str(words[count])))
+			return 0;
+	return count;
+}
+
 /* Takes the command's words off the arguments. */
 static int
 find(struct cmd_line *line, struct fault *f)
@@ -261,12 +287,9 @@ find(struct cmd_line *line, struct fault *f)
 
 	for (const struct cmd *const *t = cmd_tables; *t != NULL; t++) {
 		for (const struct cmd *c = *t; c->noun != NULL; c++) {
-			size_t words = c->verb != NULL ? 2 : 1;
+			size_t words = count_words(c, line->args, line->n_args);
 
-			if (strcmp(c->noun, noun) != 0)
-				continue;
-			if (words == 2 &&
-			    (verb == NULL || strcmp(c->verb, verb) != 0))
+			if (words == 0)
 				continue;
 			line->cmd = c;
 			line->args += words;
@@ -428,9 +451,15 @@ cmd_parse(int argc, char **argv, struct cmd_line *line, struct fault *f)
 static bool
 starts_with(const struct cmd *c, char *const *words, size_t n)
 {
+	struct str rest = str(c->verb);
+
 	if (n > 0 && strcmp(words[0], c->noun) != 0)
 		return false;
-	return n < 2 || (c->verb != NULL && strcmp(words[1], c->verb) == 0);
+	for (size_t i = 1; i < n; i++)
+		if (rest.len == 0 ||
+		    !str_is(str_cut(&rest, ' '), str(words[i])))
+			return false;
+	return true;
 }
 
 static unsigned

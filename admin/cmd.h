@@ -45,7 +45,7 @@ enum {
 
 struct cmd {
 	const char *noun;
-	const char *verb; /* NULL: the noun is the whole command */
+	const char *verb; /* one word or more; NULL: the noun is the command */
 	/* As the usage shows them: "NAME TARGET... [--since TIME]". Options
 	 * that are not in it are refused. */
 	const char *args;
@@ -59,6 +59,7 @@ struct cmd {
 extern const struct cmd cmd_alias[];
 extern const struct cmd cmd_config[];
 extern const struct cmd cmd_domain[];
+extern const struct cmd cmd_group[];
 extern const struct cmd cmd_help[];
 extern const struct cmd cmd_mailbox[];
 extern const struct cmd cmd_queue[];

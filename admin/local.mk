@@ -6,6 +6,7 @@ libadmin_a_SOURCES = \
 	admin/cmd_alias.c \
 	admin/cmd_config.c \
 	admin/cmd_domain.c \
+	admin/cmd_group.c \
 	admin/cmd_help.c \
 	admin/cmd_mailbox.c \
 	admin/cmd_queue.c admin/cmd_queue.h \

@@ -114,18 +114,27 @@ need_domain(struct directory *d, const char *key, struct fault *f)
 	return rc == 0 ? not_ours(f, key) : rc < 0 ? -1 : 0;
 }
 
-static int
-need_free_name(struct directory *d, const char *key, struct fault *f)
+int
+directory_need_free_name(struct directory *d, const char *key, struct fault *f)
 {
+	const char *what = "a user";
 	struct buf targets;
-	int rc = d->driver->get_user(d->store, str(key), NULL, f);
+	int rc;
 
-	if (rc != 0)
-		return rc > 0 ? exists(f, key, "a user") : -1;
-	buf_init(&targets, DIRECTORY_TARGETS_SIZE);
-	rc = d->driver->get_alias(d->store, str(key), &targets, f);
-	buf_clear(&targets);
-	return rc > 0 ? exists(f, key, "an alias") : rc;
+	if (need_domain(d, key, f) < 0)
+		return -1;
+	rc = d->driver->get_user(d->store, str(key), NULL, f);
+	if (rc == 0) {
+		what = "an alias";
+		buf_init(&targets, DIRECTORY_TARGETS_SIZE);
+		rc = d->driver->get_alias(d->store, str(key), &targets, f);
+		buf_clear(&targets);
+	}
+	if (rc == 0) {
+		what = "a group";
+		rc = d->driver->get_group(d->store, str(key), NULL, f);
+	}
+	return rc > 0 ? exists(f, key, what) : rc;
 }
 
 static int
@@ -146,6 +155,14 @@ found_alias(void *ctx, struct str name, struct str targets)
 }
 
 static int
+found_group(void *ctx, const struct directory_group *g)
+{
+	(void)ctx;
+	(void)g;
+	return 1;
+}
+
+static int
 need_empty_domain(struct directory *d, struct str key, struct fault *f)
 {
 	const struct str first = {0};
@@ -156,6 +173,11 @@ need_empty_domain(struct directory *d, struct str key, struct fault *f)
 		what = "aliases";
 		rc = d->driver->each_alias(
 		    d->store, key, first, found_alias, d, f);
+	}
+	if (rc == 0) {
+		what = "groups";
+		rc = d->driver->each_group(
+		    d->store, key, first, found_group, d, f);
 	}
 	if (rc > 0)
 		return fault_perm(f, "5.1.0",
@@ -234,9 +256,7 @@ directory_user_add(
 		return -1;
 	user.created = user.changed;
 	directory_begin_change(d);
-	rc = need_domain(d, user.name, f);
-	if (rc == 0)
-		rc = need_free_name(d, user.name, f);
+	rc = directory_need_free_name(d, user.name, f);
 	if (rc == 0)
 		d->driver->put_user(d->store, &user);
 	return directory_end_change(d, rc, f);
@@ -311,16 +331,6 @@ directory_user_set_disabled(
 
 /* Aliases. */
 
-static bool
-has_name(struct str list, struct str name)
-{
-	while (list.len > 0) {
-		if (str_is(str_cut(&list, ' '), name))
-			return true;
-	}
-	return false;
-}
-
 /* The targets as a record has them. */
 static int
 check_targets(const char *alias, const struct str *targets, size_t n,
@@ -338,7 +348,7 @@ check_targets(const char *alias, const struct str *targets, size_t n,
 		if (str_is(str(key), str(alias)))
 			return fault_perm(f, "5.4.6",
 			    "%s: an alias cannot lead to itself", alias);
-		if (has_name(buf_str(list), str(key)))
+		if (name_list_has(buf_str(list), str(key)))
 			continue;
 		if (buf_len(list) > 0)
 			buf_putc(list, ' ');
@@ -361,9 +371,7 @@ directory_alias_add(struct directory *d, struct str name,
 	rc = check_targets(key, targets, n, &list, f);
 	if (rc == 0) {
 		directory_begin_change(d);
-		rc = need_domain(d, key, f);
-		if (rc == 0)
-			rc = need_free_name(d, key, f);
+		rc = directory_need_free_name(d, key, f);
 		if (rc == 0)
 			d->driver->put_alias(
 			    d->store, str(key), buf_str(&list));
@@ -421,6 +429,15 @@ place_domain(
 }
 
 int
+directory_place(struct str domain, struct str after, char key[NAME_SIZE],
+    char from[NAME_SIZE], struct fault *f)
+{
+	if (place_domain("domain", domain, key, f) < 0)
+		return -1;
+	return place(after, from, f);
+}
+
+int
 directory_each_domain(struct directory *d, struct str after,
     directory_each_domain_call *each, void *ctx, struct fault *f)
 {
@@ -437,8 +454,7 @@ directory_each_user(struct directory *d, struct str domain, struct str after,
 {
 	char key[NAME_SIZE], from[NAME_SIZE];
 
-	if (place_domain("domain", domain, key, f) < 0 ||
-	    place(after, from, f) < 0)
+	if (directory_place(domain, after, key, from, f) < 0)
 		return -1;
 	return d->driver->each_user(
 	    d->store, str(key), str(from), each, ctx, f);
@@ -450,8 +466,7 @@ directory_each_alias(struct directory *d, struct str domain, struct str after,
 {
 	char key[NAME_SIZE], from[NAME_SIZE];
 
-	if (place_domain("domain", domain, key, f) < 0 ||
-	    place(after, from, f) < 0)
+	if (directory_place(domain, after, key, from, f) < 0)
 		return -1;
 	return d->driver->each_alias(
 	    d->store, str(key), str(from), each, ctx, f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The directory: domains, users, aliases. Who gets mail, and who may log in.
+ * The directory: domains, users, aliases, groups (directory_group.h). Who gets
+ * mail, and who may log in.
  *
  * One interface, one table of functions a driver (directory_bdb.c). Names are
  * keys: lower case, domains in A-label form (proto/address.h, address_key()).
@@ -19,11 +20,16 @@
 #include "base/str.h"
 
 enum {
-	DIRECTORY_TARGETS_MAX = 1000,   /* of one alias */
-	DIRECTORY_EXPANSION_MAX = 1000, /* mailboxes of one recipient */
-	DIRECTORY_NAMES_MAX = 4000,     /* looked at for one recipient */
-	DIRECTORY_DEPTH_MAX = 10,       /* aliases of aliases */
+	DIRECTORY_TARGETS_MAX = 1000,      /* of one alias */
+	DIRECTORY_EXPANSION_MAX = 1000,    /* mailboxes of one recipient */
+	DIRECTORY_NAMES_MAX = 4000,        /* looked at for one recipient */
+	DIRECTORY_DEPTH_MAX = 10,          /* aliases of aliases */
+	DIRECTORY_GROUP_NAMES_MAX = 30000, /* looked at for a whole group */
 };
+
+/* What stands before the name of a group in an answer of directory_resolve();
+ * no address has a ":" there. */
+#define DIRECTORY_GROUP_MARK "group:"
 
 struct directory;
 
@@ -37,7 +43,7 @@ struct directory_user {
 
 /* Records, for statistics. */
 struct directory_counts {
-	uint64_t domains, users, aliases;
+	uint64_t domains, users, aliases, groups;
 };
 
 /* dir is made where it is missing; one process owns it (base/db.h). */
@@ -54,9 +60,9 @@ int directory_start(
  * durable when they return 0. Faults are permanent and say what is wrong in
  * the operator's words: a name that is no address or could not be a mailbox
  * (5.1.3), one that exists (5.1.0), one that does not (5.1.1), a domain that
- * still has users or aliases (5.1.0) or is not ours (5.1.2).
+ * still has users, aliases or groups (5.1.0) or is not ours (5.1.2).
  *
- * Users and aliases share their names: what is one cannot be the other.
+ * Users, aliases and groups share their names: what is one cannot be another.
  */
 int directory_domain_add(
     struct directory *d, struct str domain, struct fault *f) MUST_USE;
@@ -94,10 +100,11 @@ int directory_alias_get(struct directory *d, struct str name,
     struct buf *targets, struct fault *f) MUST_USE;
 
 /*
- * The final addresses of a recipient: its user, else its alias; where
- * there is neither, those of the part before '+' (a user's mailbox then keeps
- * the sub-address: "user+detail@domain"); else the catch-all. Aliases are
- * expanded to the end; what they have in others' domains is given as it is.
+ * The final addresses of a recipient: its user, alias or group; else those of
+ * the group whose owners' address it is; else those of the part before '+' (a
+ * user's mailbox then keeps the sub-address: "user+detail@domain"; groups have
+ * none); else the catch-all. Aliases are expanded to the end; what they have in
+ * others' domains is given as it is, and a group as "group:" and its name.
  * mailboxes is replaced by names split by blanks, each
  * once, disabled users left out. 1 found, 0 no such recipient, -1 fault.
  * Permanent: 5.2.1 where only disabled users are left; 5.4.6 where a loop has
@@ -113,8 +120,8 @@ int directory_find_alias(struct directory *d, struct str address,
 /* ...or the user who gets the mail, sub-address or not, disabled or not. */
 int directory_find_mailbox(struct directory *d, struct str address,
     struct directory_user *user, struct fault *f) MUST_USE;
-/* The logins that may send as address: the users that it resolves to. logins
- * is replaced, split by blanks, each once. 1, 0 or -1. */
+/* The logins that may send as address: the users that it resolves to, of a
+ * group its owners. logins is replaced, split by blanks, each once. 1, 0 or -1. */
 int directory_senders(struct directory *d, struct str address,
     struct buf *logins, struct fault *f) MUST_USE;
 
@@ -160,7 +167,8 @@ int directory_count(struct directory *d, struct directory_counts *counts,
 
 /*
  * The operator's methods "domain.add|del|list", "user.add|del|list|passwd|
- * disable|enable", "alias.add|del|list", by the same code on a running authd
+ * disable|enable", "alias.add|del|list", "group.add|set|del|get|list",
+ * "member.add|del|list", by the same code on a running authd
  * and on a directory that posthouse opened itself. ctx is the directory.
  * Parameters and results: directory_methods.c and posthouse-authd(8).
  */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The directory in Berkeley DB, an environment of four tables:
+ * The directory in Berkeley DB, an environment of six tables:
  *
  *   domain  DOMAIN             "1"
  *   user    DOMAIN NUL LOCAL   "1 DISABLED CREATED CHANGED HASH"
  *   alias   DOMAIN NUL LOCAL   "1 TARGET TARGET…"; no LOCAL: the catch-all
+ *   group   DOMAIN NUL LOCAL   "1" and lines "NAME=VALUE"
+ *   member  DOMAIN NUL LOCAL NUL ADDRESS   "1"; the group's key stands first
  *   setting NAME               bytes
  *
  * The domain stands first so that one domain is one stretch of the tree. The
@@ -15,45 +17,29 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "auth/directory_driver.h"
+#include "auth/directory_bdb.h"
 #include "auth/name.h"
-#include "base/arena.h"
-#include "base/db.h"
 #include "base/mem.h"
 
 enum {
 	CACHE = 32 << 20, /* bytes */
 	USER_MAX = 512,   /* of a record */
 	ALIAS_MAX = 2 + DIRECTORY_TARGETS_MAX * NAME_SIZE,
-	KEY_SIZE = NAME_SIZE + 1,
 };
 
 /* To be done at the commit. */
-struct write {
-	struct write *next;
+struct directory_write {
+	struct directory_write *next;
 	struct db *db;
 	struct str key, value;
 	bool deletes;
 };
 
-struct directory_store {
-	struct db_env *env;
-	struct db *domain, *user, *alias, *setting;
-	struct arena arena; /* of the writes */
-	struct write *first, *last;
-};
-
-struct record_key {
-	char bytes[KEY_SIZE];
-	size_t len;
-};
-
-/* name is a key, so it fits. */
-static struct record_key
-record_key(struct str name)
+struct directory_bdb_key
+directory_bdb_key(struct str name)
 {
 	struct str local = name_local(name), domain = name_domain(name);
-	struct record_key k;
+	struct directory_bdb_key k;
 
 	if (name.len >= NAME_SIZE)
 		die_bug("a directory key of %zu bytes", name.len);
@@ -65,14 +51,14 @@ record_key(struct str name)
 	return k;
 }
 
-static struct str
-key_str(const struct record_key *k)
+struct str
+directory_bdb_str(const struct directory_bdb_key *k)
 {
 	return str_n(k->bytes, k->len);
 }
 
-static bool
-name_of(struct str key, char name[NAME_SIZE])
+bool
+directory_bdb_name(struct str key, char name[NAME_SIZE])
 {
 	struct str local = key, domain = str_cut(&local, '\0');
 	int n = snprintf(
@@ -81,12 +67,12 @@ name_of(struct str key, char name[NAME_SIZE])
 	return n > 0 && n < NAME_SIZE;
 }
 
-static int
-bad_record(struct str key, struct fault *f)
+int
+directory_bdb_bad_record(struct str key, struct fault *f)
 {
 	char name[NAME_SIZE];
 
-	if (!name_of(key, name))
+	if (!directory_bdb_name(key, name))
 		name[0] = '\0';
 	return fault_temp(
 	    f, "4.3.5", "the directory's record of \"%s\" is damaged", name);
@@ -124,7 +110,7 @@ parse_user(struct str key, struct str value, struct directory_user *user)
 	       take_time(&value, &user->created) &&
 	       take_time(&value, &user->changed) &&
 	       str_copy(value, user->hash, sizeof user->hash) &&
-	       name_of(key, user->name);
+	       directory_bdb_name(key, user->name);
 }
 
 static bool
@@ -145,6 +131,8 @@ store_close(struct directory_store **store)
 	db_close(&s->domain);
 	db_close(&s->user);
 	db_close(&s->alias);
+	db_close(&s->group);
+	db_close(&s->member);
 	db_close(&s->setting);
 	db_env_close(&s->env);
 	mem_free(s);
@@ -163,6 +151,8 @@ store_open(const char *where, struct fault *f)
 	    (s->domain = db_open(s->env, "domain", f)) == NULL ||
 	    (s->user = db_open(s->env, "user", f)) == NULL ||
 	    (s->alias = db_open(s->env, "alias", f)) == NULL ||
+	    (s->group = db_open(s->env, "group", f)) == NULL ||
+	    (s->member = db_open(s->env, "member", f)) == NULL ||
 	    (s->setting = db_open(s->env, "setting", f)) == NULL)
 		store_close(&s);
 	return s;
@@ -186,16 +176,16 @@ static int
 get_user(struct directory_store *s, struct str name,
     struct directory_user *user, struct fault *f)
 {
-	struct record_key k = record_key(name);
+	struct directory_bdb_key k = directory_bdb_key(name);
 	struct directory_user unwanted;
 	struct buf value;
 	int rc;
 
 	buf_init(&value, USER_MAX);
-	rc = db_get(s->user, NULL, key_str(&k), &value, f);
-	if (rc > 0 && !parse_user(key_str(&k), buf_str(&value),
+	rc = db_get(s->user, NULL, directory_bdb_str(&k), &value, f);
+	if (rc > 0 && !parse_user(directory_bdb_str(&k), buf_str(&value),
 			  user != NULL ? user : &unwanted))
-		rc = bad_record(key_str(&k), f);
+		rc = directory_bdb_bad_record(directory_bdb_str(&k), f);
 	buf_clear(&value);
 	return rc;
 }
@@ -204,19 +194,19 @@ static int
 get_alias(struct directory_store *s, struct str name, struct buf *targets,
     struct fault *f)
 {
-	struct record_key k = record_key(name);
+	struct directory_bdb_key k = directory_bdb_key(name);
 	struct str list;
 	struct buf value;
 	int rc;
 
 	buf_reset(targets);
 	buf_init(&value, ALIAS_MAX);
-	rc = db_get(s->alias, NULL, key_str(&k), &value, f);
+	rc = db_get(s->alias, NULL, directory_bdb_str(&k), &value, f);
 	if (rc > 0) {
 		if (parse_alias(buf_str(&value), &list))
 			buf_put_str(targets, list);
 		else
-			rc = bad_record(key_str(&k), f);
+			rc = directory_bdb_bad_record(directory_bdb_str(&k), f);
 	}
 	buf_clear(&value);
 	return rc;
@@ -233,10 +223,11 @@ get_setting(struct directory_store *s, const char *name, struct buf *value,
 
 enum { TRIES = 5 };
 
-static struct write *
+static struct directory_write *
 note(struct directory_store *s, struct db *db, struct str key)
 {
-	struct write *w = arena_new(&s->arena, struct write);
+	struct directory_write *w =
+	    arena_new(&s->arena, struct directory_write);
 
 	w->db = db;
 	w->key = arena_str(&s->arena, key);
@@ -248,14 +239,15 @@ note(struct directory_store *s, struct db *db, struct str key)
 	return w;
 }
 
-static void
-put(struct directory_store *s, struct db *db, struct str key, struct str value)
+void
+directory_bdb_put(
+    struct directory_store *s, struct db *db, struct str key, struct str value)
 {
 	note(s, db, key)->value = arena_str(&s->arena, value);
 }
 
-static void
-del(struct directory_store *s, struct db *db, struct str key)
+void
+directory_bdb_del(struct directory_store *s, struct db *db, struct str key)
 {
 	note(s, db, key)->deletes = true;
 }
@@ -268,7 +260,7 @@ write_all(struct directory_store *s, struct fault *f)
 
 	if (txn == NULL)
 		return -1;
-	for (const struct write *w = s->first; rc == 0 && w != NULL;
+	for (const struct directory_write *w = s->first; rc == 0 && w != NULL;
 	     w = w->next) {
 		rc = w->deletes ? db_del(w->db, txn, w->key, f)
 				: db_put(w->db, txn, w->key, w->value, f);
@@ -308,58 +300,58 @@ commit(struct directory_store *s, struct fault *f)
 static void
 put_setting(struct directory_store *s, const char *name, struct str value)
 {
-	put(s, s->setting, str(name), value);
+	directory_bdb_put(s, s->setting, str(name), value);
 }
 
 static void
 put_domain(struct directory_store *s, struct str domain)
 {
-	put(s, s->domain, domain, STR_LIT("1"));
+	directory_bdb_put(s, s->domain, domain, STR_LIT("1"));
 }
 
 static void
 put_user(struct directory_store *s, const struct directory_user *user)
 {
-	struct record_key k = record_key(str(user->name));
+	struct directory_bdb_key k = directory_bdb_key(str(user->name));
 	char text[USER_MAX];
 
 	format_user(user, text);
-	put(s, s->user, key_str(&k), str(text));
+	directory_bdb_put(s, s->user, directory_bdb_str(&k), str(text));
 }
 
 static void
 put_alias(struct directory_store *s, struct str name, struct str targets)
 {
-	struct record_key k = record_key(name);
+	struct directory_bdb_key k = directory_bdb_key(name);
 	struct buf value;
 
 	buf_init(&value, ALIAS_MAX);
 	buf_puts(&value, "1 ");
 	buf_put_str(&value, targets);
-	put(s, s->alias, key_str(&k), buf_str(&value));
+	directory_bdb_put(s, s->alias, directory_bdb_str(&k), buf_str(&value));
 	buf_clear(&value);
 }
 
 static void
 del_domain(struct directory_store *s, struct str domain)
 {
-	del(s, s->domain, domain);
+	directory_bdb_del(s, s->domain, domain);
 }
 
 static void
 del_user(struct directory_store *s, struct str name)
 {
-	struct record_key k = record_key(name);
+	struct directory_bdb_key k = directory_bdb_key(name);
 
-	del(s, s->user, key_str(&k));
+	directory_bdb_del(s, s->user, directory_bdb_str(&k));
 }
 
 static void
 del_alias(struct directory_store *s, struct str name)
 {
-	struct record_key k = record_key(name);
+	struct directory_bdb_key k = directory_bdb_key(name);
 
-	del(s, s->alias, key_str(&k));
+	directory_bdb_del(s, s->alias, directory_bdb_str(&k));
 }
 
 /* Lists. */
@@ -388,7 +380,7 @@ give_user(void *ctx, struct str key, struct str value)
 	struct directory_user user;
 
 	if (!parse_user(key, value, &user))
-		return bad_record(key, scan->f);
+		return directory_bdb_bad_record(key, scan->f);
 	return scan->each_user(scan->ctx, &user);
 }
 
@@ -399,17 +391,17 @@ give_alias(void *ctx, struct str key, struct str value)
 	char name[NAME_SIZE];
 	struct str targets;
 
-	if (!name_of(key, name) || !parse_alias(value, &targets))
-		return bad_record(key, scan->f);
+	if (!directory_bdb_name(key, name) || !parse_alias(value, &targets))
+		return directory_bdb_bad_record(key, scan->f);
 	return scan->each_alias(scan->ctx, str(name), targets);
 }
 
-/* One domain's records, or all, from the first behind the name `after`. */
-static int
-scan_names(struct db *db, struct str domain, struct str after,
-    int (*give)(void *ctx, struct str key, struct str value), struct scan *scan)
+int
+directory_bdb_scan(struct db *db, struct str domain, struct str after,
+    int (*give)(void *ctx, struct str key, struct str value), void *ctx,
+    struct fault *f)
 {
-	char prefix[KEY_SIZE], from[KEY_SIZE + 1];
+	char prefix[DIRECTORY_BDB_KEY_SIZE], from[DIRECTORY_BDB_KEY_SIZE + 1];
 	size_t prefix_len = 0, from_len = 0;
 
 	if (domain.len > 0) {
@@ -418,15 +410,15 @@ scan_names(struct db *db, struct str domain, struct str after,
 		prefix_len = domain.len + 1;
 	}
 	if (after.len > 0) {
-		struct record_key k = record_key(after);
+		struct directory_bdb_key k = directory_bdb_key(after);
 
 		/* The least key that is greater. */
 		memcpy(from, k.bytes, k.len);
 		from[k.len] = '\0';
 		from_len = k.len + 1;
 	}
-	return db_scan(db, str_n(prefix, prefix_len), str_n(from, from_len),
-	    give, scan, scan->f);
+	return db_scan(
+	    db, str_n(prefix, prefix_len), str_n(from, from_len), give, ctx, f);
 }
 
 static int
@@ -434,7 +426,7 @@ each_domain(struct directory_store *s, struct str after,
     directory_each_domain_call *each, void *ctx, struct fault *f)
 {
 	struct scan scan = {.each_domain = each, .ctx = ctx, .f = f};
-	char from[KEY_SIZE];
+	char from[DIRECTORY_BDB_KEY_SIZE];
 
 	if (after.len == 0)
 		return db_scan(s->domain, after, after, give_domain, &scan, f);
@@ -450,7 +442,7 @@ each_user(struct directory_store *s, struct str domain, struct str after,
 {
 	struct scan scan = {.each_user = each, .ctx = ctx, .f = f};
 
-	return scan_names(s->user, domain, after, give_user, &scan);
+	return directory_bdb_scan(s->user, domain, after, give_user, &scan, f);
 }
 
 static int
@@ -459,7 +451,8 @@ each_alias(struct directory_store *s, struct str domain, struct str after,
 {
 	struct scan scan = {.each_alias = each, .ctx = ctx, .f = f};
 
-	return scan_names(s->alias, domain, after, give_alias, &scan);
+	return directory_bdb_scan(
+	    s->alias, domain, after, give_alias, &scan, f);
 }
 
 static int
@@ -468,7 +461,9 @@ count(struct directory_store *s, struct directory_counts *c, struct fault *f)
 	if (db_count(s->domain, &c->domains, f) < 0 ||
 	    db_count(s->user, &c->users, f) < 0)
 		return -1;
-	return db_count(s->alias, &c->aliases, f);
+	if (db_count(s->alias, &c->aliases, f) < 0)
+		return -1;
+	return db_count(s->group, &c->groups, f);
 }
 
 const struct directory_driver directory_bdb = {
@@ -477,18 +472,26 @@ const struct directory_driver directory_bdb = {
     .get_domain = get_domain,
     .get_user = get_user,
     .get_alias = get_alias,
+    .get_group = directory_bdb_get_group,
+    .has_member = directory_bdb_has_member,
     .put_domain = put_domain,
     .put_user = put_user,
     .put_alias = put_alias,
+    .put_group = directory_bdb_put_group,
+    .put_member = directory_bdb_put_member,
     .get_setting = get_setting,
     .put_setting = put_setting,
     .del_domain = del_domain,
     .del_user = del_user,
     .del_alias = del_alias,
+    .del_group = directory_bdb_del_group,
+    .del_member = directory_bdb_del_member,
     .commit = commit,
     .discard = discard,
     .each_domain = each_domain,
     .each_user = each_user,
     .each_alias = each_alias,
+    .each_group = directory_bdb_each_group,
+    .each_member = directory_bdb_each_member,
     .count = count,
 };

@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include "auth/directory.h"
+#include "auth/directory_group.h"
 #include "auth/name.h"
 
 enum { DIRECTORY_TARGETS_SIZE = DIRECTORY_TARGETS_MAX * NAME_SIZE };
@@ -31,12 +32,21 @@ struct directory_driver {
 	    struct directory_user *user, struct fault *f);
 	int (*get_alias)(struct directory_store *store, struct str name,
 	    struct buf *targets, struct fault *f);
+	/* g may be NULL. */
+	int (*get_group)(struct directory_store *store, struct str name,
+	    struct directory_group *g, struct fault *f);
+	int (*has_member)(struct directory_store *store, struct str group,
+	    struct str member, struct fault *f);
 
 	void (*put_domain)(struct directory_store *store, struct str domain);
 	void (*put_user)(
 	    struct directory_store *store, const struct directory_user *user);
 	void (*put_alias)(
 	    struct directory_store *store, struct str name, struct str targets);
+	void (*put_group)(
+	    struct directory_store *store, const struct directory_group *g);
+	void (*put_member)(
+	    struct directory_store *store, struct str group, struct str member);
 
 	/* What is kept beside the names: a value of at most 4096 bytes. */
 	int (*get_setting)(struct directory_store *store, const char *name,
@@ -48,6 +58,11 @@ struct directory_driver {
 	void (*del_domain)(struct directory_store *store, struct str domain);
 	void (*del_user)(struct directory_store *store, struct str name);
 	void (*del_alias)(struct directory_store *store, struct str name);
+	/* With its members, which must be found first. */
+	int (*del_group)(
+	    struct directory_store *store, struct str name, struct fault *f);
+	void (*del_member)(
+	    struct directory_store *store, struct str group, struct str member);
 
 	/* All that was noted, durably, in one transaction; or forget it. */
 	int (*commit)(struct directory_store *store, struct fault *f);
@@ -61,6 +76,14 @@ struct directory_driver {
 	    struct fault *f);
 	int (*each_alias)(struct directory_store *store, struct str domain,
 	    struct str after, directory_each_alias_call *each, void *ctx,
+	    struct fault *f);
+
+	int (*each_group)(struct directory_store *store, struct str domain,
+	    struct str after, directory_each_group_call *each, void *ctx,
+	    struct fault *f);
+	/* In byte order. */
+	int (*each_member)(struct directory_store *store, struct str group,
+	    struct str after, directory_each_member_call *each, void *ctx,
 	    struct fault *f);
 
 	int (*count)(struct directory_store *store,
@@ -90,5 +113,14 @@ enum { DIRECTORY_SECRET_LEN = 32 };
  * that setting. Not within a change. */
 int directory_get_secret(struct directory *d, const char *setting,
     uint8_t secret[DIRECTORY_SECRET_LEN], struct fault *f) MUST_USE;
+
+/* Within a change: 0 where the key's domain is ours and nothing has its name
+ * yet, else -1. */
+int directory_need_free_name(
+    struct directory *d, const char *key, struct fault *f) MUST_USE;
+/* The keys of a domain and of a name that a list begins behind; both may be
+ * empty. */
+int directory_place(struct str domain, struct str after, char key[NAME_SIZE],
+    char from[NAME_SIZE], struct fault *f) MUST_USE;
 
 #endif

@@ -14,20 +14,34 @@
  *   alias.add       alias, targets: [address…]
  *   alias.del       alias
  *   alias.list      domain? after? limit?
+ *   group.add       group, owners, settings
+ *   group.set       group, owners?, settings
+ *   group.del       group
+ *   group.get       group
+ *   group.list      domain? after? limit?
+ *   member.add      group, members: [address…]
+ *   member.del      group, members
+ *   member.list     group, after? limit?
  *
- * What changes something returns {domain|user|alias: its name in key form}.
- * Lists return {domains|users|aliases: [object…]}, and where there may be more
+ * What changes something returns {domain|user|alias|group: its name in key
+ * form}. Lists return {domains|users|aliases|groups|members: [object…]}, and where there may be more
  * also next: what to give as `after` in the following call. Objects:
  *
  *   {domain}
  *   {user, password: bool, disabled: bool, created, changed}   (unix times)
  *   {alias, targets: [address…]}
+ *   {group, owners: [address…], and the settings}   (group.get returns it too)
+ *   {member}
+ *
+ * Settings of a group, which may be missing: posters ("members", "anyone",
+ * "domain", "named"), named: [address…], from ("keep", "rewrite"), verp: bool,
+ * title, list_id, unsubscribe. group.set leaves as it is what is missing.
  *
  * A user without a password cannot log in. hash is a crypt(5) one.
  */
 #include "config.h"
 
-#include "auth/directory.h"
+#include "auth/directory_methods.h"
 #include "auth/name.h"
 #include "auth/password.h"
 #include "base/mem.h"
@@ -38,8 +52,9 @@ enum {
 	PAGE_BYTES = 1 << 20, /* of names in a list; then the page ends */
 };
 
-static const char *
-need_text(const json_t *params, const char *key, struct fault *f)
+const char *
+directory_methods_need_text(
+    const json_t *params, const char *key, struct fault *f)
 {
 	const char *text = json_get_text(params, key);
 
@@ -48,9 +63,8 @@ need_text(const json_t *params, const char *key, struct fault *f)
 	return text;
 }
 
-/* A parameter that may be missing, but not be of another type. */
-static int
-may_text(
+int
+directory_methods_may_text(
     const json_t *params, const char *key, struct str *text, struct fault *f)
 {
 	const char *value = json_get_text(params, key);
@@ -61,9 +75,8 @@ may_text(
 	return 0;
 }
 
-/* {what: the key of name}, after a change has taken it. */
-static json_t *
-changed(const char *what, const char *name)
+json_t *
+directory_methods_changed(const char *what, const char *name)
 {
 	json_t *result = json_new_object();
 	char key[NAME_SIZE];
@@ -75,28 +88,22 @@ changed(const char *what, const char *name)
 
 /* Pages of lists. */
 
-struct page {
-	json_t *items;
-	size_t limit, bytes;
-	char next[NAME_SIZE]; /* the last that was listed */
-	bool more;
-};
-
-static int
-begin_page(struct page *page, const json_t *params, struct fault *f)
+int
+directory_methods_begin_page(
+    struct directory_page *page, const json_t *params, struct fault *f)
 {
 	int64_t limit = json_get_int(params, "limit", LIMIT);
 
 	if (limit < 1 || limit > LIMIT_MAX)
 		return fault_perm(f, "5.5.4", "limit: from 1 to %d", LIMIT_MAX);
-	*page = (struct page){.limit = (size_t)limit};
+	*page = (struct directory_page){.limit = (size_t)limit};
 	page->items = json_new_array();
 	return 0;
 }
 
-/* False where the page was full before this item. */
-static bool
-has_room(struct page *page, const char *name, size_t bytes)
+bool
+directory_methods_has_room(
+    struct directory_page *page, const char *name, size_t bytes)
 {
 	if (json_len(page->items) == page->limit ||
 	    (page->bytes > 0 && page->bytes + bytes > PAGE_BYTES)) {
@@ -109,9 +116,9 @@ has_room(struct page *page, const char *name, size_t bytes)
 	return true;
 }
 
-/* rc is what the listing has returned. */
-static json_t *
-end_page(struct page *page, const char *what, int rc)
+json_t *
+directory_methods_end_page(
+    struct directory_page *page, const char *what, int rc)
 {
 	json_t *result;
 
@@ -131,33 +138,33 @@ end_page(struct page *page, const char *what, int rc)
 static json_t *
 domain_add(void *ctx, const json_t *params, struct fault *f)
 {
-	const char *domain = need_text(params, "domain", f);
+	const char *domain = directory_methods_need_text(params, "domain", f);
 
 	if (domain == NULL || directory_domain_add(ctx, str(domain), f) < 0)
 		return NULL;
-	return changed("domain", domain);
+	return directory_methods_changed("domain", domain);
 }
 
 static json_t *
 domain_del(void *ctx, const json_t *params, struct fault *f)
 {
-	const char *domain = need_text(params, "domain", f);
+	const char *domain = directory_methods_need_text(params, "domain", f);
 
 	if (domain == NULL || directory_domain_del(ctx, str(domain), f) < 0)
 		return NULL;
-	return changed("domain", domain);
+	return directory_methods_changed("domain", domain);
 }
 
 static int
 list_domain(void *ctx, struct str domain)
 {
-	struct page *page = ctx;
+	struct directory_page *page = ctx;
 	char name[NAME_SIZE];
 	json_t *item;
 
 	if (!str_copy(domain, name, sizeof name))
 		return 0;
-	if (!has_room(page, name, domain.len))
+	if (!directory_methods_has_room(page, name, domain.len))
 		return 1;
 	item = json_new_object();
 	json_put_text(item, "domain", name);
@@ -168,13 +175,13 @@ list_domain(void *ctx, struct str domain)
 static json_t *
 domain_list(void *ctx, const json_t *params, struct fault *f)
 {
-	struct page page;
+	struct directory_page page;
 	struct str after;
 
-	if (may_text(params, "after", &after, f) < 0 ||
-	    begin_page(&page, params, f) < 0)
+	if (directory_methods_may_text(params, "after", &after, f) < 0 ||
+	    directory_methods_begin_page(&page, params, f) < 0)
 		return NULL;
-	return end_page(&page, "domains",
+	return directory_methods_end_page(&page, "domains",
 	    directory_each_domain(ctx, after, list_domain, &page, f));
 }
 
@@ -197,8 +204,8 @@ take_password(
 	int rc;
 
 	hash[0] = '\0';
-	if (may_text(params, "password", &password, f) < 0 ||
-	    may_text(params, "hash", &given, f) < 0)
+	if (directory_methods_may_text(params, "password", &password, f) < 0 ||
+	    directory_methods_may_text(params, "hash", &given, f) < 0)
 		return -1;
 	if (password.at != NULL && given.at != NULL)
 		return fault_perm(
@@ -221,7 +228,7 @@ take_password(
 static json_t *
 user_add(void *ctx, const json_t *params, struct fault *f)
 {
-	const char *user = need_text(params, "user", f);
+	const char *user = directory_methods_need_text(params, "user", f);
 	char hash[PASSWORD_HASH_SIZE], key[NAME_SIZE];
 	json_t *result = NULL;
 
@@ -229,7 +236,7 @@ user_add(void *ctx, const json_t *params, struct fault *f)
 	    take_password(params, hash, f) < 0)
 		return NULL;
 	if (directory_user_add(ctx, str(user), hash, f) == 0)
-		result = changed("user", user);
+		result = directory_methods_changed("user", user);
 	mem_wipe(hash, sizeof hash);
 	return result;
 }
@@ -237,7 +244,7 @@ user_add(void *ctx, const json_t *params, struct fault *f)
 static json_t *
 user_passwd(void *ctx, const json_t *params, struct fault *f)
 {
-	const char *user = need_text(params, "user", f);
+	const char *user = directory_methods_need_text(params, "user", f);
 	char hash[PASSWORD_HASH_SIZE];
 	json_t *result = NULL;
 	int rc;
@@ -248,7 +255,7 @@ user_passwd(void *ctx, const json_t *params, struct fault *f)
 	if (rc == 0)
 		fault_perm(f, "5.5.4", "parameter missing: password");
 	if (rc > 0 && directory_user_set_hash(ctx, str(user), hash, f) == 0)
-		result = changed("user", user);
+		result = directory_methods_changed("user", user);
 	mem_wipe(hash, sizeof hash);
 	return result;
 }
@@ -256,23 +263,23 @@ user_passwd(void *ctx, const json_t *params, struct fault *f)
 static json_t *
 user_del(void *ctx, const json_t *params, struct fault *f)
 {
-	const char *user = need_text(params, "user", f);
+	const char *user = directory_methods_need_text(params, "user", f);
 
 	if (user == NULL || directory_user_del(ctx, str(user), f) < 0)
 		return NULL;
-	return changed("user", user);
+	return directory_methods_changed("user", user);
 }
 
 static json_t *
 set_disabled(
     struct directory *d, const json_t *params, bool disabled, struct fault *f)
 {
-	const char *user = need_text(params, "user", f);
+	const char *user = directory_methods_need_text(params, "user", f);
 
 	if (user == NULL ||
 	    directory_user_set_disabled(d, str(user), disabled, f) < 0)
 		return NULL;
-	return changed("user", user);
+	return directory_methods_changed("user", user);
 }
 
 static json_t *
@@ -290,10 +297,10 @@ user_enable(void *ctx, const json_t *params, struct fault *f)
 static int
 list_user(void *ctx, const struct directory_user *user)
 {
-	struct page *page = ctx;
+	struct directory_page *page = ctx;
 	json_t *item;
 
-	if (!has_room(page, user->name, strlen(user->name)))
+	if (!directory_methods_has_room(page, user->name, strlen(user->name)))
 		return 1;
 	item = json_new_object();
 	json_put_text(item, "user", user->name);
@@ -308,29 +315,43 @@ list_user(void *ctx, const struct directory_user *user)
 static json_t *
 user_list(void *ctx, const json_t *params, struct fault *f)
 {
-	struct page page;
+	struct directory_page page;
 	struct str domain, after;
 
-	if (may_text(params, "domain", &domain, f) < 0 ||
-	    may_text(params, "after", &after, f) < 0 ||
-	    begin_page(&page, params, f) < 0)
+	if (directory_methods_may_text(params, "domain", &domain, f) < 0 ||
+	    directory_methods_may_text(params, "after", &after, f) < 0 ||
+	    directory_methods_begin_page(&page, params, f) < 0)
 		return NULL;
-	return end_page(&page, "users",
+	return directory_methods_end_page(&page, "users",
 	    directory_each_user(ctx, domain, after, list_user, &page, f));
 }
 
 /* Aliases. */
 
-/* Returns new: the targets as views, and how many. */
-static struct str *
-take_targets(const json_t *params, size_t *n, struct fault *f)
+void
+directory_methods_put_names(json_t *item, const char *key, struct str list)
 {
-	const json_t *array = json_get(params, "targets");
+	json_t *array = json_new_array();
+
+	while (list.len > 0) {
+		char name[NAME_SIZE];
+
+		if (str_copy(str_cut(&list, ' '), name, sizeof name))
+			json_add_text(array, name);
+	}
+	json_put(item, key, array);
+}
+
+struct str *
+directory_methods_take_names(
+    const json_t *params, const char *key, size_t *n, struct fault *f)
+{
+	const json_t *array = json_get(params, key);
 	struct str *targets;
 
 	*n = json_len(array);
 	if (!json_is_array(array) || *n == 0 || *n > DIRECTORY_TARGETS_MAX) {
-		fault_perm(f, "5.5.4", "targets: from 1 to %d addresses",
+		fault_perm(f, "5.5.4", "%s: from 1 to %d addresses", key,
 		    DIRECTORY_TARGETS_MAX);
 		return NULL;
 	}
@@ -343,18 +364,18 @@ take_targets(const json_t *params, size_t *n, struct fault *f)
 static json_t *
 alias_add(void *ctx, const json_t *params, struct fault *f)
 {
-	const char *alias = need_text(params, "alias", f);
+	const char *alias = directory_methods_need_text(params, "alias", f);
 	json_t *result = NULL;
 	struct str *targets;
 	size_t n;
 
 	if (alias == NULL)
 		return NULL;
-	targets = take_targets(params, &n, f);
+	targets = directory_methods_take_names(params, "targets", &n, f);
 	if (targets == NULL)
 		return NULL;
 	if (directory_alias_add(ctx, str(alias), targets, n, f) == 0)
-		result = changed("alias", alias);
+		result = directory_methods_changed("alias", alias);
 	mem_free(targets);
 	return result;
 }
@@ -362,34 +383,27 @@ alias_add(void *ctx, const json_t *params, struct fault *f)
 static json_t *
 alias_del(void *ctx, const json_t *params, struct fault *f)
 {
-	const char *alias = need_text(params, "alias", f);
+	const char *alias = directory_methods_need_text(params, "alias", f);
 
 	if (alias == NULL || directory_alias_del(ctx, str(alias), f) < 0)
 		return NULL;
-	return changed("alias", alias);
+	return directory_methods_changed("alias", alias);
 }
 
 static int
 list_alias(void *ctx, struct str name, struct str targets)
 {
-	struct page *page = ctx;
-	json_t *item, *array;
+	struct directory_page *page = ctx;
 	char text[NAME_SIZE];
+	json_t *item;
 
 	if (!str_copy(name, text, sizeof text))
 		return 0;
-	if (!has_room(page, text, name.len + targets.len))
+	if (!directory_methods_has_room(page, text, name.len + targets.len))
 		return 1;
-	array = json_new_array();
-	while (targets.len > 0) {
-		char target[NAME_SIZE];
-
-		if (str_copy(str_cut(&targets, ' '), target, sizeof target))
-			json_add_text(array, target);
-	}
 	item = json_new_object();
 	json_put_text(item, "alias", text);
-	json_put(item, "targets", array);
+	directory_methods_put_names(item, "targets", targets);
 	json_add(page->items, item);
 	return 0;
 }
@@ -397,14 +411,14 @@ list_alias(void *ctx, struct str name, struct str targets)
 static json_t *
 alias_list(void *ctx, const json_t *params, struct fault *f)
 {
-	struct page page;
+	struct directory_page page;
 	struct str domain, after;
 
-	if (may_text(params, "domain", &domain, f) < 0 ||
-	    may_text(params, "after", &after, f) < 0 ||
-	    begin_page(&page, params, f) < 0)
+	if (directory_methods_may_text(params, "domain", &domain, f) < 0 ||
+	    directory_methods_may_text(params, "after", &after, f) < 0 ||
+	    directory_methods_begin_page(&page, params, f) < 0)
 		return NULL;
-	return end_page(&page, "aliases",
+	return directory_methods_end_page(&page, "aliases",
 	    directory_each_alias(ctx, domain, after, list_alias, &page, f));
 }
 
@@ -421,5 +435,13 @@ const struct control_method directory_methods[] = {
     {"alias.add", alias_add},
     {"alias.del", alias_del},
     {"alias.list", alias_list},
+    {"group.add", directory_method_group_add},
+    {"group.set", directory_method_group_set},
+    {"group.del", directory_method_group_del},
+    {"group.get", directory_method_group_get},
+    {"group.list", directory_method_group_list},
+    {"member.add", directory_method_member_add},
+    {"member.del", directory_method_member_del},
+    {"member.list", directory_method_member_list},
     {NULL, NULL},
 };

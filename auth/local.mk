@@ -4,8 +4,14 @@ libauth_a_SOURCES = \
 	auth/auth_session.c auth/auth_session.h \
 	auth/authd.h \
 	auth/directory.c auth/directory.h \
-	auth/directory_bdb.c auth/directory_driver.h \
-	auth/directory_methods.c \
+	auth/directory_bdb.c auth/directory_bdb.h \
+	auth/directory_bdb_group.c \
+	auth/directory_driver.h \
+	auth/directory_expand.c auth/directory_expand.h \
+	auth/directory_group.c auth/directory_group.h \
+	auth/directory_members.c \
+	auth/directory_methods.c auth/directory_methods.h \
+	auth/directory_methods_group.c \
 	auth/directory_resolve.c \
 	auth/directory_secret.c \
 	auth/directory_srs.c \

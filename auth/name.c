@@ -23,6 +23,36 @@ name_domain(struct str key)
 }
 
 bool
+name_list_has(struct str list, struct str name)
+{
+	while (list.len > 0)
+		if (str_is(str_cut(&list, ' '), name))
+			return true;
+	return false;
+}
+
+bool
+name_owned(struct str *local)
+{
+	static const char *const behind[] = {"-owner", "-request"};
+	const struct str before = STR_LIT("owner-");
+
+	if (local->len > before.len && str_starts(*local, before)) {
+		*local = str_from(*local, before.len);
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(behind); i++) {
+		struct str end = str(behind[i]);
+
+		if (local->len > end.len && str_ends(*local, end)) {
+			*local = str_head(*local, local->len - end.len);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
 name_domain_key(struct str text, char key[NAME_SIZE])
 {
 	char domain[DOMAIN_SIZE];
@@ -116,6 +146,22 @@ local_trouble(struct str local)
 	return NULL;
 }
 
+/* What is no address, but has been a target of aliases elsewhere. */
+static const char *
+target_trouble(struct str text)
+{
+	struct str inner = str_from(text, text.len > 0 && text.at[0] == '"');
+
+	if (str_starts(inner, STR_LIT("|")))
+		return "mail is not given to programs; let the program read a "
+		       "mailbox, or speak LMTP and get a route";
+	if (str_starts(inner, STR_LIT("/")))
+		return "mail is not written to files, but to mailboxes";
+	if (str_starts_nocase(inner, STR_LIT(":include:")))
+		return "lists are not read from files; make a group";
+	return NULL;
+}
+
 /* Unquoted, since a name that needs quotes has two spellings. */
 int
 name_check(struct str text, char key[NAME_SIZE], struct fault *f)
@@ -124,6 +170,9 @@ name_check(struct str text, char key[NAME_SIZE], struct fault *f)
 	const char *trouble;
 
 	key[0] = '\0';
+	trouble = target_trouble(text);
+	if (trouble != NULL)
+		return refuse(text, trouble, f);
 	if (text.len > 0 && text.at[0] == '"')
 		return refuse(text, "names in quotes cannot be used", f);
 	if (address_parse(text, &a, f) < 0)

@@ -29,7 +29,9 @@ bool name_domain_key(struct str text, char key[NAME_SIZE]) MUST_USE;
 
 /*
  * The key of a name that is to be added: permanent 5.1.3 where it is no
- * address or could not be a mailbox.
+ * address or could not be a mailbox. Programs, files and included files
+ * ("|command", "/path", ":include:…") get words of their own: other mail
+ * systems have them as targets of aliases, and here there are none by design.
  */
 int name_check(struct str text, char key[NAME_SIZE], struct fault *f) MUST_USE;
 /* The same where "@domain" is good too. */
@@ -41,5 +43,12 @@ int name_check_domain(
 /* The two parts of a key. */
 struct str name_local(struct str key);
 struct str name_domain(struct str key);
+
+/* list is split by blanks. */
+bool name_list_has(struct str list, struct str name);
+
+/* Whether a local part is the form of the address of a group's owners
+ * ("owner-LIST", "LIST-owner", "LIST-request"); *local is then the group's. */
+bool name_owned(struct str *local);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "auth/authd.h"
 #include "auth/directory.h"
+#include "auth/directory_group.h"
 #include "auth/name.h"
 #include "auth/peer.h"
 #include "base/mem.h"
@@ -62,6 +63,58 @@ look_up_mailbox(
 	return 1;
 }
 
+/* "verp=no from=keep id=team.example.org unsubscribe=URI title=The Team" */
+static int
+look_up_group(
+    struct directory *d, struct str key, struct buf *value, struct fault *f)
+{
+	struct directory_group *g = mem_new(struct directory_group);
+	int rc = directory_group_get(d, key, g, f);
+
+	if (rc > 0)
+		buf_putf(value, "verp=%s from=%s id=%s unsubscribe=%s title=%s",
+		    g->verp ? "yes" : "no",
+		    g->rewrites_from ? "rewrite" : "keep", g->list_id,
+		    g->unsubscribe, g->title);
+	mem_free(g);
+	return rc;
+}
+
+/* "GROUP" or "GROUP AFTER" */
+static int
+look_up_members(
+    struct directory *d, struct str key, struct buf *value, struct fault *f)
+{
+	struct str after = key, group = str_cut(&after, ' ');
+
+	return directory_group_mailboxes(d, group, after, value, f);
+}
+
+/* "GROUP - SENDER", "GROUP trusted SENDER" or "GROUP LOGIN SENDER" */
+static int
+look_up_post(
+    struct directory *d, struct str key, struct buf *value, struct fault *f)
+{
+	struct str rest = key, group = str_cut(&rest, ' ');
+	struct str client = str_cut(&rest, ' ');
+	bool stranger = str_is(client, STR_LIT("-"));
+	struct directory_poster who = {
+	    .sender = rest,
+	    .trusted = !stranger,
+	};
+	int rc;
+
+	if (client.len == 0)
+		return fault_perm(
+		    f, "5.5.4", "a key is a group, a client and a sender");
+	if (!stranger && !str_is(client, STR_LIT("trusted")))
+		who.login = client;
+	rc = directory_group_may_post(d, group, &who, f);
+	if (rc > 0)
+		buf_put_str(value, group);
+	return rc;
+}
+
 static const struct {
 	const char *name;
 	map_call *look_up;
@@ -73,6 +126,9 @@ static const struct {
     {"alias", directory_find_alias},
     {"forward", directory_srs_forward},
     {"reverse", directory_srs_reverse},
+    {"group", look_up_group},
+    {"members", look_up_members},
+    {"post", look_up_post},
 };
 
 static map_call *

@@ -14,7 +14,8 @@ _posthouse_words() {
 	local command=$1 noun=${2-}
 	"$command" help 2>/dev/null | awk -v noun="$noun" '
 		/^  [a-z]/ && noun == "" { print $1 }
-		/^  [a-z]/ && $1 == noun && $2 ~ /^[a-z]/ { print $2 }'
+		/^  [a-z]/ && $1 == noun && $2 ~ /^[a-z]/ { print $2 }
+		/^  [a-z]/ && $1 " " $2 == noun && $3 ~ /^[a-z]/ { print $3 }'
 }
 
 _posthouse() {
@@ -56,15 +57,28 @@ _posthouse() {
 			choices+=' --address --client --id --message-id'
 			choices+=' --since --until'
 		fi
+		case ${plain[0]-}:${plain[1]-} in
+		group:add | group:set)
+			choices+=' --from --list-id --owners --posters --title'
+			choices+=' --unsubscribe --verp' ;;
+		esac
 	else
 		case ${#plain[@]}:${plain[0]-}:${plain[1]-} in
 		0:*) choices=$(_posthouse_words "$command") ;;
 		1:help:*) choices=$(_posthouse_words "$command") ;;
 		1:*) choices=$(_posthouse_words "$command" "${plain[0]}") ;;
 		2:help:*) choices=$(_posthouse_words "$command" "${plain[1]}") ;;
-		2:domain:del | 2:user:list | 2:alias:list | 2:mailbox:list)
+		2:domain:del | 2:user:list | 2:alias:list | 2:mailbox:list | \
+			2:group:list)
 			choices=$(_posthouse_names "$command" domain) ;;
 		2:user:del | 2:user:passwd | 2:user:disable | 2:user:enable)
+			choices=$(_posthouse_names "$command" user) ;;
+		2:group:set | 2:group:del | 2:group:show)
+			choices=$(_posthouse_names "$command" group) ;;
+		2:group:member)
+			choices=$(_posthouse_words "$command" "group member") ;;
+		3:group:member) choices=$(_posthouse_names "$command" group) ;;
+		*:group:member | *:group:add)
 			choices=$(_posthouse_names "$command" user) ;;
 		2:alias:del) choices=$(_posthouse_names "$command" alias) ;;
 		2:mailbox:stat | 2:mailbox:verify | 2:mailbox:rebuild)

@@ -33,6 +33,10 @@ class Case(unittest.TestCase):
         cls.authd.call("domain.add", domain="catch.example")
         cls.authd.call("user.add", user="dora@catch.example")
         cls.authd.call("alias.add", alias="@catch.example", targets=[ANN])
+        cls.authd.call("group.add", group="crew@example.org", owners=[ANN],
+                       title="The Crew", verp=True)
+        cls.authd.call("member.add", group="crew@example.org",
+                       members=["@catch.example", "jo@far.example"])
 
     @classmethod
     def tearDownClass(cls):
@@ -58,6 +62,36 @@ class Maps(Case):
         ("recipient", "team@example.org",
          "OK ann@example.org carl+team@example.org"),
         ("recipient", "any@catch.example", "OK " + ANN),
+        ("recipient", "crew@example.org", "OK group:crew@example.org"),
+        ("recipient", "owner-crew@example.org", "OK " + ANN),
+        ("group", "Crew@example.org",
+         "OK verp=yes from=keep id=crew.example.org unsubscribe= "
+         "title=The Crew"),
+        ("group", ANN, "NOTFOUND "),
+        ("members", "crew@example.org",
+         "OK dora@catch.example jo@far.example"),
+        ("members", "crew@example.org dora@catch.example",
+         "OK jo@far.example"),
+        ("members", "crew@example.org jo@far.example", "NOTFOUND "),
+        ("members", ANN, "NOTFOUND "),
+        ("post", "crew@example.org - jo@far.example",
+         "OK crew@example.org"),
+        ("post", "crew@example.org - x@far.example",
+         "PERM 5.7.2 <crew@example.org>: you are not authorized to send to "
+         "this list"),
+        ("post", "crew@example.org - dora@catch.example",
+         "PERM 5.7.2 <crew@example.org>: log in to send to this list as "
+         "<dora@catch.example>"),
+        ("post", "crew@example.org trusted dora@catch.example",
+         "OK crew@example.org"),
+        ("post", "crew@example.org dora@catch.example x@catch.example",
+         "OK crew@example.org"),
+        ("post", "crew@example.org - ",
+         "PERM 5.7.2 <crew@example.org>: no notifications or automatic "
+         "answers to this list"),
+        ("post", "crew@example.org",
+         "PERM 5.5.4 a key is a group, a client and a sender"),
+        ("post", ANN + " - jo@far.example", "NOTFOUND "),
         ("recipient", "any@example.org", "NOTFOUND "),
         ("recipient", "bob@example.org",
          "PERM 5.2.1 this mailbox is disabled"),

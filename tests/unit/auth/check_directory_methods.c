@@ -259,7 +259,90 @@ START_TEST(lists_of_long_aliases_end_their_page_early)
 }
 END_TEST
 
+#define GROUP(owners, posters, named, from, verp)                                   \
+	"{\"group\":\"team@example.org\",\"title\":\"The Team\",\"owners\":" owners \
+	",\"posters\":\"" posters "\",\"named\":" named ",\"from\":\"" from         \
+	"\",\"verp\":" verp                                                         \
+	",\"list_id\":\"team.example.org\",\"unsubscribe\":\"\"}"
+
+START_TEST(methods_make_and_change_groups)
+{
+	begin();
+	assert_result("group.add",
+	    "{\"group\": \"Team@example.org\", \"owners\": "
+	    "[\"Ann@example.org\"], \"title\": \"The Team\", \"verp\": true}",
+	    "{\"group\":\"team@example.org\"}");
+	assert_result("group.get", "{\"group\": \"team@example.org\"}",
+	    GROUP("[\"ann@example.org\"]", "members", "[]", "keep", "true"));
+	assert_result("group.set",
+	    "{\"group\": \"team@example.org\", \"posters\": \"named\", "
+	    "\"named\": [\"@x.example\"], \"from\": \"rewrite\"}",
+	    "{\"group\":\"team@example.org\"}");
+	assert_result("group.list", "{\"domain\": \"example.org\"}",
+	    "{\"groups\":[" GROUP("[\"ann@example.org\"]", "named",
+		"[\"@x.example\"]", "rewrite", "true") "]}");
+	assert_result("member.add",
+	    "{\"group\": \"team@example.org\", \"members\": "
+	    "[\"B@x.example\", \"a@x.example\"]}",
+	    "{\"group\":\"team@example.org\"}");
+	assert_result("member.list",
+	    "{\"group\": \"team@example.org\", \"limit\": 1}",
+	    "{\"members\":[{\"member\":\"a@x.example\"}],"
+	    "\"next\":\"a@x.example\"}");
+	assert_result("member.del",
+	    "{\"group\": \"team@example.org\", \"members\": "
+	    "[\"a@x.example\"]}",
+	    "{\"group\":\"team@example.org\"}");
+	assert_result("member.list", "{\"group\": \"team@example.org\"}",
+	    "{\"members\":[{\"member\":\"b@x.example\"}]}");
+	assert_result("group.del", "{\"group\": \"team@example.org\"}",
+	    "{\"group\":\"team@example.org\"}");
+	assert_result("group.list", "{}", "{\"groups\":[]}");
+	end_directory(&d);
+}
+END_TEST
+
+START_TEST(methods_say_what_is_wrong_with_a_group)
+{
+	static const struct {
+		const char *name, *params, *dsn;
+	} cases[] = {
+	    {"group.add", "{\"owners\": [\"a@x.example\"]}", "5.5.4"},
+	    {"group.add", "{\"group\": \"x@example.org\"}", "5.5.4"},
+	    {"group.add", "{\"group\": \"x@example.org\", \"owners\": []}",
+		"5.5.4"},
+	    {"group.add",
+		"{\"group\": \"x@example.org\", \"owners\": [\"a b\"]}",
+		"5.1.3"},
+	    {"group.add", "{\"group\": \"x@example.org\", \"owners\": [1]}",
+		"5.1.3"},
+	    {"group.set",
+		"{\"group\": \"t@example.org\", \"posters\": \"all\"}",
+		"5.5.4"},
+	    {"group.set", "{\"group\": \"t@example.org\", \"from\": \"yes\"}",
+		"5.5.4"},
+	    {"group.set", "{\"group\": \"t@example.org\", \"title\": 1}",
+		"5.5.4"},
+	    {"group.set", "{\"group\": \"none@example.org\"}", "5.1.1"},
+	    {"group.get", "{\"group\": \"none@example.org\"}", "5.1.1"},
+	    {"group.del", "{\"group\": \"none@example.org\"}", "5.1.1"},
+	    {"member.add", "{\"group\": \"t@example.org\"}", "5.5.4"},
+	    {"member.list", "{\"group\": \"none@example.org\"}", "5.1.1"},
+	};
+
+	begin();
+	assert_result("group.add",
+	    "{\"group\": \"t@example.org\", \"owners\": "
+	    "[\"a@example.org\"]}",
+	    "{\"group\":\"t@example.org\"}");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_fault(cases[i].name, cases[i].params, cases[i].dsn);
+	end_directory(&d);
+}
+END_TEST
+
 UNIT_MAIN("directory_methods", methods_add_list_and_delete,
+    methods_make_and_change_groups, methods_say_what_is_wrong_with_a_group,
     methods_hash_the_clear_password, methods_disable_and_enable,
     methods_say_what_is_wrong, lists_come_in_pages,
     lists_of_long_aliases_end_their_page_early)
