@@ -21,11 +21,13 @@ libbase_a_SOURCES = \
 	base/log.c base/log.h \
 	base/loop.c base/loop.h \
 	base/loop_posted.c base/loop_posted.h \
+	base/map.c base/map.h \
 	base/mem.c base/mem.h \
 	base/net.c base/net.h \
 	base/netstring.c base/netstring.h \
 	base/notify.c base/notify.h \
 	base/options.c base/options.h \
+	base/ring.h \
 	base/server.c base/server.h \
 	base/service.c base/service.h \
 	base/spool.c base/spool.h \

@@ -247,13 +247,6 @@ claim_by_input(struct loop *l, uint64_t event)
 	return t;
 }
 
-static struct loop_task *
-task_of(struct heap_node *node)
-{
-	return (struct loop_task *)(void *)((char *)node -
-					    offsetof(struct loop_task, node));
-}
-
 /* The first task whose deadline has really passed, or that must drain. */
 static struct loop_task *
 find_due(struct loop *l, enum loop_why *why)
@@ -267,7 +260,7 @@ find_due(struct loop *l, enum loop_why *why)
 	}
 	*why = LOOP_DEADLINE;
 	while ((node = heap_first(&l->heap)) != NULL && node->at <= now) {
-		struct loop_task *t = task_of(node);
+		struct loop_task *t = STRUCT_OF(node, struct loop_task, node);
 
 		heap_remove(&l->heap, node);
 		if (!t->parked || t->deadline == 0)

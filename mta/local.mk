@@ -10,7 +10,6 @@ libmta_a_SOURCES = \
 	mta/queue/entry.c mta/queue/entry.h \
 	mta/queue/flush.c \
 	mta/queue/limit.c mta/queue/limit.h \
-	mta/queue/map.c mta/queue/map.h \
 	mta/queue/methods.c mta/queue/methods.h mta/queue/methods_private.h \
 	mta/queue/methods_act.c \
 	mta/queue/methods_hop.c \
@@ -27,7 +26,6 @@ libmta_a_SOURCES = \
 	mta/queue/receive_policy.c \
 	mta/queue/record.c \
 	mta/queue/retry.c mta/queue/retry.h \
-	mta/queue/ring.h \
 	mta/queue/scheduler.c mta/queue/scheduler.h \
 	mta/queue/scheduler_private.h \
 	mta/queue/select.c mta/queue/select.h \

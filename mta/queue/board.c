@@ -43,13 +43,13 @@ board_new(const struct board_conf *conf)
 static void
 free_lane(void *ctx, struct map_node *node)
 {
-	board_lane_free(ctx, RING_OF(node, struct lane, node));
+	board_lane_free(ctx, STRUCT_OF(node, struct lane, node));
 }
 
 static void
 free_turn(void *ctx, struct map_node *node)
 {
-	struct turn *t = RING_OF(node, struct turn, node);
+	struct turn *t = STRUCT_OF(node, struct turn, node);
 
 	t->active = 0;
 	board_turn_settle(ctx, t);
@@ -58,7 +58,7 @@ free_turn(void *ctx, struct map_node *node)
 static void
 free_hop(void *ctx, struct map_node *node)
 {
-	board_hop_free(ctx, RING_OF(node, struct hop, node));
+	board_hop_free(ctx, STRUCT_OF(node, struct hop, node));
 }
 
 void
@@ -115,9 +115,9 @@ wake(struct board *b)
 	struct heap_node *node;
 
 	while ((node = heap_first(&b->due)) != NULL && node->at <= b->now)
-		board_lane_settle(b, RING_OF(node, struct lane, when));
+		board_lane_settle(b, STRUCT_OF(node, struct lane, when));
 	while ((node = heap_first(&b->waiting)) != NULL && node->at <= b->now)
-		board_hop_settle(b, RING_OF(node, struct hop, when));
+		board_hop_settle(b, STRUCT_OF(node, struct hop, when));
 }
 
 /* Taking. */
@@ -149,7 +149,7 @@ next_leg(struct stand *s)
 	bool fresh = s->n_fresh > 0 && (s->fresh_next || s->n_old == 0);
 
 	s->fresh_next = !fresh;
-	return RING_OF(
+	return STRUCT_OF(
 	    fresh ? s->fresh.next : s->old.next, struct leg, in_stand);
 }
 
@@ -199,7 +199,7 @@ take_turn(struct board *b, struct turn *t, struct board_job *job)
 		if (first == &t->stands)
 			break;
 		ring_rotate(&t->stands, first);
-		if (take_stand(b, RING_OF(first, struct stand, in_turn), job))
+		if (take_stand(b, STRUCT_OF(first, struct stand, in_turn), job))
 			return true;
 	}
 	return false;
@@ -214,7 +214,7 @@ take_hop(struct board *b, struct hop *h, struct board_job *job)
 		if (first == &h->turns)
 			break;
 		ring_rotate(&h->turns, first);
-		if (take_turn(b, RING_OF(first, struct turn, in_hop), job))
+		if (take_turn(b, STRUCT_OF(first, struct turn, in_hop), job))
 			return true;
 	}
 	return false;
@@ -246,7 +246,7 @@ board_take(struct board *b, int64_t now, struct board_job *job)
 	for (unsigned i = 0;
 	     i < ASKED_MAX && b->active < b->conf.max_deliveries; i++) {
 		struct ring *first = b->ready.next;
-		struct hop *h = RING_OF(first, struct hop, in_ring);
+		struct hop *h = STRUCT_OF(first, struct hop, in_ring);
 
 		if (first == &b->ready)
 			break;
@@ -397,12 +397,13 @@ leave_dead(struct board *b, struct hop *h)
 	struct ring *next_turn, *next;
 
 	for (struct ring *t = h->turns.next; t != &h->turns; t = next_turn) {
-		struct turn *turn = RING_OF(t, struct turn, in_hop);
+		struct turn *turn = STRUCT_OF(t, struct turn, in_hop);
 
 		next_turn = t->next;
 		for (struct ring *s = turn->stands.next; s != &turn->stands;
 		     s = next) {
-			struct stand *stand = RING_OF(s, struct stand, in_turn);
+			struct stand *stand =
+			    STRUCT_OF(s, struct stand, in_turn);
 			struct lane *l = stand->lane;
 			bool last = s->next == &turn->stands;
 

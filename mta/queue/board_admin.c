@@ -22,7 +22,7 @@ struct paused {
 static bool
 is_paused(const struct map_node *node, const void *key)
 {
-	return str_is(str(RING_OF(node, struct paused, node)->name),
+	return str_is(str(STRUCT_OF(node, struct paused, node)->name),
 	    *(const struct str *)key);
 }
 
@@ -42,7 +42,7 @@ static void
 free_paused(void *ctx, struct map_node *node)
 {
 	map_remove(ctx, node);
-	mem_free(RING_OF(node, struct paused, node));
+	mem_free(STRUCT_OF(node, struct paused, node));
 }
 
 void
@@ -78,7 +78,7 @@ static void
 pause_lane(void *ctx, struct map_node *node)
 {
 	const struct pausing *p = ctx;
-	struct lane *l = RING_OF(node, struct lane, node);
+	struct lane *l = STRUCT_OF(node, struct lane, node);
 
 	if (!str_is(str_n(l->domain, l->domain_len), p->name))
 		return;
@@ -90,7 +90,7 @@ static void
 pause_hop(void *ctx, struct map_node *node)
 {
 	const struct pausing *p = ctx;
-	struct hop *h = RING_OF(node, struct hop, node);
+	struct hop *h = STRUCT_OF(node, struct hop, node);
 
 	if (!str_is(str(h->key), p->name))
 		return;
@@ -117,7 +117,7 @@ board_pause(struct board *b, struct str name, bool pause, int64_t now)
 static void
 revive_hop(void *ctx, struct map_node *node)
 {
-	struct hop *h = RING_OF(node, struct hop, node);
+	struct hop *h = STRUCT_OF(node, struct hop, node);
 
 	window_revive(&h->window);
 	board_hop_settle(ctx, h);
@@ -132,7 +132,7 @@ static void
 revive_lane(void *ctx, struct map_node *node)
 {
 	const struct reviving *r = ctx;
-	const struct lane *l = RING_OF(node, struct lane, node);
+	const struct lane *l = STRUCT_OF(node, struct lane, node);
 
 	if (l->hop != NULL &&
 	    str_is(str_n(l->domain, l->domain_len), r->domain))
@@ -163,7 +163,7 @@ static void
 show_hop(void *ctx, struct map_node *node)
 {
 	const struct showing_hops *s = ctx;
-	const struct hop *h = RING_OF(node, struct hop, node);
+	const struct hop *h = STRUCT_OF(node, struct hop, node);
 	struct scheduler_hop show = {
 	    .key = h->key,
 	    .waiting = h->rows,
@@ -204,7 +204,7 @@ static void
 show_lane(void *ctx, struct map_node *node)
 {
 	const struct showing_lanes *s = ctx;
-	const struct lane *l = RING_OF(node, struct lane, node);
+	const struct lane *l = STRUCT_OF(node, struct lane, node);
 	struct str domain = str_n(l->domain, l->domain_len);
 
 	if (s->domain.len == 0 || str_is(s->domain, domain))
@@ -227,7 +227,7 @@ static void
 tidy_hop(void *ctx, struct map_node *node)
 {
 	struct board *b = ctx;
-	struct hop *h = RING_OF(node, struct hop, node);
+	struct hop *h = STRUCT_OF(node, struct hop, node);
 
 	if (h != b->lookups && h->lanes == 0 && h->active == 0 &&
 	    ring_is_empty(&h->turns) && b->now - h->used_at > KEEP_MS &&

@@ -16,7 +16,7 @@ enum { SHARE = 3 };
 static bool
 is_provider(const struct map_node *node, const void *key)
 {
-	return strcmp(RING_OF(node, struct provider, node)->name, key) == 0;
+	return strcmp(STRUCT_OF(node, struct provider, node)->name, key) == 0;
 }
 
 static struct pace_limit
@@ -47,7 +47,7 @@ get_provider(struct board *b, const char *name)
 	struct provider *p;
 
 	if (node != NULL)
-		return RING_OF(node, struct provider, node);
+		return STRUCT_OF(node, struct provider, node);
 	p = mem_zeroed(1, sizeof *p + len + 1);
 	memcpy(p->name, name, len);
 	ring_init(&p->blocked);
@@ -62,7 +62,7 @@ get_provider(struct board *b, const char *name)
 static bool
 is_hop(const struct map_node *node, const void *key)
 {
-	return strcmp(RING_OF(node, struct hop, node)->key, key) == 0;
+	return strcmp(STRUCT_OF(node, struct hop, node)->key, key) == 0;
 }
 
 struct hop *
@@ -90,7 +90,7 @@ board_hop(struct board *b, const char *key, const char *provider)
 	    map_find(&b->hops, str_hash(str(key)), is_hop, key);
 
 	if (node != NULL)
-		return RING_OF(node, struct hop, node);
+		return STRUCT_OF(node, struct hop, node);
 	return board_hop_new(b, key, get_provider(b, provider));
 }
 
@@ -188,7 +188,7 @@ get_owner(struct board *b, uint64_t hash)
 	struct owner *o;
 
 	if (node != NULL)
-		return RING_OF(node, struct owner, node);
+		return STRUCT_OF(node, struct owner, node);
 	o = mem_new(struct owner);
 	map_add(&b->owners, &o->node, hash);
 	return o;
@@ -202,7 +202,7 @@ struct turn_key {
 static bool
 is_turn(const struct map_node *node, const void *key)
 {
-	const struct turn *t = RING_OF(node, struct turn, node);
+	const struct turn *t = STRUCT_OF(node, struct turn, node);
 	const struct turn_key *k = key;
 
 	return t->hop == k->hop && t->owner->node.hash == k->owner;
@@ -217,7 +217,7 @@ board_turn(struct board *b, struct hop *h, uint64_t owner)
 	struct turn *t;
 
 	if (node != NULL)
-		return RING_OF(node, struct turn, node);
+		return STRUCT_OF(node, struct turn, node);
 	t = mem_new(struct turn);
 	t->hop = h;
 	t->owner = get_owner(b, owner);
@@ -285,7 +285,7 @@ board_end(struct board *b, struct turn *t)
 		pace_end(&h->provider->pace);
 		if (!ring_is_empty(blocked))
 			board_hop_settle(
-			    b, RING_OF(blocked->next, struct hop, in_ring));
+			    b, STRUCT_OF(blocked->next, struct hop, in_ring));
 		board_hop_settle(b, h);
 	}
 	board_turn_settle(b, t);

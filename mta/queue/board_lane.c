@@ -176,7 +176,7 @@ find_other(const struct lane *l, const struct hop *h)
 {
 	for (struct ring *at = l->others.next; at != &l->others;
 	     at = at->next) {
-		struct stand *s = RING_OF(at, struct stand, in_lane);
+		struct stand *s = STRUCT_OF(at, struct stand, in_lane);
 
 		if (s->turn->hop == h)
 			return s;
@@ -205,7 +205,7 @@ struct lane_key {
 static bool
 is_lane(const struct map_node *node, const void *key)
 {
-	const struct lane *l = RING_OF(node, struct lane, node);
+	const struct lane *l = STRUCT_OF(node, struct lane, node);
 	const struct lane_key *k = key;
 
 	return l->owner == k->owner &&
@@ -219,7 +219,7 @@ find_lane(const struct board *b, struct str domain, uint64_t owner)
 	struct map_node *node =
 	    map_find(&b->lanes, str_hash(domain) ^ owner, is_lane, &key);
 
-	return node != NULL ? RING_OF(node, struct lane, node) : NULL;
+	return node != NULL ? STRUCT_OF(node, struct lane, node) : NULL;
 }
 
 struct lane *
@@ -262,7 +262,7 @@ static void
 drop_stands(struct board *b, struct lane *l)
 {
 	while (!ring_is_empty(&l->others))
-		drop_stand(b, RING_OF(l->others.next, struct stand, in_lane));
+		drop_stand(b, STRUCT_OF(l->others.next, struct stand, in_lane));
 	if (l->main != NULL)
 		drop_stand(b, l->main);
 }
@@ -352,7 +352,7 @@ settle_others(struct board *b, struct lane *l)
 		board_stand_settle(b, look);
 	}
 	for (struct ring *at = l->others.next; at != &l->others; at = next) {
-		struct stand *s = RING_OF(at, struct stand, in_lane);
+		struct stand *s = STRUCT_OF(at, struct stand, in_lane);
 
 		next = at->next;
 		if (legs_of(s) == 0 && s->draw == DRAW_NOTHING)

@@ -14,8 +14,8 @@
 
 #include "mta/queue/board.h"
 #include "base/heap.h"
-#include "mta/queue/map.h"
-#include "mta/queue/ring.h"
+#include "base/map.h"
+#include "base/ring.h"
 
 struct provider {
 	struct map_node node;

@@ -18,7 +18,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "mta/queue/ring.h"
+#include "base/ring.h"
 #include "mta/queue/scheduler_private.h"
 
 enum {
@@ -227,7 +227,7 @@ sweep(struct scheduler *s, int64_t now)
 static void
 run_timer(struct loop_task *task, enum loop_why why)
 {
-	struct scheduler *s = RING_OF(task, struct scheduler, timer);
+	struct scheduler *s = STRUCT_OF(task, struct scheduler, timer);
 	int64_t now = scheduler_now();
 
 	(void)why;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Windows, pauses and paces; and the map under them. */
+/* Windows, pauses and paces. */
 #include "config.h"
 
 #include "mta/queue/window.h"
 
-#include "mta/queue/map.h"
 #include "mta/queue/pace.h"
 #include "tests/unit/unit.h"
 
@@ -196,36 +195,6 @@ START_TEST(a_pace_that_was_slowed_down_recovers)
 }
 END_TEST
 
-struct item {
-	struct map_node node;
-	unsigned number;
-};
-
-static bool
-is_item(const struct map_node *node, const void *key)
-{
-	return ((const struct item *)node)->number == *(const unsigned *)key;
-}
-
-START_TEST(a_map_finds_what_was_added_and_not_removed)
-{
-	static struct item items[1000];
-	struct map m = {0};
-
-	for (unsigned i = 0; i < 1000; i++) {
-		items[i].number = i;
-		/* Many share a hash. */
-		map_add(&m, &items[i].node, i / 10);
-	}
-	for (unsigned i = 0; i < 1000; i += 2)
-		map_remove(&m, &items[i].node);
-	for (unsigned i = 0; i < 1000; i++)
-		ck_assert_ptr_eq(map_find(&m, i / 10, is_item, &i),
-		    i % 2 == 0 ? NULL : &items[i].node);
-	map_clear(&m);
-}
-END_TEST
-
 UNIT_MAIN("window", pauses_double_with_jitter_up_to_a_maximum,
     a_window_grows_by_one_a_round_and_shrinks_by_one,
     a_window_that_is_not_used_does_not_grow,
@@ -233,5 +202,4 @@ UNIT_MAIN("window", pauses_double_with_jitter_up_to_a_maximum,
     a_hop_that_answered_lately_dies_of_a_round_of_failures,
     a_pace_has_a_gap_and_room, a_pace_keeps_its_rate_in_any_period,
     a_clock_that_is_set_back_stops_no_rate,
-    a_pace_that_was_slowed_down_recovers,
-    a_map_finds_what_was_added_and_not_removed)
+    a_pace_that_was_slowed_down_recovers)

@@ -3,8 +3,8 @@
  * A ring of things that take turns: a node in each of them, and one more node
  * as the ring's head. A node of zeroes is in no ring.
  */
-#ifndef MTA_QUEUE_RING_H
-#define MTA_QUEUE_RING_H
+#ifndef BASE_RING_H
+#define BASE_RING_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,10 +12,6 @@
 struct ring {
 	struct ring *prev, *next;
 };
-
-/* The struct of `type` whose member `member` the pointer is. */
-#define RING_OF(pointer, type, member) \
-	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 static inline void
 ring_init(struct ring *head)

@@ -2,7 +2,7 @@
 /* Chains in slots whose count is a power of two, about one node a slot. */
 #include "config.h"
 
-#include "mta/queue/map.h"
+#include "base/map.h"
 
 #include "base/mem.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A hash table of things that hold their own node; grows, owns nothing. */
-#ifndef MTA_QUEUE_MAP_H
-#define MTA_QUEUE_MAP_H
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
