@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""Compares mail systems at taking mail from the network into a Maildir.
+"""Compares mail systems at taking mail from the network into a Maildir, or at
+passing it on to another host.
 
-usage: make bench [SESSIONS="1 20 100"] [REPEATS=3] [MESSAGES=N] [WHICH="..."]
+usage: make bench [WHAT=store|relay] [SESSIONS="1 20 100"] [REPEATS=3]
+                  [MESSAGES=N] [WHICH="..."]
 
 README.md beside this file says what is measured and how to read it."""
 
@@ -16,14 +18,20 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "system", "lib"))
 
 import measure  # noqa: E402
+import relay  # noqa: E402
 import report  # noqa: E402
 import systems  # noqa: E402
 from disk import Disk  # noqa: E402
 from harness import BUILD, need_program, need_root  # noqa: E402
 from opensmtpd import OpenSMTPD  # noqa: E402
 
-SYSTEMS = (systems.Posthouse, systems.PostfixVirtual, systems.PostfixDovecot,
-           OpenSMTPD, systems.LimitEach, systems.LimitGroup)
+SYSTEMS = {
+    "store": (systems.Posthouse, systems.PostfixVirtual,
+              systems.PostfixDovecot, OpenSMTPD, systems.LimitEach,
+              systems.LimitGroup),
+    "relay": relay.SYSTEMS,
+}
+REFERENCE = {"store": "postfix-virtual", "relay": "postfix"}
 PRIVATE = "POSTHOUSE_BENCH_IS_PRIVATE"
 PROBE, QUICK = 100, 0.3
 FEWEST, MOST = 100, 30000
@@ -107,7 +115,8 @@ def run_all(running, disk, options):
                 r for s, r in found.items() if s.is_limit]
         compared = report.compare(
             [r for s, r in found.items() if not s.is_limit],
-            [dict(r) for r in limits.get(load.sessions, [])])
+            [dict(r) for r in limits.get(load.sessions, [])],
+            REFERENCE[options.what])
         print(report.table(load, compared), flush=True)
         results.append({"sessions": load.sessions, "keeps": load.keeps,
                         "rows": compared})
@@ -134,7 +143,7 @@ def stop_all(running):
 
 
 def bench(options):
-    about = report.machine()
+    about = dict(report.machine(), what=options.what)
     begin = time.time()
     disk = Disk(options.dir, options.disk)
     running = []
@@ -156,26 +165,29 @@ def number(name, fallback):
 
 
 def parse(argv):
-    names = [s.name for s in SYSTEMS]
     p = argparse.ArgumentParser(description="see README.md")
+    p.add_argument("--what", default=os.environ.get("WHAT") or "store",
+                   choices=list(SYSTEMS))
     p.add_argument("--sessions", default=os.environ.get("SESSIONS") or
                    "1 20 100")
     p.add_argument("--messages", type=int, default=number("MESSAGES", 0),
                    help="in each run; else as many as fill --seconds")
     p.add_argument("--repeats", type=int, default=number("REPEATS", 3))
     p.add_argument("--seconds", type=float, default=3.0)
-    p.add_argument("--which", default=os.environ.get("WHICH") or
-                   " ".join(names), help="of: " + " ".join(names))
+    p.add_argument("--which", default=os.environ.get("WHICH") or None,
+                   help="systems; default: all that there are for --what")
     p.add_argument("--dir", default=os.environ.get("TMPDIR") or "/var/tmp",
                    help="where the file of the disk is made")
     p.add_argument("--disk", type=int, default=3072, help="its megabytes")
     p.add_argument("--output", default=os.path.join(BUILD, "bench.json"))
     options = p.parse_args(argv)
-    which = options.which.replace(",", " ").split()
+    names = [s.name for s in SYSTEMS[options.what]]
+    which = (options.which or " ".join(names)).replace(",", " ").split()
     for name in which:
         if name not in names:
             p.error("no system %s; there are: %s" % (name, " ".join(names)))
-    options.which = [s for s in SYSTEMS if s.name in which]
+    options.which = [s for s in SYSTEMS[options.what]
+                     if s.name in which]
     sessions = [int(x) for x in options.sessions.replace(",", " ").split()]
     options.loads = [Load(n, keeps) for n in sessions
                      for keeps in ((True, False) if n > 1 else (True,))]

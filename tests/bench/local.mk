@@ -15,16 +15,19 @@ BENCH = tests/bench/bench.py \
 	tests/bench/lookups.py \
 	tests/bench/measure.py \
 	tests/bench/opensmtpd.py \
+	tests/bench/relay.py \
 	tests/bench/report.py \
 	tests/bench/systems.py
 EXTRA_DIST += $(BENCH) tests/bench/README.md
 CLEANFILES += tests/bench/limit tests/bench/lookups tests/bench/queue bench.json
 
-# make bench [SESSIONS="1 20 100"] [MESSAGES=N] [REPEATS=3] [WHICH="..."]
+# make bench [WHAT=store|relay] [SESSIONS="1 20 100"] [MESSAGES=N] [REPEATS=3]
+#            [WHICH="..."]
 bench: all tests/bench/limit
 	$(AM_TESTS_ENVIRONMENT) \
 	SESSIONS='$(SESSIONS)' MESSAGES='$(MESSAGES)' REPEATS='$(REPEATS)' \
-	WHICH='$(WHICH)' $(PYTHON3) -B $(srcdir)/tests/bench/bench.py
+	WHAT='$(WHAT)' WHICH='$(WHICH)' \
+	$(PYTHON3) -B $(srcdir)/tests/bench/bench.py
 
 # make bench-lookups [USERS=N] [SECONDS=N] [REPEATS=N]
 bench-lookups: all tests/bench/lookups

@@ -15,7 +15,7 @@ import time
 from harness import BUILD
 from instance import DOMAIN
 from peers import free_port, store_user
-from systems import DELIVERIES, RCPT, System
+from systems import DELIVERIES, RCPT, Storing, System
 
 UNPACKED = os.path.join(BUILD, "opensmtpd")
 USERS = ("opensmtpd", "opensmtpq")
@@ -45,11 +45,13 @@ exec "$package/usr/sbin/smtpd" "$@" 2>"$dir/log"
 CONF = """
 smtp limit max-mails 100000000
 smtp limit max-rcpt 100000000
+listen on 127.0.0.1 port {port} hostname mail.example.net
+"""
+STORE = """
 mda limit max-session {deliveries}
 mda limit max-session-per-user {deliveries}
 table boxes {{ "{rcpt}" = "store" }}
 table base {{ "store" = "{uid}:{gid}:{mail}" }}
-listen on 127.0.0.1 port {port} hostname mail.example.net
 action "store" maildir "{mail}/%{{dest.domain}}/%{{dest.user}}" \
 virtual <boxes> userbase <base>
 match from any for domain "{domain}" action "store"
@@ -75,7 +77,7 @@ def fetch():
     return None
 
 
-class OpenSMTPD(System):
+class OpenSMTPDSystem(System):
     name = "opensmtpd"
     programs = ("apt-get", "dpkg")
     process = None
@@ -108,21 +110,18 @@ class OpenSMTPD(System):
             with open(os.path.join(self.dir, name), "w") as f:
                 f.write(text)
 
+    def _conf(self):
+        """What it does with its mail, when what that needs is there."""
+        raise NotImplementedError
+
     def _start(self):
-        user = pwd.getpwnam(store_user())
-        self.mail = os.path.join(self.dir, "mail")
-        for name in ("mail", "spool", "empty/spool/smtpd",
-                     "empty/lib/opensmtpd/empty"):
+        for name in ("spool", "empty/spool/smtpd", "empty/lib/opensmtpd/empty"):
             os.makedirs(os.path.join(self.dir, name), 0o711)
-        os.chown(self.mail, user.pw_uid, user.pw_gid)
         self._lists()
         self.number = free_port()
         conf = os.path.join(self.dir, "smtpd.conf")
         with open(conf, "w") as f:
-            f.write(CONF.format(
-                deliveries=DELIVERIES, rcpt=RCPT, uid=user.pw_uid,
-                gid=user.pw_gid, mail=self.mail, port=self.number,
-                domain=DOMAIN))
+            f.write(CONF.format(port=self.number) + self._conf())
         os.chmod(conf, 0o600)
         self.process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", INSIDE, "sh", UNPACKED,
@@ -154,8 +153,19 @@ class OpenSMTPD(System):
     def _roots(self):
         return [self.process.pid]
 
-    def maildir(self):
-        return os.path.join(self.mail, *reversed(RCPT.split("@")))
-
     def port(self):
         return self.number
+
+
+class OpenSMTPD(OpenSMTPDSystem, Storing):
+    def _conf(self):
+        user = pwd.getpwnam(store_user())
+        self.mail = os.path.join(self.dir, "mail")
+        os.makedirs(self.mail, 0o711)
+        os.chown(self.mail, user.pw_uid, user.pw_gid)
+        return STORE.format(
+            deliveries=DELIVERIES, rcpt=RCPT, uid=user.pw_uid,
+            gid=user.pw_gid, mail=self.mail, domain=DOMAIN)
+
+    def maildir(self):
+        return os.path.join(self.mail, *reversed(RCPT.split("@")))

@@ -6,7 +6,6 @@ import platform
 import statistics
 import time
 
-REFERENCE = "postfix-virtual"
 COLUMNS = (
     ("system", "%-16s", "name"),
     ("msg/s", "%8.0f", "rate"),
@@ -43,11 +42,12 @@ def summarize(runs):
     }
 
 
-def compare(rows, limits):
+def compare(rows, limits, reference):
     """Adds the ratios. limits: the rows of the programs that are the limit;
-    the better of them is."""
+    the better of them is. reference: the name of the system that the others
+    are compared with."""
     limit = max((r["rate"] for r in limits), default=None)
-    reference = next((r for r in rows if r["name"] == REFERENCE), None)
+    reference = next((r for r in rows if r["name"] == reference), None)
     for row in rows + limits:
         row["to_limit"] = 100 * row["rate"] / limit if limit else None
         is_other = reference is not None and row is not reference

@@ -21,15 +21,18 @@ SIZE = 4096
 # fields of two hops come on top.
 STORED = SIZE + 700
 LONGEST = 300
+WATCH = 0.25
 
 
 class System:
     """start() and stop(); deliver() returns the seconds until the last of the
-    messages was in new/."""
+    messages has arrived."""
 
     name = None
     is_limit = False
     programs = ()
+    rcpt = RCPT
+    glance = 0.1  # how often arrived() is asked
 
     def __init__(self, disk):
         self.dir = os.path.join(disk, self.name)
@@ -65,35 +68,27 @@ class System:
     def _roots(self):
         return []
 
-    def maildir(self):
-        raise NotImplementedError
-
     def port(self):
         raise NotImplementedError
 
-    def new(self):
-        return os.path.join(self.maildir(), "new")
-
     def arrived(self):
-        try:
-            return len(os.listdir(self.new()))
-        except FileNotFoundError:
-            return 0
+        """How many messages of this run have."""
+        raise NotImplementedError
+
+    def last_arrival(self):
+        """When the last of them did, however late we have noticed."""
+        raise NotImplementedError
 
     def empty(self):
-        """Makes the mailbox empty, as for a first message."""
-        for part in ("new", "cur", "tmp"):
-            folder = os.path.join(self.maildir(), part)
-            if os.path.isdir(folder):
-                for entry in os.scandir(folder):
-                    os.unlink(entry.path)
+        """As for a first message."""
+        raise NotImplementedError
 
     def deliver(self, load, count, watch):
         """watch() is called a few times a second meanwhile."""
         begin = time.time()
         with subprocess.Popen(
                 ["smtp-source", "-s", str(load.sessions), "-m", str(count),
-                 "-l", str(SIZE), "-f", SENDER, "-t", RCPT,
+                 "-l", str(SIZE), "-f", SENDER, "-t", self.rcpt,
                  *(["-d"] if load.keeps else []),
                  "127.0.0.1:%d" % self.port()],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -109,32 +104,61 @@ class System:
         if source.returncode != 0 or said:
             raise RuntimeError("smtp-source to %s: %s" % (self.name, said))
         self._wait_for(count, begin, watch)
-        # The directory's time is that of its last new name, however late we
-        # have noticed.
-        return max(sent, os.stat(self.new()).st_mtime) - begin
+        return max(sent, self.last_arrival()) - begin
 
-    @staticmethod
-    def _ended(process, watch):
+    def _ended(self, process, watch):
         watch()
+        self.arrived()
         try:
-            process.wait(0.25)
+            process.wait(WATCH)
         except subprocess.TimeoutExpired:
             return False
         return True
 
     def _wait_for(self, count, begin, watch):
+        watched = 0
         while self.arrived() < count:
-            if time.time() - begin > LONGEST:
+            now = time.time()
+            if now - begin > LONGEST:
                 raise RuntimeError("%s: %d of %d messages have arrived" % (
                     self.name, self.arrived(), count))
-            watch()
-            time.sleep(0.1)
+            if now - watched > WATCH:
+                watch()
+                watched = now
+            time.sleep(self.glance)
         if self.arrived() > count:
             raise RuntimeError("%s: more than %d messages have arrived" % (
                 self.name, count))
 
 
-class Posthouse(System):
+class Storing(System):
+    """Messages arrive in a Maildir."""
+
+    def maildir(self):
+        raise NotImplementedError
+
+    def new(self):
+        return os.path.join(self.maildir(), "new")
+
+    def arrived(self):
+        try:
+            return len(os.listdir(self.new()))
+        except FileNotFoundError:
+            return 0
+
+    def last_arrival(self):
+        """The directory's time is that of its last new name."""
+        return os.stat(self.new()).st_mtime
+
+    def empty(self):
+        for part in ("new", "cur", "tmp"):
+            folder = os.path.join(self.maildir(), part)
+            if os.path.isdir(folder):
+                for entry in os.scandir(folder):
+                    os.unlink(entry.path)
+
+
+class Posthouse(Storing):
     """As installed, but for the limit of sessions from one address, since all
     come from one."""
 
@@ -148,10 +172,14 @@ class Posthouse(System):
                 return "posthouse-%s is not built" % name
         return None
 
+    def _sections(self):
+        return {"smtpd": "max_sessions_per_client = 0"}
+
     def _start(self):
         self.instance = Instance(
-            self.dir, start=False, smtpd="max_sessions_per_client = 0",
-            listeners='listen "127.0.0.1:0" { protocol = smtp }')
+            self.dir, start=False,
+            listeners='listen "127.0.0.1:0" { protocol = smtp }',
+            **self._sections())
         for name, daemon in self.instance.daemons.items():
             # Log lines go to a file, not to a reader in Python.
             log = os.path.join(self.dir, name + ".lines")
@@ -177,6 +205,11 @@ class Posthouse(System):
 # is long (in_flow_delay, in peers.py). Of 5, 10, 20 and 50 deliveries at once,
 # these numbers were the best on two processors. What costs time for safety or
 # for the log stays as Postfix has it.
+POSTFIX_COMMON = """
+default_process_limit = 200
+initial_destination_concurrency = {deliveries}
+local_header_rewrite_clients =
+"""
 POSTFIX_MAIN = """
 virtual_mailbox_domains = {domain}
 virtual_mailbox_maps = {map}
@@ -186,44 +219,28 @@ virtual_gid_maps = static:{gid}
 virtual_mailbox_limit = 0
 virtual_minimum_uid = 1
 virtual_transport = {transport}
-default_process_limit = 200
 virtual_destination_concurrency_limit = {deliveries}
 lmtp_destination_concurrency_limit = {stores}
-initial_destination_concurrency = {deliveries}
-local_header_rewrite_clients =
-"""
+""" + POSTFIX_COMMON
 DELIVERIES = 20
 STORE_DELIVERIES = 10
 
 
-class PostfixVirtual(System):
-    """Its own delivery agent."""
-
-    name = "postfix-virtual"
+class PostfixSystem(System):
     programs = ("postfix", "postmap")
     postfix = None
+    master = ""
 
-    def _settings(self):
-        """The transport, and what has to be there for it."""
-        return "virtual"
+    def _main(self):
+        """Text for main.cf, when what it needs is there."""
+        raise NotImplementedError
 
     def _start(self):
-        user = pwd.getpwnam(store_user())
-        self.mail = os.path.join(self.dir, "mail")
-        os.mkdir(self.mail)
-        os.chown(self.mail, user.pw_uid, user.pw_gid)
-        table = os.path.join(self.dir, "mailboxes")
-        with open(table, "w") as f:
-            f.write("%s %s/\n" % (RCPT, "/".join(reversed(RCPT.split("@")))))
-        subprocess.run(["postmap", "hash:" + table], check=True)
         folder = os.path.join(self.dir, "postfix")
         os.mkdir(folder)
         self.postfix = Postfix(
-            POSTFIX_MAIN.format(
-                domain=DOMAIN, map="hash:" + table, mail=self.mail,
-                uid=user.pw_uid, gid=user.pw_gid, deliveries=DELIVERIES,
-                stores=STORE_DELIVERIES, transport=self._settings()),
-            directory=folder, delivery_limit=DELIVERIES)
+            self._main(), directory=folder, master=self.master,
+            delivery_limit=DELIVERIES)
         self.postfix.start()
 
     def _stop(self):
@@ -233,11 +250,35 @@ class PostfixVirtual(System):
     def _roots(self):
         return [self.postfix.master_pid()]
 
-    def maildir(self):
-        return os.path.join(self.mail, *reversed(RCPT.split("@")))
-
     def port(self):
         return self.postfix.port
+
+
+class PostfixVirtual(PostfixSystem, Storing):
+    """Its own delivery agent."""
+
+    name = "postfix-virtual"
+
+    def _transport(self):
+        """The transport, and what has to be there for it."""
+        return "virtual"
+
+    def _main(self):
+        user = pwd.getpwnam(store_user())
+        self.mail = os.path.join(self.dir, "mail")
+        os.mkdir(self.mail)
+        os.chown(self.mail, user.pw_uid, user.pw_gid)
+        table = os.path.join(self.dir, "mailboxes")
+        with open(table, "w") as f:
+            f.write("%s %s/\n" % (RCPT, "/".join(reversed(RCPT.split("@")))))
+        subprocess.run(["postmap", "hash:" + table], check=True)
+        return POSTFIX_MAIN.format(
+            domain=DOMAIN, map="hash:" + table, mail=self.mail,
+            uid=user.pw_uid, gid=user.pw_gid, deliveries=DELIVERIES,
+            stores=STORE_DELIVERIES, transport=self._transport())
+
+    def maildir(self):
+        return os.path.join(self.mail, *reversed(RCPT.split("@")))
 
 
 # Against the tests' set-up: syncs where Dovecot's default does (each message
@@ -260,7 +301,7 @@ class PostfixDovecot(PostfixVirtual):
     programs = PostfixVirtual.programs + ("dovecot",)
     dovecot = None
 
-    def _settings(self):
+    def _transport(self):
         self.dovecot = Dovecot(
             self.mail, {RCPT: "secret"}, protocols="lmtp",
             extra=DOVECOT_EXTRA.format(
@@ -279,7 +320,7 @@ class PostfixDovecot(PostfixVirtual):
         return super()._roots() + [self.dovecot.process.pid]
 
 
-class Limit(System):
+class Limit(Storing):
     """No mail system: see limit.c."""
 
     is_limit = True
