@@ -59,6 +59,7 @@ struct cmd {
 extern const struct cmd cmd_alias[];
 extern const struct cmd cmd_config[];
 extern const struct cmd cmd_domain[];
+extern const struct cmd cmd_explain[];
 extern const struct cmd cmd_group[];
 extern const struct cmd cmd_help[];
 extern const struct cmd cmd_mailbox[];

@@ -7,6 +7,7 @@ libadmin_a_SOURCES = \
 	admin/cmd_config.c \
 	admin/cmd_domain.c \
 	admin/cmd_group.c \
+	admin/cmd_explain.c \
 	admin/cmd_help.c \
 	admin/cmd_mailbox.c \
 	admin/cmd_queue.c admin/cmd_queue.h \

@@ -24,6 +24,13 @@
 #include "base/conf_value.h"
 #include "base/mem.h"
 
+/* Where an option was set. */
+struct place {
+	const struct place *next;
+	const struct conf_option *option;
+	const char *where;
+};
+
 struct conf {
 	const char *path;
 	const char *dir;
@@ -31,6 +38,7 @@ struct conf {
 	void **filled; /* one struct a table */
 	size_t n;
 	struct arena arena;
+	const struct place *places; /* the last one first */
 };
 
 /* One reading; libconfuse's callbacks have no argument for it. */
@@ -116,6 +124,29 @@ find_option(cfg_t *cfg, const char *name)
 	return NULL;
 }
 
+static void
+keep_place(const struct conf_option *o, int line)
+{
+	struct conf *conf = reading->conf;
+	struct conf_line at = conf_text_place(&reading->text, line);
+	struct place *p = arena_new(&conf->arena, struct place);
+
+	p->option = o;
+	p->where = arena_putf(&conf->arena, "%s:%u", at.path, at.number);
+	p->next = conf->places;
+	conf->places = p;
+}
+
+static const struct place *
+find_place(const struct conf *conf, const struct conf_option *o)
+{
+	const struct place *p = conf->places;
+
+	while (p != NULL && p->option != o)
+		p = p->next;
+	return p;
+}
+
 static int
 on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
@@ -129,6 +160,8 @@ on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 		return -1;
 	}
 	*(const char **)result = value;
+	if (o->type != CONF_LIST || find_place(reading->conf, o) == NULL)
+		keep_place(o, cfg->line);
 	return 0;
 }
 
@@ -474,6 +507,19 @@ conf_get(const struct conf *conf, const struct conf_table *table)
 		if (conf->tables[i] == table)
 			return conf->filled[i];
 	die_bug("conf_get: a table that was not read");
+}
+
+const char *
+conf_where(
+    const struct conf *conf, const struct conf_table *table, const char *option)
+{
+	const struct conf_option *o = table->options;
+	const struct place *p;
+
+	while (o->name != NULL && strcmp(o->name, option) != 0)
+		o++;
+	p = find_place(conf, o);
+	return p != NULL ? p->where : "";
 }
 
 const char *

@@ -92,6 +92,10 @@ void conf_free(struct conf **conf);
 /* The filled struct of a table that was in `known`. */
 const void *conf_get(const struct conf *conf, const struct conf_table *table);
 const char *conf_path(const struct conf *conf);
+/* Where an option of a table in `known` was set, "FILE:LINE"; of a list, its
+ * first item; "" where it has its default. Lives as long as the conf. */
+const char *conf_where(const struct conf *conf, const struct conf_table *table,
+    const char *option);
 
 /* All values in force: as JSON, and as a file that conf_read() takes, with
  * the help as comments where `sample`. */

@@ -259,6 +259,12 @@ service_tls(const struct service *service)
 	return conf_get(service->conf, &tls_table);
 }
 
+const struct conf *
+service_conf(const struct service *s)
+{
+	return s->conf;
+}
+
 const void *
 service_options(const struct service *service)
 {

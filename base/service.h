@@ -59,6 +59,8 @@ void service_set_limits(struct service *service,
 
 const struct common_options *service_common(const struct service *service);
 const struct tls_options *service_tls(const struct service *service);
+/* For conf_where(). */
+const struct conf *service_conf(const struct service *service);
 const void *service_options(const struct service *service);
 struct server *service_server(struct service *service);
 struct loop *service_loop(struct service *service);

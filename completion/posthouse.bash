@@ -30,11 +30,16 @@ _posthouse() {
 		cur=${COMP_WORDS[COMP_CWORD]}
 		prev=${COMP_WORDS[COMP_CWORD - 1]}
 	fi
+	if [[ $prev == --listener ]]; then
+		mapfile -t COMPREPLY < <(compgen -W \
+			'smtp submission submissions local' -- "$cur")
+		return
+	fi
 	if [[ $prev == -c || $prev == --config ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 	fi
-	if [[ $prev == --address ]]; then
+	if [[ $prev == --address || $prev == --login || $prev == --to ]]; then
 		mapfile -t COMPREPLY < <(
 			compgen -W "$(_posthouse_names "$command" user)" -- "$cur")
 		return
@@ -56,6 +61,9 @@ _posthouse() {
 		if [[ ${plain[0]-} == trace ]]; then
 			choices+=' --address --client --id --message-id'
 			choices+=' --since --until'
+		elif [[ ${plain[0]-} == explain ]]; then
+			choices+=' --client --from --helo --listener --login'
+			choices+=' --size --to'
 		fi
 		case ${plain[0]-}:${plain[1]-} in
 		group:add | group:set)

@@ -53,9 +53,11 @@ libmta_a_SOURCES = \
 	mta/send/tls_policy.c mta/send/tls_policy.h \
 	mta/send/wire.c mta/send/wire.h \
 	mta/smtpd/deliver.c mta/smtpd/deliver.h \
+	mta/smtpd/explain_session.c mta/smtpd/explain_session.h \
 	mta/smtpd/forward.c mta/smtpd/forward.h \
 	mta/smtpd/local.c mta/smtpd/local.h \
 	mta/smtpd/message.c mta/smtpd/message.h \
+	mta/smtpd/note.c mta/smtpd/note.h \
 	mta/smtpd/part.c mta/smtpd/part.h \
 	mta/smtpd/policy.c mta/smtpd/policy.h \
 	mta/smtpd/recipient.c mta/smtpd/recipient.h \

@@ -35,6 +35,7 @@ static const struct conf_table listen_table = {
 	.section = "listen",
 	.options = listen_options,
 	.size = sizeof(struct listen_options),
+	.where = LISTEN(where),
 };
 
 static const struct conf_option smtpd_options[] = {

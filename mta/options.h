@@ -20,6 +20,7 @@ struct listen_options {
 	const char *title;     /* the address */
 	int protocol;          /* enum smtpd_protocol */
 	bool auth_without_tls; /* only on a loopback address */
+	const char *where;     /* "FILE:LINE" */
 };
 
 struct smtpd_options {

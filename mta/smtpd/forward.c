@@ -5,14 +5,14 @@
 #include "mta/smtpd/forward.h"
 
 #include "base/spool.h"
+#include "mta/smtpd/note.h"
 #include "mta/smtpd/part.h"
 #include "mta/smtpd/session.h"
 #include "proto/header.h"
 #include "proto/socketmap.h"
 
-/* The sender that the next host gets to see; -1 where that cannot be known. */
-static int
-forward_sender(
+int
+forward_set_sender(
     struct smtpd_session *s, struct envelope_mail *mail, struct fault *f)
 {
 	char text[ADDRESS_TEXT_SIZE];
@@ -26,12 +26,15 @@ forward_sender(
 	buf_init(&value, ADDRESS_TEXT_SIZE);
 	found = socketmap_look_up(
 	    s->smtpd->directory, "forward", str(text), &value, f);
+	note_look_up(s->notes, "forward", str(text), found, buf_str(&value), f);
 	if (found > 0 && address_parse(buf_str(&value), &sender, f) == 0)
 		mail->reverse_path = sender;
 	else if (found > 0)
 		found = fault_temp(
 		    f, "4.3.0", "the directory's answer is no address");
 	buf_clear(&value);
+	if (found < 0)
+		f->kind = FAULT_TEMP;
 	return found < 0 ? -1 : 0;
 }
 
@@ -91,8 +94,7 @@ forward_part(struct smtpd_session *s, const struct smtp_state *st,
 		part_fail(r, part, &f, mailboxes);
 		return false;
 	}
-	if (forward_sender(s, &mail, &f) < 0) {
-		f.kind = FAULT_TEMP;
+	if (forward_set_sender(s, &mail, &f) < 0) {
 		part_fail(r, part, &f, mailboxes);
 		return false;
 	}

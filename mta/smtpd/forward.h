@@ -9,7 +9,10 @@
 
 #include <stdbool.h>
 
+#include "base/attr.h"
+#include "base/fault.h"
 #include "base/str.h"
+#include "proto/envelope.h"
 #include "proto/smtp_server.h"
 
 struct smtpd_session;
@@ -19,5 +22,10 @@ struct smtpd_session;
  * has it. */
 bool forward_message(struct smtpd_session *s, const struct smtp_state *st,
     struct str head, struct smtp_outcome *mailboxes);
+
+/* The sender that the next host gets to see, in place of mail's; -1 with a
+ * temporary fault where the directory does not say. */
+int forward_set_sender(struct smtpd_session *s, struct envelope_mail *mail,
+    struct fault *f) MUST_USE;
 
 #endif

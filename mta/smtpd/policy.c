@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/spool.h"
 #include "mta/smtpd/deliver.h"
+#include "mta/smtpd/note.h"
 #include "mta/smtpd/session.h"
 #include "proto/auth_client.h"
 #include "proto/socketmap.h"
@@ -157,15 +158,33 @@ check_sender(struct smtpd_session *s, const struct smtp_state *st,
 	struct buf logins;
 	int found = 0;
 
-	if (user.len == 0 || !s->smtpd->options->sender_check ||
-	    address_is_null(sender))
+	if (user.len == 0)
 		return 0;
-	if (s->local != NULL && local_user_is_sender(s->local, sender))
+	if (!s->smtpd->options->sender_check) {
+		note_option(s->notes, "sender_check", "off");
 		return 0;
+	}
+	if (address_is_null(sender)) {
+		note_rule(s->notes, "null sender", "everybody may use it");
+		return 0;
+	}
+	if (s->local != NULL && local_user_is_sender(s->local, sender)) {
+		if (s->local->is_anyone && s->local->uid != 0)
+			note_option(
+			    s->notes, "trusted_users", "%s", s->local->name);
+		else
+			note_rule(s->notes, "local user", "%s: uid %u",
+			    s->local->name, (unsigned)s->local->uid);
+		return 0;
+	}
 	buf_init(&logins, SOCKETMAP_REPLY_MAX);
-	if (address_key(sender, key))
+	note_option(s->notes, "sender_check", "on, for %.*s", STR_ARG(user));
+	if (address_key(sender, key)) {
 		found = socketmap_look_up(
 		    s->smtpd->directory, "sender", str(key), &logins, &why);
+		note_look_up(s->notes, "sender", str(key), found,
+		    buf_str(&logins), &why);
+	}
 	if (found > 0 && !has_login(buf_str(&logins), user))
 		found = 0;
 	buf_clear(&logins);
@@ -218,6 +237,7 @@ on_rcpt(void *ctx, const struct smtp_state *st,
 	    .postmaster = &s->smtpd->postmaster,
 	    .known_client = smtpd_session_user(s, st).len > 0 || s->trusted,
 	    .has_queue = s->smtpd->queue != NULL,
+	    .notes = s->notes,
 	};
 	struct fault why;
 

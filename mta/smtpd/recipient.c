@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "mta/smtpd/note.h"
 #include "proto/socketmap.h"
 
 void
@@ -99,6 +100,16 @@ directory_fault(const struct fault *why, struct fault *f)
 	return -1;
 }
 
+static int
+look_up(const struct recipient_rules *rules, const char *map, struct str key,
+    struct buf *value, struct fault *why)
+{
+	int found = socketmap_look_up(rules->directory, map, key, value, why);
+
+	note_look_up(rules->notes, map, key, found, buf_str(value), why);
+	return found;
+}
+
 /* 1 where the domain is ours, 0, -1. */
 static int
 is_ours(
@@ -108,8 +119,7 @@ is_ours(
 	int found;
 
 	buf_init(&value, SOCKETMAP_REPLY_MAX);
-	found =
-	    socketmap_look_up(rules->directory, "domain", domain, &value, why);
+	found = look_up(rules, "domain", domain, &value, why);
 	buf_clear(&value);
 	return found;
 }
@@ -223,8 +233,14 @@ add_other(struct recipients *r, const struct recipient_rules *rules,
 		found = is_ours(rules, domain, why);
 	if (found < 0)
 		return directory_fault(why, f);
-	if (found > 0)
+	if (found > 0) {
+		note_rule(
+		    rules->notes, "local domain", "it has no such recipient");
 		return fault_perm(f, "5.1.1", "<%s>: no such user here", text);
+	}
+	note_rule(rules->notes, "relay", "%s",
+	    rules->known_client ? "a known client may send elsewhere"
+				: "only known clients may send elsewhere");
 	if (!rules->known_client)
 		return fault_perm(
 		    f, "5.7.1", "<%s>: relay access denied", text);
@@ -258,8 +274,7 @@ add_returned(struct recipients *r, const struct recipient_rules *rules,
 		return 0;
 	address_format(&rcpt->forward_path, text);
 	buf_init(&value, ADDRESS_TEXT_SIZE);
-	found = socketmap_look_up(
-	    rules->directory, "reverse", str(text), &value, why);
+	found = look_up(rules, "reverse", str(text), &value, why);
 	if (found < 0)
 		rc = directory_fault(why, f);
 	else if (found == 0)
@@ -301,10 +316,12 @@ recipient_add(struct recipients *r, const struct recipient_rules *rules,
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	if (is_never_ours(a, text))
+		note_rule(rules->notes, "local part",
+		    "with @, %% or ! in it, or quoted, it is never looked up");
+	if (is_never_ours(a, text))
 		return add_other(r, rules, domain, rcpt, why, f);
 	buf_init(&value, SOCKETMAP_REPLY_MAX);
-	found = socketmap_look_up(
-	    rules->directory, "recipient", str(key), &value, why);
+	found = look_up(rules, "recipient", str(key), &value, why);
 	if (found < 0)
 		rc = directory_fault(why, f);
 	else if (found == 0)

@@ -22,6 +22,7 @@
 #include "proto/envelope.h"
 #include "proto/smtp_server.h"
 
+struct notes;
 struct socketmap_client;
 
 enum {
@@ -52,8 +53,9 @@ void recipients_clear(struct recipients *r);
 struct recipient_rules {
 	struct socketmap_client *directory;
 	const struct address *postmaster; /* who <postmaster> is */
-	bool known_client; /* logged in, or from a trusted network */
-	bool has_queue;    /* else nothing is taken for elsewhere */
+	bool known_client;   /* logged in, or from a trusted network */
+	bool has_queue;      /* else nothing is taken for elsewhere */
+	struct notes *notes; /* NULL: nobody asks for the rules */
 };
 
 /*

@@ -26,7 +26,9 @@
 struct auth_client;
 struct auth_exchange;
 struct delivery;
+struct conf;
 struct lmtp_pool;
+struct notes;
 struct repeats;
 struct socketmap_client;
 struct tls_server;
@@ -52,11 +54,16 @@ struct smtpd {
 	size_t n_trusted;
 	struct local_rules local;
 	struct smtpd_counters counters;
+	/* For explain.c. */
+	const struct conf *conf;
+	struct smtpd_listener *listeners;
+	size_t n_listeners;
 };
 
 /* The service of server_listen(). */
 struct smtpd_listener {
 	struct smtpd *smtpd;
+	const struct listen_options *options;
 	enum smtpd_protocol protocol;
 	bool auth_without_tls;
 	struct smtp_server_conf engine;
@@ -73,6 +80,7 @@ struct smtpd_session {
 	char id[IDENT_SESSION_SIZE];
 	struct log_ctx log;
 	struct local_user *local; /* NULL: none of this machine */
+	struct notes *notes;      /* NULL: the session is a real one */
 	bool trusted;             /* from a network of relay_from */
 	bool hang_up;             /* too many failed log-ins */
 	unsigned auth_failures;

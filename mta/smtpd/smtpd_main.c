@@ -16,6 +16,7 @@
 #include "base/service.h"
 #include "base/tls.h"
 #include "mta/send/lmtp_pool.h"
+#include "mta/smtpd/explain_session.h"
 #include "mta/smtpd/repeat.h"
 #include "mta/smtpd/session.h"
 #include "mta/smtpd/trust.h"
@@ -230,6 +231,7 @@ set_up_listener(struct service *service, const struct listen_options *l,
 		    l->title, smtpd_protocol_name(l->protocol));
 	*listener = (struct smtpd_listener){
 	    .smtpd = &smtpd,
+	    .options = l,
 	    .protocol = l->protocol,
 	    .auth_without_tls = l->auth_without_tls,
 	    .engine = engine_conf(l),
@@ -302,7 +304,10 @@ main(int argc, char **argv)
 	set_limits(service);
 	set_up(service);
 	listeners = set_up_listeners(service);
-	service_control(service, NULL, NULL, put_status);
+	smtpd.conf = service_conf(service);
+	smtpd.listeners = listeners;
+	smtpd.n_listeners = smtpd.options->listeners.n;
+	service_control(service, explain_session_methods, &smtpd, put_status);
 	service_drop(service, smtpd.options->user);
 	status = service_run(service);
 	lmtp_pool_quit(smtpd.lmtp);

@@ -610,6 +610,28 @@ START_TEST(the_sample_explains_each_option)
 }
 END_TEST
 
+START_TEST(an_option_knows_where_it_was_set)
+{
+	struct conf *conf;
+
+	put_file("more.conf", "house {\n\n time = 5s\n}\n");
+	conf = read_good("house {\n doors = 3\n list = {\n\"a\",\n\"b\"}\n"
+			 " doors = 4 }\n@include \"more.conf\"\n");
+	ck_assert_str_eq(conf_where(conf, &house_table, "doors") + strlen(dir),
+	    "/main.conf:6");
+	ck_assert_str_eq(conf_where(conf, &house_table, "list") + strlen(dir),
+	    "/main.conf:4");
+	ck_assert_str_eq(conf_where(conf, &house_table, "time") + strlen(dir),
+	    "/more.conf:3");
+	ck_assert_str_eq(conf_where(conf, &house_table, "size"), "");
+	ck_assert_str_eq(conf_where(conf, &house_table, "never heard of"), "");
+	ck_assert_str_eq(conf_where(conf, &top_table, "name"), "");
+	conf_free(&conf);
+	unlink(path_in("more.conf"));
+	clean_up();
+}
+END_TEST
+
 UNIT_MAIN("conf", an_empty_file_gives_the_defaults, each_kind_of_value_is_read,
     a_list_may_be_empty, numbers_keep_to_their_range_and_form,
     faults_name_file_and_line, a_section_knows_its_place,
@@ -622,4 +644,4 @@ UNIT_MAIN("conf", an_empty_file_gives_the_defaults, each_kind_of_value_is_read,
     an_include_that_makes_no_sense_is_a_fault, a_circle_of_includes_ends,
     a_nul_byte_and_a_file_without_end_are_refused,
     what_is_written_reads_back_the_same, json_has_all_values_in_force,
-    the_sample_explains_each_option)
+    the_sample_explains_each_option, an_option_knows_where_it_was_set)

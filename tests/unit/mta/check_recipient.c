@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/netstring.h"
+#include "mta/smtpd/note.h"
 #include "proto/socketmap.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"
@@ -359,7 +360,40 @@ START_TEST(recipient_that_must_be_quoted_is_nobody)
 }
 END_TEST
 
-UNIT_MAIN("recipient", recipient_that_must_be_quoted_is_nobody,
+static const char *
+noted_rule(const struct notes *notes, size_t i)
+{
+	return json_get_text(json_at(notes->rules, i), "rule");
+}
+
+START_TEST(recipient_tells_which_rules_have_decided)
+{
+	struct notes notes = {.rules = json_new_array()};
+
+	set_up();
+	rules.notes = &notes;
+	ck_assert_str_eq(rcpt("<nobody@example.org>"), "5.1.1");
+	ck_assert_uint_eq(json_len(notes.rules), 3);
+	ck_assert_str_eq(noted_rule(&notes, 0), "map recipient");
+	ck_assert_str_eq(json_get_text(json_at(notes.rules, 0), "text"),
+	    "nobody@example.org: not found");
+	ck_assert_str_eq(noted_rule(&notes, 1), "map domain");
+	ck_assert_str_eq(noted_rule(&notes, 2), "local domain");
+	ck_assert_str_eq(rcpt("<ann%far.example@example.org>"), "5.1.1");
+	ck_assert_str_eq(noted_rule(&notes, 3), "local part");
+	ck_assert_str_eq(rcpt("<ill@example.org>"), "4.3.0");
+	ck_assert_str_eq(
+	    json_get_text(
+		json_at(notes.rules, json_len(notes.rules) - 1), "text"),
+	    "ill@example.org: database is ill (4.3.0)");
+	rules.notes = NULL;
+	json_free(&notes.rules);
+	tear_down();
+}
+END_TEST
+
+UNIT_MAIN("recipient", recipient_tells_which_rules_have_decided,
+    recipient_that_must_be_quoted_is_nobody,
     recipient_takes_whom_the_directory_knows,
     recipient_takes_postmaster_without_a_domain,
     recipient_counts_each_mailbox_once, recipient_refuses_who_is_not_there,
