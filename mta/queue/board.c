@@ -286,6 +286,17 @@ draw(struct board *b, const struct board_job *job, const struct board_row *row)
 	board_leg_stand(b, leg, s, false);
 }
 
+/* The row is that of a message which was drawn before. Where its attempt is
+ * under way, and has changed the row already, this is another time: the lane
+ * must come back to it. */
+static void
+note_missed(struct leg *leg, const struct board_row *row)
+{
+	if (leg->stand == NULL && row->due != leg->due &&
+	    row->due < leg->missed)
+		leg->missed = row->due;
+}
+
 static void
 note_rest(const struct board_job *job, int64_t last)
 {
@@ -312,9 +323,14 @@ board_fill(struct board *b, const struct board_job *job,
 
 	b->now = now;
 	l->is_filling = false;
-	for (i = 0; i < n && rows[i].due <= now && !l->is_paused; i++)
-		if (board_leg_find(l, &rows[i].id) == NULL)
+	for (i = 0; i < n && rows[i].due <= now && !l->is_paused; i++) {
+		struct leg *leg = board_leg_find(l, &rows[i].id);
+
+		if (leg == NULL)
 			draw(b, job, &rows[i]);
+		else
+			note_missed(leg, &rows[i]);
+	}
 	if (i < n) {
 		if (rows[i].due < l->due)
 			l->due = rows[i].due;
@@ -452,14 +468,16 @@ void
 board_release(struct board *b, struct leg **leg, bool again, int64_t now)
 {
 	struct lane *l = (*leg)->lane;
-	int64_t due = (*leg)->due;
+	int64_t due = (*leg)->missed;
 
 	b->now = now;
 	if ((*leg)->is_recorded)
 		b->recording--;
+	if (again && (*leg)->due < due)
+		due = (*leg)->due;
 	board_leg_free(*leg);
 	*leg = NULL;
-	if (again && due < l->due)
+	if (due < l->due)
 		l->due = due;
 	board_lane_settle(b, l);
 }

@@ -30,6 +30,7 @@ board_leg_new(struct lane *l, const struct ident *id, int64_t due)
 	leg->lane = l;
 	leg->id = *id;
 	leg->due = due;
+	leg->missed = BOARD_NEVER;
 	leg->next = l->legs;
 	l->legs = leg;
 	l->n_legs++;

@@ -89,6 +89,8 @@ struct leg {
 	struct stand *stand;
 	struct ident id;
 	int64_t due;
+	int64_t missed; /* when it is due again: read while it was under way;
+			 * BOARD_NEVER */
 	bool is_fresh;
 	bool is_recorded; /* counts in board.recording */
 };

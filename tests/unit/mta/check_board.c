@@ -444,6 +444,32 @@ START_TEST(what_goes_elsewhere_does_not_wait_for_a_dead_hop)
 }
 END_TEST
 
+/* One recipient's attempt is recorded when another one's time has come: the
+ * message's row is read, and its leg is not free yet. */
+START_TEST(a_row_that_is_read_during_its_attempt_is_not_forgotten)
+{
+	struct message *m;
+	struct board_job job;
+
+	begin();
+	m = queue("example.org", 1);
+	take_all();
+	ck_assert_uint_eq(n_running, 1);
+	job = running[--n_running].job;
+	board_report(board, &job, BOARD_ANSWERED, false, NULL, now);
+	now += 10;
+	move_row(m, now - 5);
+	take_all();
+	ck_assert_uint_eq(n_running, 0);
+	board_release(board, &job.leg, false, now);
+	take_all();
+	ck_assert_uint_eq(n_running, 1);
+	run_until(now + MINUTE);
+	ck_assert(m->gone);
+	end();
+}
+END_TEST
+
 START_TEST(a_provider_gets_no_more_than_is_allowed)
 {
 	static char name[] = "example.org";
@@ -618,6 +644,7 @@ UNIT_MAIN("board", a_message_leaves_at_once,
     a_dead_hop_is_probed_and_not_hammered,
     a_dead_hop_is_tried_at_once_where_the_operator_asks,
     what_goes_elsewhere_does_not_wait_for_a_dead_hop,
+    a_row_that_is_read_during_its_attempt_is_not_forgotten,
     a_provider_gets_no_more_than_is_allowed,
     a_rate_is_shared_by_the_hops_of_a_provider,
     a_provider_that_asks_for_it_gets_mail_slowly_for_a_time,
