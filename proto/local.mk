@@ -27,6 +27,7 @@ libproto_a_SOURCES = \
 	proto/smtp_server_verbs.c \
 	proto/smtp_stream.c proto/smtp_stream.h \
 	proto/socketmap.c proto/socketmap.h \
+	proto/sts.c proto/sts.h \
 	proto/trace.c proto/trace.h
 
 # What a program that links libproto.a needs besides.

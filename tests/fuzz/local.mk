@@ -29,6 +29,8 @@ FUZZ_TESTS += tests/fuzz/fuzz_smtp_server
 tests_fuzz_fuzz_smtp_server_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_socketmap
 tests_fuzz_fuzz_socketmap_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_sts
+tests_fuzz_fuzz_sts_LDADD = $(FUZZ_LIBS)
 
 check_PROGRAMS += $(FUZZ_TESTS)
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dictionary tests/fuzz/fuzz.h \
