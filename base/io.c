@@ -151,6 +151,12 @@ io_tls(const struct io *io)
 	return io->info;
 }
 
+enum tls_flaw
+io_tls_flaw(const struct io *io)
+{
+	return io->tls != NULL ? tls_find_flaw(io->tls) : TLS_FLAW_NONE;
+}
+
 /* What one attempt found. */
 enum found {
 	FOUND_SOME,

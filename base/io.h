@@ -43,6 +43,9 @@ int io_start_tls_client(struct io *io, struct tls_client *client,
     const struct tls_demand *demand, struct fault *f) MUST_USE;
 /* NULL while the stream is plain. Lives as long as the io. */
 const struct tls_info *io_tls(const struct io *io);
+/* What is wrong with the server's proof, if it was looked at; also where the
+ * handshake has failed for it. */
+enum tls_flaw io_tls_flaw(const struct io *io);
 
 /*
  * Reads what there is, up to room bytes (64 KiB at most; b grows by so much

@@ -63,10 +63,22 @@ struct tls_tlsa {
  * demand. */
 struct tls_demand {
 	enum tls_proof proof;
+	bool is_lenient;  /* TLS_PROOF_NAME: who proves nothing is taken all the
+			  * same, and the flaw is told */
 	const char *name; /* for SNI, and to be proven; NULL: none */
 	const char *also; /* TLS_PROOF_TLSA: this name will do as well; NULL */
 	const struct tls_tlsa *tlsa;
 	size_t n_tlsa;
+};
+
+/* What is wrong with a server's proof. */
+enum tls_flaw {
+	TLS_FLAW_NONE,
+	TLS_FLAW_EXPIRED,   /* or not yet valid */
+	TLS_FLAW_NAME,      /* the certificate is another's */
+	TLS_FLAW_UNTRUSTED, /* nobody who is trusted has signed it */
+	TLS_FLAW_TLSA,      /* no TLSA record has it */
+	TLS_FLAW_OTHER,
 };
 
 struct tls_info {
@@ -74,7 +86,7 @@ struct tls_info {
 	char cipher[48];  /* "TLS_AES_256_GCM_SHA384" */
 	unsigned bits;
 	char sni[256];    /* "" where the client sent none */
-	bool is_verified; /* the server has proved who it is */
+	bool is_verified; /* the server has proved who it is, as demanded */
 	bool is_resumed;
 };
 
@@ -97,6 +109,8 @@ enum tls_result tls_write(struct tls *tls, const void *bytes, size_t len,
 /* Bytes that were decrypted and not yet read: poll() does not know of them. */
 bool tls_has_pending(struct tls *tls);
 void tls_get_info(struct tls *tls, struct tls_info *info);
+/* Of a server whose proof was looked at, also where the handshake has failed. */
+enum tls_flaw tls_find_flaw(const struct tls *tls);
 /* Says close_notify as far as that does not block. */
 void tls_free(struct tls **tls);
 

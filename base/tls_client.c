@@ -143,6 +143,7 @@ hash_demand(const struct tls_demand *d, uint8_t key[TLS_KEY_LEN])
 
 	buf_init(&b, KEY_MAX);
 	put_key(&b, &d->proof, sizeof d->proof);
+	put_key(&b, &d->is_lenient, sizeof d->is_lenient);
 	put_key(&b, name.at, name.len);
 	put_key(&b, also.at, also.len);
 	for (size_t i = 0; i < d->n_tlsa; i++) {
@@ -159,7 +160,9 @@ hash_demand(const struct tls_demand *d, uint8_t key[TLS_KEY_LEN])
 static void
 demand_name(struct tls *tls, const struct tls_demand *d)
 {
-	SSL_set_verify(tls->ssl, SSL_VERIFY_PEER, NULL);
+	/* A client looks at what it does not insist on, too. */
+	SSL_set_verify(
+	    tls->ssl, d->is_lenient ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	SSL_set_hostflags(tls->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (d->name == NULL || SSL_set1_host(tls->ssl, d->name) != 1)
 		die_bug("TLS: nothing to verify the peer by");
@@ -206,4 +209,29 @@ tls_connect(struct tls_client *client, int fd, const struct tls_demand *d)
 	hash_demand(d, tls->key);
 	resume_session(tls);
 	return tls;
+}
+
+enum tls_flaw
+tls_find_flaw(const struct tls *tls)
+{
+	switch (SSL_get_verify_result(tls->ssl)) {
+	case X509_V_OK:
+		return TLS_FLAW_NONE;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return TLS_FLAW_EXPIRED;
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+		return TLS_FLAW_NAME;
+	case X509_V_ERR_DANE_NO_MATCH:
+		return TLS_FLAW_TLSA;
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_CERT_UNTRUSTED:
+		return TLS_FLAW_UNTRUSTED;
+	default:
+		return TLS_FLAW_OTHER;
+	}
 }

@@ -553,7 +553,61 @@ START_TEST(a_session_is_resumed_only_for_the_same_demand)
 }
 END_TEST
 
+/* Whom a certificate is for, how long it is good, whether it is trusted, and
+ * what is wrong with it. */
+static const struct {
+	const char *names;
+	long seconds;
+	bool trusted;
+	enum tls_flaw flaw;
+} flaws[] = {
+    {"DNS:a.example", DAY, true, TLS_FLAW_NONE},
+    {"DNS:b.example", DAY, true, TLS_FLAW_NAME},
+    {"DNS:a.example", -3600, true, TLS_FLAW_EXPIRED},
+    {"DNS:a.example", DAY, false, TLS_FLAW_UNTRUSTED},
+};
+
+START_TEST(a_flaw_is_told_whether_it_is_refused_or_not)
+{
+	for (size_t i = 0; i < 2 * ARRAY_LEN(flaws); i++) {
+		bool lenient = i % 2 == 1, flawed;
+		struct tls_demand demand = *by_name("a.example");
+		struct certificate c, other;
+		struct tls_server *server;
+		struct tls_client *client;
+		struct tls_info info;
+		struct talk t;
+
+		demand.is_lenient = lenient;
+		make_dir();
+		certificate_make(&c, dir, "a", flaws[i / 2].names, NULL,
+		    flaws[i / 2].seconds);
+		certificate_make(&other, dir, "b", "DNS:b.example", NULL, DAY);
+		server = serve(&c, 1);
+		client = tls_client_new(
+		    flaws[i / 2].trusted ? c.chain : other.chain, &t.f);
+		ck_assert_ptr_nonnull(client);
+		talk_begin(&t, server, client, &demand);
+		flawed = flaws[i / 2].flaw != TLS_FLAW_NONE;
+		ck_assert_int_eq(talk_shake_hands(&t),
+		    flawed && !lenient ? TLS_FAILED : TLS_OK);
+		ck_assert_int_eq(tls_find_flaw(t.client), flaws[i / 2].flaw);
+		if (!flawed || lenient) {
+			tls_get_info(t.client, &info);
+			ck_assert(info.is_verified == !lenient);
+		}
+		talk_end(&t);
+		tls_client_free(&client);
+		tls_server_free(&server);
+		certificate_remove(&c);
+		certificate_remove(&other);
+		ck_assert_int_eq(rmdir(dir), 0);
+	}
+}
+END_TEST
+
 UNIT_MAIN("tls", tlsa_records_say_whom_to_believe,
+    a_flaw_is_told_whether_it_is_refused_or_not,
     a_session_is_resumed_only_for_the_same_demand,
     a_client_gets_the_certificate_with_its_name,
     an_unknown_name_gets_the_first_certificate,
