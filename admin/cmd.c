@@ -27,6 +27,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_group,
     cmd_mailbox,
     cmd_queue,
+    cmd_tls,
     cmd_trace,
     cmd_explain,
     cmd_version,

@@ -66,6 +66,7 @@ extern const struct cmd cmd_mailbox[];
 extern const struct cmd cmd_queue[];
 extern const struct cmd cmd_run[];
 extern const struct cmd cmd_status[];
+extern const struct cmd cmd_tls[];
 extern const struct cmd cmd_trace[];
 extern const struct cmd cmd_user[];
 extern const struct cmd cmd_version[];

@@ -192,10 +192,27 @@ print_host(FILE *out, const json_t *host)
 }
 
 static void
+print_sts(FILE *out, const json_t *sts)
+{
+	bool known = text_of(sts, "mode")[0] != '\0';
+
+	if (!known && text_of(sts, "trouble")[0] == '\0')
+		return;
+	fprintf(out, "    MTA-STS of %s: %s", text_of(sts, "domain"),
+	    known ? text_of(sts, "mode") : "no policy");
+	if (text_of(sts, "trouble")[0] != '\0') {
+		fputs("; ", out);
+		put_text(out, text_of(sts, "trouble"));
+	}
+	fputc('\n', out);
+}
+
+static void
 print_route(FILE *out, const json_t *answer)
 {
 	const json_t *route = json_get(answer, "route");
-	const json_t *hosts = json_get(json_get(answer, "target"), "hosts");
+	const json_t *target = json_get(answer, "target");
+	const json_t *hosts = json_get(target, "hosts");
 
 	if (route != NULL) {
 		fprintf(out, "    route %s by ", text_of(route, "kind"));
@@ -208,6 +225,8 @@ print_route(FILE *out, const json_t *answer)
 			fprintf(out, ": %s", text_of(route, "address"));
 		fputc('\n', out);
 	}
+	if (json_get(target, "sts") != NULL)
+		print_sts(out, json_get(target, "sts"));
 	for (size_t i = 0; i < json_len(hosts); i++)
 		print_host(out, json_at(hosts, i));
 	print_fault(out, answer);

@@ -14,6 +14,7 @@ libadmin_a_SOURCES = \
 	admin/cmd_queue_print.c \
 	admin/cmd_run.c \
 	admin/cmd_status.c \
+	admin/cmd_tls.c \
 	admin/cmd_trace.c \
 	admin/cmd_user.c \
 	admin/list.c admin/list.h \

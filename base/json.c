@@ -132,6 +132,12 @@ json_add_text(json_t *array, const char *text)
 	json_add(array, text_value(str(text)));
 }
 
+void
+json_add_str(json_t *array, struct str text)
+{
+	json_add(array, text_value(text));
+}
+
 json_t *
 json_get(const json_t *object, const char *key)
 {

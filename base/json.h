@@ -35,6 +35,7 @@ void json_put_bool(json_t *object, const char *key, bool b);
 void json_put(json_t *object, const char *key, json_t *value);
 void json_add(json_t *array, json_t *value);
 void json_add_text(json_t *array, const char *text);
+void json_add_str(json_t *array, struct str text);
 
 /* NULL, or the fallback, where the key is missing or of another type. */
 const char *json_get_text(const json_t *object, const char *key);

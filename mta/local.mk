@@ -14,6 +14,7 @@ libmta_a_SOURCES = \
 	mta/queue/methods_act.c \
 	mta/queue/methods_hop.c \
 	mta/queue/methods_route.c \
+	mta/queue/methods_tls.c \
 	mta/queue/notifier.c mta/queue/notifier.h \
 	mta/queue/pace.c mta/queue/pace.h \
 	mta/queue/queue.c mta/queue/queue.h mta/queue/queue_private.h \
@@ -29,6 +30,7 @@ libmta_a_SOURCES = \
 	mta/queue/scheduler.c mta/queue/scheduler.h \
 	mta/queue/scheduler_private.h \
 	mta/queue/select.c mta/queue/select.h \
+	mta/queue/shelf.c mta/queue/shelf.h \
 	mta/queue/sweep.c \
 	mta/queue/target_cache.c mta/queue/target_cache.h \
 	mta/queue/template.c mta/queue/template.h \
@@ -40,6 +42,7 @@ libmta_a_SOURCES = \
 	mta/send/dns.c mta/send/dns.h \
 	mta/send/dns_record.c mta/send/dns_record.h \
 	mta/send/explain.c mta/send/explain.h \
+	mta/send/https.c mta/send/https.h \
 	mta/send/lmtp_connection.c mta/send/lmtp_connection.h \
 	mta/send/lmtp_pool.c mta/send/lmtp_pool.h \
 	mta/send/opening.c mta/send/opening.h \
@@ -48,6 +51,8 @@ libmta_a_SOURCES = \
 	mta/send/route_parse.c mta/send/route_parse.h \
 	mta/send/sender.c mta/send/sender.h \
 	mta/send/slow_down.c mta/send/slow_down.h \
+	mta/send/sts.c mta/send/sts.h \
+	mta/send/sts_table.c mta/send/sts_table.h \
 	mta/send/target.c mta/send/target.h \
 	mta/send/tls_broken.c mta/send/tls_broken.h \
 	mta/send/tls_policy.c mta/send/tls_policy.h \
@@ -71,7 +76,8 @@ libmta_a_SOURCES = \
 	mta/submit/qualify.c mta/submit/qualify.h
 
 # What a program that links libmta.a needs besides.
-MTA_LIBS = libproto.a libbase.a $(UNBOUND_LIBS) $(PROTO_LIBS) $(BASE_LIBS)
+MTA_LIBS = libproto.a libbase.a $(UNBOUND_LIBS) $(CURL_LIBS) \
+	$(PROTO_LIBS) $(BASE_LIBS)
 
 sbin_PROGRAMS += posthouse-queued
 posthouse_queued_SOURCES = mta/queue/queued_main.c

@@ -165,6 +165,13 @@ static const struct conf_option queued_options[] = {
 	{ .name = "smtp_port", .type = CONF_NUMBER, .offset = QUEUED(smtp_port),
 	  .fallback = "25", .min = 1, .max = 65535,
 	  .help = "the port of other mail servers" },
+	{ .name = "mta_sts", .type = CONF_BOOL, .offset = QUEUED(mta_sts),
+	  .fallback = "on",
+	  .help = "obey what domains say of TLS by MTA-STS" },
+	{ .name = "mta_sts_host", .type = CONF_TEXT,
+	  .offset = QUEUED(mta_sts_host),
+	  .help = "ADDRESS:PORT at which all their policies are fetched; "
+		  "default: each domain's own host" },
 	{ .name = "cache", .type = CONF_SIZE, .offset = QUEUED(cache),
 	  .fallback = "32M", .min = UINT64_C(1) << 20,
 	  .max = UINT64_C(1) << 36,
@@ -245,6 +252,19 @@ check_listen(const char *text, struct fault *f)
 }
 
 static int
+check_https(const char *name, const char *text, struct fault *f)
+{
+	struct net_address address;
+
+	if (check_peer(name, text, f) < 0)
+		return -1;
+	if (text == NULL || net_parse(str(text), &address, f) < 0 ||
+	    !net_is_unix(&address))
+		return 0;
+	return fault_perm(f, "5.3.5", "%s: HTTPS needs ADDRESS:PORT", name);
+}
+
+static int
 check_smarthost(const char *text, struct fault *f)
 {
 	struct route route;
@@ -296,7 +316,8 @@ check_queued(const void *options, struct fault *f)
 	if (check_peer("listen", o->listen, f) < 0 ||
 	    check_peer("socketmap", o->socketmap, f) < 0 ||
 	    check_peer("lmtp", o->lmtp, f) < 0 ||
-	    check_peer("transport_map", o->transport_map, f) < 0)
+	    check_peer("transport_map", o->transport_map, f) < 0 ||
+	    check_https("mta_sts_host", o->mta_sts_host, f) < 0)
 		return -1;
 	return check_listen(o->listen, f);
 }

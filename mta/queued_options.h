@@ -54,6 +54,9 @@ struct queued_options {
 	bool dnssec;                  /* validate; off where the resolver
 				       * cannot */
 	uint64_t smtp_port;           /* of MX hosts */
+	bool mta_sts;                 /* obey policies of MTA-STS */
+	const char *mta_sts_host;     /* where all policies are fetched; NULL:
+				       * each at its domain's host */
 
 	/* The queue. */
 	uint64_t cache;    /* bytes */

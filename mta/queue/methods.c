@@ -367,5 +367,7 @@ const struct control_method queue_methods[] = {
     {"queue.resume", queue_method_resume},
     {"queue.stats", queue_method_stats},
     {"route.explain", queue_method_explain},
+    {"tls.policies", queue_method_policies},
+    {"tls.forget", queue_method_forget},
     {NULL, NULL},
 };

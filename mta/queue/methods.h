@@ -17,6 +17,8 @@
  *   queue.resume    hop
  *   queue.stats
  *   route.explain   to, from?
+ *   tls.policies    domain?
+ *   tls.forget      domain
  *
  * A selection is what select.h reads: id, or sender, recipient, domain, reason,
  * older, younger, state, or all. Those of recipients mean recipients: "delete
@@ -42,6 +44,10 @@
  *   stats   {messages, bytes, active, hops: [hop…], more: bool}
  *   hop     {hop, provider, waiting, active, concurrency, paused, dead_until?,
  *           dsn?, reason?}
+ *
+ *   policies {policies: [{domain, mode, id, mx: [], max_age, fetched, expires,
+ *           trouble?}], more: bool}: those of MTA-STS that have not expired
+ *   forget  {domain}; 5.1.0 where no policy of it is known
  *
  *   explain as in mta/send/explain.h; without `from`, for the null sender
  *

@@ -210,7 +210,7 @@ set_up_scheduler(struct service *service)
 	};
 	struct fault f;
 
-	queued.way_out = way_out_new(o, queued.common, &f);
+	queued.way_out = way_out_new(o, queued.common, queued.queue, &f);
 	if (queued.way_out == NULL)
 		give_up(&f);
 	queued.scheduler = scheduler_new(&conf, way_out_ops(queued.way_out),

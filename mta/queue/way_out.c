@@ -6,11 +6,13 @@
 
 #include "base/mem.h"
 #include "base/options.h"
+#include "mta/queue/shelf.h"
 #include "mta/queued_options.h"
 #include "mta/send/dns.h"
 #include "mta/send/explain.h"
 #include "mta/send/route.h"
 #include "mta/send/sender.h"
+#include "mta/send/sts.h"
 #include "mta/send/target.h"
 
 enum { OWN_MAX = 64, PORT = 25 };
@@ -18,6 +20,8 @@ enum { OWN_MAX = 64, PORT = 25 };
 struct way_out {
 	struct dns *dns;
 	struct routes *routes;
+	struct shelf policies;
+	struct sts *sts;
 	struct sender *sender;
 	struct target_conf target;
 	uint16_t port;
@@ -61,6 +65,36 @@ tidy(void *ctx)
 	sender_tidy(way->sender);
 }
 
+static void
+put_policy(void *ctx, struct str domain, struct str value)
+{
+	shelf_put(ctx, domain, value);
+}
+
+static int
+each_policy(void *ctx,
+    int (*give)(void *to, struct str domain, struct str value), void *to,
+    struct fault *f)
+{
+	return shelf_each(ctx, give, to, f);
+}
+
+static int
+open_sts(struct way_out *way, const struct queued_options *o, struct fault *f)
+{
+	const struct sts_conf conf = {
+	    .dns = way->dns,
+	    .ca_file = o->ca_file,
+	    .policy_host = o->mta_sts_host,
+	    .store = {put_policy, each_policy, &way->policies},
+	};
+
+	if (!o->mta_sts)
+		return 0;
+	way->sts = sts_new(&conf, f);
+	return way->sts != NULL ? 0 : -1;
+}
+
 static int
 open_all(struct way_out *way, const struct queued_options *o,
     const struct common_options *common, struct fault *f)
@@ -86,14 +120,17 @@ open_all(struct way_out *way, const struct queued_options *o,
 	way->routes = routes_new(&routes, f);
 	if (way->routes == NULL)
 		return -1;
+	if (open_sts(way, o, f) < 0)
+		return -1;
 	sender.dns = way->dns;
+	sender.sts = way->sts;
 	way->sender = sender_new(&sender, f);
 	return way->sender != NULL ? 0 : -1;
 }
 
 struct way_out *
 way_out_new(const struct queued_options *options,
-    const struct common_options *common, struct fault *f)
+    const struct common_options *common, struct queue *queue, struct fault *f)
 {
 	struct way_out *way = mem_new(struct way_out);
 
@@ -105,6 +142,7 @@ way_out_new(const struct queued_options *options,
 		target_find_own(way->own, OWN_MAX, options->smtp_port == PORT),
 	};
 	way->port = (uint16_t)options->smtp_port;
+	way->policies = (struct shelf){queue, "sts/"};
 	way->ops = (struct scheduler_ops){
 	    .find = find,
 	    .resolve = resolve,
@@ -125,6 +163,7 @@ way_out_free(struct way_out **way)
 	if (w == NULL)
 		return;
 	sender_free(&w->sender);
+	sts_free(&w->sts);
 	routes_free(&w->routes);
 	dns_free(&w->dns);
 	mem_free(w);
@@ -156,9 +195,16 @@ way_out_explain(struct way_out *way, const struct address *reverse_path,
 	const struct explain_conf conf = {
 	    .routes = way->routes,
 	    .dns = way->dns,
+	    .sts = way->sts,
 	    .target = &way->target,
 	    .port = way->port,
 	};
 
 	return explain(&conf, reverse_path, forward_path);
+}
+
+struct sts *
+way_out_sts(const struct way_out *way)
+{
+	return way->sts;
 }

@@ -13,12 +13,16 @@
 
 struct address;
 struct common_options;
+struct queue;
 struct queued_options;
+struct sts;
 struct way_out;
 
-/* Borrows both for its life. Faults name the option. */
+/* Borrows all for its life; policies are kept in the queue. Faults name the
+ * option. */
 struct way_out *way_out_new(const struct queued_options *options,
-    const struct common_options *common, struct fault *f) MUST_USE;
+    const struct common_options *common, struct queue *queue,
+    struct fault *f) MUST_USE;
 /* Nothing may be under way. */
 void way_out_free(struct way_out **way);
 
@@ -29,6 +33,8 @@ int way_out_reload(struct way_out *way, struct fault *f) MUST_USE;
 /* Where a message would go, and why (mta/send/explain.h). Blocks. */
 json_t *way_out_explain(struct way_out *way, const struct address *reverse_path,
     const struct address *forward_path) MUST_USE;
+/* The policies of MTA-STS; NULL where it is off. Lives as long as the way. */
+struct sts *way_out_sts(const struct way_out *way);
 /* Connections that wait for a message. */
 unsigned way_out_idle(struct way_out *way);
 

@@ -33,6 +33,7 @@ static const char *const levels[] = {
 struct work {
 	const struct explain_conf *conf;
 	const struct target *target;
+	const struct sts_found *sts;
 	int64_t deadline;
 };
 
@@ -153,6 +154,7 @@ explain_host(const struct work *w, const struct target_host *host)
 	    .host = host,
 	    .canonical = canonical,
 	    .port = port_of(w->conf, &w->target->route),
+	    .sts = w->sts,
 	};
 	struct tls_policy policy;
 	struct fault f;
@@ -172,12 +174,40 @@ explain_host(const struct work *w, const struct target_host *host)
 }
 
 static void
+put_sts(json_t *object, const struct sts_found *found)
+{
+	json_t *sts = json_new_object(), *mx = json_new_array();
+
+	json_put_text(sts, "domain", found->domain);
+	if (found->text != NULL) {
+		json_put_text(sts, "mode", sts_mode_name(found->policy.mode));
+		json_put_text(sts, "id", found->id);
+		json_put_int(sts, "fetched", found->fetched);
+		json_put_int(sts, "expires", found->expires);
+		for (size_t i = 0; i < found->policy.n_mx; i++)
+			json_add_str(mx, found->policy.mx[i]);
+		json_put(sts, "mx", json_hold(mx));
+	}
+	if (found->trouble != STS_TROUBLE_NONE)
+		json_put_text(sts, "trouble", found->reason);
+	json_put(object, "sts", sts);
+	json_free(&mx);
+}
+
+static void
 put_target(const struct explain_conf *conf, json_t *object,
     const struct target *target)
 {
-	const struct work w = {conf, target, clock_ms() + WAIT_MS};
+	struct sts_found sts = {.text = NULL};
+	struct work w = {.conf = conf, .target = target, .sts = &sts};
 	json_t *t = json_new_object(), *hosts = json_new_array();
+	char domain[DNS_NAME_SIZE];
 
+	if (conf->sts != NULL && tls_policy_domain(target, domain)) {
+		sts_find(conf->sts, domain, &sts);
+		put_sts(t, &sts);
+	}
+	w.deadline = clock_ms() + WAIT_MS;
 	json_put_text(t, "key", target->key);
 	json_put_text(t, "provider", target->provider);
 	/* A socket is no host: the route has its address. */
@@ -186,6 +216,7 @@ put_target(const struct explain_conf *conf, json_t *object,
 		json_add(hosts, explain_host(&w, &target->hosts[i]));
 	json_put(t, "hosts", hosts);
 	json_put(object, "target", t);
+	sts_found_clear(&sts);
 }
 
 json_t *

@@ -5,25 +5,43 @@
 
 #include "base/log.h"
 
-/* STARTTLS as far as it is wanted. *failed: the handshake was tried. */
+/* STARTTLS as far as it is wanted. */
 static int
 encrypt(const struct opening *o, struct wire *wire, enum route_tls level,
-    bool *failed, struct fault *f)
+    struct opening_tls *tls, struct fault *f)
 {
 	bool offered = (wire_peer(wire)->extensions & EXT_STARTTLS) != 0;
 	int rc;
 
-	if (level == ROUTE_TLS_NONE || (level == ROUTE_TLS_MAY && !offered))
+	if (level == ROUTE_TLS_NONE)
+		return 0;
+	tls->was_tried = true;
+	tls->not_offered = !offered;
+	if (!offered && level == ROUTE_TLS_MAY)
 		return 0;
 	if (!offered)
 		return fault_temp(f, "4.7.10",
 		    "TLS is required, and %s does not offer it", o->host);
 	rc = wire_starttls(wire, o->tls, &o->policy->demand, f);
-	*failed = rc < 0;
+	tls->failed = rc < 0;
+	tls->not_offered = rc > 0;
+	tls->flaw = wire_tls_flaw(wire);
 	/* Refused: the session may go on in the clear. */
 	if (rc == 1 && level == ROUTE_TLS_MAY)
 		return 0;
 	return rc == 0 ? 0 : -1;
+}
+
+static int
+encrypt_first(const struct opening *o, struct wire *wire,
+    struct opening_tls *tls, struct fault *f)
+{
+	int rc = wire_tls_first(wire, o->tls, &o->policy->demand, f);
+
+	tls->was_tried = true;
+	tls->failed = rc < 0;
+	tls->flaw = wire_tls_flaw(wire);
+	return rc;
 }
 
 static int
@@ -41,28 +59,28 @@ authenticate(const struct opening *o, struct wire *wire, struct fault *f)
 
 static int
 open_session(const struct opening *o, struct wire *wire, enum route_tls level,
-    bool *failed, struct fault *f)
+    struct opening_tls *tls, struct fault *f)
 {
-	*failed = false;
 	if (o->route->implicit_tls) {
-		if (wire_tls_first(wire, o->tls, &o->policy->demand, f) < 0 ||
+		if (encrypt_first(o, wire, tls, f) < 0 ||
 		    wire_greet(wire, f) < 0)
 			return -1;
 	} else if (wire_greet(wire, f) < 0 ||
-		   encrypt(o, wire, level, failed, f) < 0) {
+		   encrypt(o, wire, level, tls, f) < 0) {
 		return -1;
 	}
 	return authenticate(o, wire, f);
 }
 
 static struct wire *
-try(const struct opening *o, int fd, enum route_tls level, bool *failed,
-    struct fault *f)
+try(const struct opening *o, int fd, enum route_tls level,
+    struct opening_tls *tls, struct fault *f)
 {
 	struct wire *wire = wire_new(fd, &o->wire);
 
+	memset(tls, 0, sizeof *tls);
 	buf_reset(o->words);
-	if (open_session(o, wire, level, failed, f) < 0) {
+	if (open_session(o, wire, level, tls, f) < 0) {
 		buf_put_str(o->words, wire_last_words(wire));
 		wire_free(&wire);
 	}
@@ -84,22 +102,22 @@ connect_again(
 
 struct wire *
 opening_run(const struct opening *o, int fd, const struct net_address *address,
-    struct fault *f)
+    struct opening_tls *tls, struct fault *f)
 {
 	enum route_tls level = o->policy->level;
+	struct opening_tls ignored;
 	struct wire *wire;
-	bool failed;
 
 	if (level == ROUTE_TLS_MAY &&
 	    tls_broken_is_known(o->broken, o->address))
 		level = ROUTE_TLS_NONE;
-	wire = try(o, fd, level, &failed, f);
-	if (wire != NULL || !failed || level != ROUTE_TLS_MAY)
+	wire = try(o, fd, level, tls, f);
+	if (wire != NULL || !tls->failed || level != ROUTE_TLS_MAY)
 		return wire;
 	log_info(NULL, "TLS failed, sending in the clear", "host", o->host,
 	    "address", o->address, "reason", f->text, NULL);
 	tls_broken_note(o->broken, o->address);
 	buf_reset(o->words);
 	fd = connect_again(o, address, f);
-	return fd < 0 ? NULL : try(o, fd, ROUTE_TLS_NONE, &failed, f);
+	return fd < 0 ? NULL : try(o, fd, ROUTE_TLS_NONE, &ignored, f);
 }

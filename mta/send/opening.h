@@ -29,10 +29,19 @@ struct opening {
 	struct buf *words;
 };
 
+/* What became of TLS, at the first connection. */
+struct opening_tls {
+	bool was_tried;
+	bool not_offered; /* or refused */
+	bool failed;      /* the handshake */
+	enum tls_flaw flaw;
+};
+
 /* Takes the descriptor, which leads to the address. NULL and a fault where no
  * session comes about; 4.7.10 and 4.7.5 where that is for want of TLS, or of a
  * proof. */
 struct wire *opening_run(const struct opening *opening, int fd,
-    const struct net_address *address, struct fault *f) MUST_USE;
+    const struct net_address *address, struct opening_tls *tls,
+    struct fault *f) MUST_USE;
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/tls.h"
 #include "mta/send/connect.h"
@@ -19,6 +20,7 @@
 #include "mta/send/opening.h"
 #include "mta/send/pool.h"
 #include "mta/send/slow_down.h"
+#include "mta/send/sts.h"
 #include "mta/send/tls_broken.h"
 #include "mta/send/tls_policy.h"
 #include "mta/send/wire.h"
@@ -47,6 +49,7 @@ struct delivery {
 	struct send_outcome *outcomes;
 	struct send_report *report;
 	struct buf words; /* by which a server has refused the last session */
+	struct sts_found sts; /* text NULL: there is no policy */
 	char key[POOL_KEY_SIZE];
 	unsigned tries;
 	bool was_cut;   /* a session was, before the message was begun */
@@ -189,16 +192,64 @@ find_policy(struct delivery *d, struct place *p, struct fault *f)
 	    .secure = p->secure,
 	    .port = port_of(d),
 	    .requiretls = d->message.mail->requiretls,
+	    .sts = &d->sts,
 	};
 
 	return tls_policy_find(
 	    &p->policy, d->sender->conf.dns, &host, clock_ms() + DNS_MS, f);
 }
 
+static bool
+is_for_want_of_tls(const struct fault *f)
+{
+	return strcmp(f->dsn, "4.7.5") == 0 || strcmp(f->dsn, "4.7.10") == 0;
+}
+
+/* What a policy of MTA-STS that is only tested would have refused. */
+static void
+log_testing(const struct delivery *d, const struct place *p,
+    const struct opening_tls *tls)
+{
+	const char *why = NULL;
+
+	if (p->policy.sts == NULL ||
+	    p->policy.sts->policy.mode != STS_TESTING || !tls->was_tried)
+		return;
+	if (p->policy.is_foreign)
+		why = "no mail server of the policy";
+	else if (tls->not_offered)
+		why = "no STARTTLS";
+	else if (tls->failed)
+		why = "TLS failed";
+	else if (tls->flaw != TLS_FLAW_NONE)
+		why = "its certificate proves nothing";
+	if (why != NULL)
+		log_warn(NULL, "MTA-STS policy would refuse", "domain",
+		    d->sts.domain, "host", p->host->name, "address",
+		    d->report->address, "reason", why, NULL);
+}
+
+/* It was refused for the policy: perhaps there is a new one. */
+static void
+doubt_sts(struct delivery *d, const struct place *p, struct fault *f)
+{
+	const struct fault why = *f;
+
+	if (p->policy.sts == NULL || p->policy.sts->policy.mode != STS_ENFORCE)
+		return;
+	sts_doubt(d->sender->conf.sts, d->sts.domain);
+	if (p->policy.is_foreign)
+		return;
+	fault_temp(f, why.dsn, "MTA-STS policy of %.90s: %.140s", d->sts.domain,
+	    why.text);
+}
+
 static struct wire *
 open_wire(struct delivery *d, struct place *p, int fd,
     const struct net_address *address, struct fault *f)
 {
+	struct opening_tls tls;
+	struct wire *wire;
 	const struct opening opening = {
 	    .wire = {.dialect = d->target->route.kind == ROUTE_LMTP
 				    ? DIALECT_LMTP
@@ -215,7 +266,13 @@ open_wire(struct delivery *d, struct place *p, int fd,
 	    .words = &d->words,
 	};
 
-	return opening_run(&opening, fd, address, f);
+	wire = opening_run(&opening, fd, address, &tls, f);
+	log_testing(d, p, &tls);
+	if (wire == NULL && is_for_want_of_tls(f)) {
+		d->lacks_tls = true;
+		doubt_sts(d, p, f);
+	}
+	return wire;
 }
 
 /* The message. */
@@ -421,8 +478,6 @@ try_addresses(struct delivery *d, struct place *p)
 		w.wire = open_wire(d, p, fd, &address, f);
 		if (w.wire != NULL && converse(d, &w, false))
 			return true;
-		d->lacks_tls = d->lacks_tls || strcmp(f->dsn, "4.7.5") == 0 ||
-			       strcmp(f->dsn, "4.7.10") == 0;
 	} while (d->tries < d->sender->conf.max_hosts &&
 		 p->connect.next < p->connect.n);
 	return false;
@@ -439,6 +494,7 @@ try_host(struct delivery *d, const struct target_host *host)
 	d->report->address[0] = '\0';
 	buf_reset(&d->words);
 	if (find_addresses(d, &place, f) < 0 || find_policy(d, &place, f) < 0) {
+		doubt_sts(d, &place, f);
 		d->tries++;
 		return false;
 	}
@@ -551,10 +607,24 @@ static void
 make_key(struct delivery *d)
 {
 	const struct target *t = d->target;
+	char sts[24] = "";
 
-	snprintf(d->key, sizeof d->key, "%s%s%s", t->key,
+	if (d->sts.policy.mode != STS_NONE)
+		snprintf(sts, sizeof sts, " sts=%016llx",
+		    (unsigned long long)str_hash(str(d->sts.text)));
+	snprintf(d->key, sizeof d->key, "%s%s%s%s", t->key,
 	    t->n_hosts > 0 && t->hosts[0].secure ? " secure" : "",
-	    d->message.mail->requiretls ? " requiretls" : "");
+	    d->message.mail->requiretls ? " requiretls" : "", sts);
+}
+
+static void
+find_sts(struct delivery *d)
+{
+	struct sts *sts = d->sender->conf.sts;
+	char domain[DNS_NAME_SIZE];
+
+	if (sts != NULL && tls_policy_domain(d->target, domain))
+		sts_find(sts, domain, &d->sts);
 }
 
 void
@@ -572,8 +642,10 @@ sender_send(struct sender *s, const struct target *target,
 
 	*report = (struct send_report){.reach = SEND_ANSWERED};
 	buf_init(&d.words, REPLY_LINE_MAX);
+	find_sts(&d);
 	make_key(&d);
 	send_groups(&d, message, outcomes);
+	sts_found_clear(&d.sts);
 	buf_clear(&d.words);
 	note_slow_down(report, outcomes, message->n_rcpts);
 }

@@ -20,10 +20,12 @@
 
 struct dns;
 struct sender;
+struct sts;
 
 struct sender_conf {
 	const char *hostname;  /* for EHLO; lives as long as the sender */
 	struct dns *dns;       /* borrowed */
+	struct sts *sts;       /* borrowed; NULL: no MTA-STS */
 	const char *ca_file;   /* NULL: the system's */
 	unsigned max_idle;     /* connections kept in all; 0: 100 */
 	int64_t idle_ms;       /* how long; 0: 5 s */

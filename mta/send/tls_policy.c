@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "proto/domain.h"
 
 /* At least encryption where there is a password to show. */
 static enum route_tls
@@ -103,6 +104,66 @@ is_literal(const char *name)
 	return name[0] == '\0' || name[0] == '[';
 }
 
+bool
+tls_policy_domain(const struct target *target, char domain[DNS_NAME_SIZE])
+{
+	const struct route *route = &target->route;
+
+	return (route->kind == ROUTE_MX || route->kind == ROUTE_HOST) &&
+	       route->tls != ROUTE_TLS_NONE && !is_literal(route->host) &&
+	       str_has(str(route->host), '.') &&
+	       domain_to_ascii(str(route->host), domain);
+}
+
+static int
+apply_sts(struct tls_policy *p, const struct tls_host *h, struct fault *f)
+{
+	const struct sts_found *sts = h->sts;
+	const char *name = h->host->name;
+
+	if (sts == NULL || sts->policy.mode == STS_NONE)
+		return 0;
+	p->sts = sts;
+	p->rule = "mta-sts";
+	p->is_foreign = !sts_has_mx(&sts->policy, str(name));
+	if (sts->policy.mode == STS_TESTING)
+		return 0;
+	if (p->is_foreign)
+		return fault_temp(f, "4.7.5",
+		    "MTA-STS: %.90s is no mail server that the policy of "
+		    "%.90s names",
+		    name, sts->domain);
+	p->level = ROUTE_TLS_VERIFY;
+	return 0;
+}
+
+static bool
+is_enforced(const struct tls_policy *p)
+{
+	return p->sts != NULL && p->sts->policy.mode == STS_ENFORCE;
+}
+
+/* Whom the host has to be, where no TLSA record says that. */
+static int
+demand_name(struct tls_policy *p, const struct tls_host *h, struct fault *f)
+{
+	/* A name that anyone may have put into DNS proves nothing. */
+	if (h->requiretls &&
+	    (h->host->secure || h->target->route.kind != ROUTE_MX ||
+		is_enforced(p))) {
+		p->level = ROUTE_TLS_VERIFY;
+		p->rule = "requiretls";
+	}
+	if (p->level == ROUTE_TLS_VERIFY && p->demand.name == NULL)
+		return fault_temp(
+		    f, "4.7.5", "an address has no name that TLS could verify");
+	p->demand.is_lenient = p->level != ROUTE_TLS_VERIFY && p->sts != NULL;
+	if (p->demand.name != NULL &&
+	    (p->level == ROUTE_TLS_VERIFY || p->demand.is_lenient))
+		p->demand.proof = TLS_PROOF_NAME;
+	return 0;
+}
+
 int
 tls_policy_find(struct tls_policy *p, struct dns *dns, const struct tls_host *h,
     int64_t deadline, struct fault *f)
@@ -128,18 +189,10 @@ tls_policy_find(struct tls_policy *p, struct dns *dns, const struct tls_host *h,
 	}
 	if (p->demand.proof == TLS_PROOF_TLSA)
 		return 0;
-	/* A name that anyone may have put into DNS proves nothing. */
-	if (h->requiretls && (h->host->secure || route->kind != ROUTE_MX)) {
-		p->level = ROUTE_TLS_VERIFY;
-		p->rule = "requiretls";
-	}
-	if (p->level == ROUTE_TLS_VERIFY && p->demand.name == NULL) {
+	if (apply_sts(p, h, f) < 0 || demand_name(p, h, f) < 0) {
 		tls_policy_clear(p);
-		return fault_temp(
-		    f, "4.7.5", "an address has no name that TLS could verify");
+		return -1;
 	}
-	if (p->level == ROUTE_TLS_VERIFY)
-		p->demand.proof = TLS_PROOF_NAME;
 	return 0;
 }
 

@@ -210,6 +210,12 @@ wire_tls(const struct wire *w)
 	return io_tls(w->io);
 }
 
+enum tls_flaw
+wire_tls_flaw(const struct wire *w)
+{
+	return io_tls_flaw(w->io);
+}
+
 unsigned
 wire_messages(const struct wire *w)
 {

@@ -49,6 +49,8 @@ struct str wire_last_words(const struct wire *wire);
 const struct smtp_peer *wire_peer(const struct wire *wire);
 /* NULL while it is plain. */
 const struct tls_info *wire_tls(const struct wire *wire);
+/* As io_tls_flaw(). */
+enum tls_flaw wire_tls_flaw(const struct wire *wire);
 
 enum wire_result {
 	WIRE_ANSWERED, /* outcomes are the server's */

@@ -42,6 +42,7 @@ SYSTEM_TESTS += \
 	tests/system/socketmap.py \
 	tests/system/store_full.py \
 	tests/system/tls_certificates.py \
+	tests/system/tls_sts.py \
 	tests/system/trace.py
 
 EXTRA_DIST += $(SYSTEM_TESTS) \
@@ -49,10 +50,12 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/dns.py \
 	tests/system/lib/fakes.py \
 	tests/system/lib/harness.py \
+	tests/system/lib/https.py \
 	tests/system/lib/instance.py \
 	tests/system/lib/maildir.py \
 	tests/system/lib/nodemailer.js \
 	tests/system/lib/peers.py \
+	tests/system/lib/pki.py \
 	tests/system/lib/sink.py \
 	tests/system/lib/smtpd.py \
 	tests/system/lib/wire.py

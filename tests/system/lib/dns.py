@@ -4,6 +4,7 @@ that may be signed. It knows no other server, and nobody else asks it."""
 
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -75,12 +76,20 @@ class Dns:
             if name in signed:
                 self.sign(name, name in broken)
         self.zones = list(zones)
+        self.serial = 1
         self.start()
 
     @property
     def server(self):
         """As `dns_server` wants it."""
         return "127.0.0.1@%d" % self.port
+
+    def change(self, name, text):
+        """Other records for a zone that is not signed; they come soon."""
+        self.serial += 1
+        self.write(name, HEAD.format(name=name).replace(
+            " 1 3600", " %d 3600" % self.serial) + text)
+        self.process.signal(signal.SIGHUP)
 
     def path(self, name):
         return os.path.join(self.dir, name + ".zone")

@@ -8,21 +8,24 @@ import time
 
 class Message:
 
-    def __init__(self, sender, rcpts, data, connection):
+    def __init__(self, sender, rcpts, data, connection, encrypted=False):
         self.sender = sender
         self.rcpts = rcpts
         self.data = data
         self.connection = connection
+        self.encrypted = encrypted
         self.at = time.monotonic()
 
 
 class Sink:
     """SMTP on a free port of 127.0.0.1. `replies` are asked for each RCPT: a
-    dictionary of local parts to lists of replies, the last of which stays."""
+    dictionary of local parts to lists of replies, the last of which stays.
+    `tls` is the context of STARTTLS; None: there is none."""
 
     def __init__(self, port=0, extensions=("PIPELINING", "8BITMIME", "SIZE",
-                                           "ENHANCEDSTATUSCODES")):
+                                           "ENHANCEDSTATUSCODES"), tls=None):
         self.extensions = extensions
+        self.tls = tls
         self.messages = []
         self.asked = []
         self.replies = {}
@@ -102,29 +105,44 @@ class Sink:
 
     def serve(self, connection, number):
         try:
-            with connection, connection.makefile("rwb") as lines:
-                self.session(lines, number)
+            with connection:
+                self.talk(connection, number)
         except OSError:
             pass
         with self.changed:
             self.open.discard(connection)
 
-    def session(self, lines, number):
+    def talk(self, connection, number):
+        with connection.makefile("rwb") as lines:
+            if not self.session(lines, number):
+                return
+        with self.tls.wrap_socket(connection, server_side=True) as wrapped:
+            with wrapped.makefile("rwb") as lines:
+                self.session(lines, number, encrypted=True)
+
+    def session(self, lines, number, encrypted=False):
+        """True where TLS is to begin."""
         sender, rcpts = None, []
 
         def say(text):
             lines.write(text.encode() + b"\r\n")
             lines.flush()
 
-        say("220 sink.example ESMTP")
+        if not encrypted:
+            say("220 sink.example ESMTP")
         for line in lines:
             verb = line[:4].upper()
             path = line.split(b"<")[-1].split(b">")[0].decode()
             if verb == b"EHLO":
                 words = ("sink.example",) + tuple(self.extensions)
+                if self.tls and not encrypted:
+                    words += ("STARTTLS",)
                 for word in words[:-1]:
                     lines.write(b"250-" + word.encode() + b"\r\n")
                 say("250 " + words[-1])
+            elif verb == b"STAR" and self.tls and not encrypted:
+                say("220 2.0.0 go on")
+                return True
             elif verb == b"MAIL":
                 sender, rcpts = path, []
                 say("250 2.1.0 ok")
@@ -139,15 +157,17 @@ class Sink:
                 say("354 go on")
                 data = self.read_body(lines)
                 if data is None:
-                    return
-                if not self.take(Message(sender, rcpts, data, number)):
-                    return
+                    return False
+                if not self.take(Message(sender, rcpts, data, number,
+                                         encrypted)):
+                    return False
                 say("250 2.0.0 taken")
             elif verb == b"QUIT":
                 say("221 2.0.0 bye")
-                return
+                return False
             else:
                 say("250 2.0.0 ok")
+        return False
 
     def wait(self, n, seconds=20):
         """Until so many messages have come; all of them."""

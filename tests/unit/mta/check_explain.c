@@ -8,8 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "mta/queued_options.h"
 #include "mta/send/route.h"
+#include "mta/send/sts.h"
 #include "mta/send/target.h"
 #include "tests/unit/unit.h"
 
@@ -67,6 +69,33 @@ dns_tlsa(struct dns *dns, const char *host, uint16_t port, int64_t deadline,
 	return 0;
 }
 
+/* What the fake of sts.c knows. */
+#define POLICY "version: STSv1\nmode: enforce\nmx: *.example\nmax_age: 86400\n"
+
+void
+sts_find(struct sts *unused, const char *domain, struct sts_found *found)
+{
+	struct fault f;
+
+	(void)unused;
+	*found = (struct sts_found){.id = "x1", .fetched = 1, .expires = 2};
+	ck_assert(str_copy(str(domain), found->domain, DNS_NAME_SIZE));
+	if (strcmp(domain, "two.example") != 0) {
+		found->trouble = STS_TROUBLE_FETCH;
+		memcpy(found->reason, "HTTP", 5);
+		return;
+	}
+	found->text = mem_dup(POLICY);
+	ck_assert_int_eq(
+	    sts_parse_policy(str(found->text), &found->policy, &f), 0);
+}
+
+void
+sts_found_clear(struct sts_found *found)
+{
+	mem_free(found->text);
+}
+
 static char file[] = "/tmp/check-explain-XXXXXX";
 static struct conf *conf;
 
@@ -93,12 +122,16 @@ read_routes(const char *text)
 	return routes;
 }
 
+/* NULL: without MTA-STS. */
+static struct sts *policies;
+
 /* Without the name of the file, which is another each time. */
 static void
 check_explained(const char *sections, const char *to, const char *want)
 {
 	const struct target_conf target = {.hostname = "us.example"};
-	struct explain_conf e = {.target = &target, .port = 2525};
+	struct explain_conf e = {
+	    .target = &target, .sts = policies, .port = 2525};
 	struct address from = {.host = ADDRESS_NO_HOST}, rcpt;
 	struct fault f;
 	struct buf b;
@@ -153,6 +186,44 @@ START_TEST(each_decision_is_told_with_its_rule)
 }
 END_TEST
 
+START_TEST(a_policy_of_mta_sts_is_told)
+{
+	int any;
+
+	policies = (struct sts *)(void *)&any;
+	check_explained("queued {\nroute \"*\" { to = mx }\n}\n",
+	    "u@two.example",
+	    "{\"from\":\"\",\"to\":\"u@two.example\","
+	    "\"route\":{\"kind\":\"mx\",\"rule\":\"route \\\"*\\\"\","
+	    "\"where\":\"" F ":2\",\"host\":\"two.example\",\"tls\":\"may\"},"
+	    "\"target\":{\"sts\":{\"domain\":\"two.example\","
+	    "\"mode\":\"enforce\",\"id\":\"x1\",\"fetched\":1,\"expires\":2,"
+	    "\"mx\":[\"*.example\"]},"
+	    "\"key\":\"smtp:a.example+1-f24fae1b\","
+	    "\"provider\":\"a.example\",\"hosts\":["
+	    "{\"name\":\"a.example\",\"preference\":10,\"secure\":true,"
+	    "\"addresses\":[\"[2001:db8::1]:2525\",\"192.0.2.1:2525\"],"
+	    "\"tls\":{\"level\":\"verify\",\"rule\":\"dane\","
+	    "\"verify\":\"a.example\",\"tlsa\":1}},"
+	    "{\"name\":\"none.example\",\"preference\":20,\"secure\":true,"
+	    "\"addresses\":[],\"fault\":{\"kind\":\"temporary\","
+	    "\"dsn\":\"4.4.4\",\"text\":\"none.example has no address\"}}]}}");
+	check_explained(
+	    "queued { route \"*\" { to = \"smtp:a.example:587\" }\n}\n",
+	    "u@x.example",
+	    "{\"from\":\"\",\"to\":\"u@x.example\",\"route\":{\"kind\":\"host\","
+	    "\"rule\":\"route \\\"*\\\"\",\"where\":\"" F ":1\","
+	    "\"host\":\"a.example\",\"port\":587,\"tls\":\"may\"},"
+	    "\"target\":{\"sts\":{\"domain\":\"a.example\","
+	    "\"trouble\":\"HTTP\"},\"key\":\"smtp:a.example:587\","
+	    "\"provider\":\"a.example\",\"hosts\":[{\"name\":\"a.example\","
+	    "\"secure\":true,\"addresses\":[\"[2001:db8::1]:587\","
+	    "\"192.0.2.1:587\"],\"tls\":{\"level\":\"may\","
+	    "\"rule\":\"route\"}}]}}");
+	policies = NULL;
+}
+END_TEST
+
 START_TEST(what_is_not_sent_has_a_reason)
 {
 	check_explained(
@@ -190,4 +261,5 @@ START_TEST(a_socket_is_shown_with_its_route)
 END_TEST
 
 UNIT_MAIN("explain", each_decision_is_told_with_its_rule,
-    what_is_not_sent_has_a_reason, a_socket_is_shown_with_its_route)
+    a_policy_of_mta_sts_is_told, what_is_not_sent_has_a_reason,
+    a_socket_is_shown_with_its_route)

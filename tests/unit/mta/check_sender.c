@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "mta/send/sts.h"
 #include "tests/unit/base/certificate.h"
 #include "tests/unit/mta/sink.h"
 #include "tests/unit/unit.h"
@@ -67,7 +68,7 @@ dns_tlsa(struct dns *dns, const char *host, uint16_t port, int64_t deadline,
 {
 	(void)dns;
 	(void)deadline;
-	ck_assert_str_eq(host, "a.example");
+	ck_assert_str_eq(host, target.hosts[0].name);
 	ck_assert_uint_eq(port, target.route.port);
 	tlsa.asked++;
 	if (tlsa.fails)
@@ -75,6 +76,45 @@ dns_tlsa(struct dns *dns, const char *host, uint16_t port, int64_t deadline,
 	*a = tlsa.answer;
 	records[0] = tlsa.record;
 	return 0;
+}
+
+/* What the fake of sts.c knows; NULL: no policy. */
+static struct {
+	const char *policy;
+	char domain[DNS_NAME_SIZE];
+	unsigned asked, doubted;
+} sts;
+
+void
+sts_find(struct sts *unused, const char *domain, struct sts_found *found)
+{
+	struct fault f;
+
+	(void)unused;
+	memset(found, 0, sizeof *found);
+	sts.asked++;
+	snprintf(sts.domain, sizeof sts.domain, "%s", domain);
+	snprintf(found->domain, sizeof found->domain, "%s", domain);
+	if (sts.policy == NULL)
+		return;
+	found->text = mem_dup(sts.policy);
+	ck_assert_int_eq(
+	    sts_parse_policy(str(found->text), &found->policy, &f), 0);
+}
+
+void
+sts_found_clear(struct sts_found *found)
+{
+	mem_free(found->text);
+	found->text = NULL;
+}
+
+void
+sts_doubt(struct sts *unused, const char *domain)
+{
+	(void)unused;
+	ck_assert_str_eq(domain, sts.domain);
+	sts.doubted++;
 }
 
 static void
@@ -85,6 +125,7 @@ set_up(void)
 
 	memset(sinks, 0, sizeof sinks);
 	memset(&tlsa, 0, sizeof tlsa);
+	memset(&sts, 0, sizeof sts);
 	for (size_t i = 0; i < ARRAY_LEN(servers); i++)
 		peer_start_tcp(&servers[i], sink_serve, &sinks[i]);
 	conf = (struct sender_conf){.hostname = "c.example", .haste = 3000};
@@ -856,6 +897,172 @@ START_TEST(sender_honours_requiretls)
 }
 END_TEST
 
+#define POLICY(mode, mx) \
+	"version: STSv1\nmode: " mode "\nmx: " mx "\nmax_age: 86400\n"
+
+enum sts_twist {
+	STS_RIGHT,
+	STS_NAME,    /* the certificate is for another name */
+	STS_NO_TLS,  /* the server offers none */
+	STS_FAILS,   /* no handshake comes about */
+	STS_DANE,    /* there is a right TLSA record */
+	STS_NO_DANE, /* there is a wrong one */
+};
+
+/* How a host fares under a policy. The plain one is that of ROUTE_TLS_MAY. */
+static const struct {
+	const char *policy;
+	enum sts_twist twist;
+	bool ok, verified, encrypted;
+	const char *dsn;
+} policies[] = {
+    {POLICY("enforce", "a.example"), STS_RIGHT, true, true, true, ""},
+    {POLICY("enforce", "*.example"), STS_RIGHT, true, true, true, ""},
+    {POLICY("enforce", "b.example"), STS_RIGHT, false, false, false, "4.7.5"},
+    {POLICY("enforce", "b.example"), STS_NAME, false, false, false, "4.7.5"},
+    {POLICY("enforce", "a.example"), STS_NO_TLS, false, false, false, "4.7.10"},
+    {POLICY("enforce", "a.example"), STS_FAILS, false, false, false, "4.7.5"},
+    {POLICY("enforce", "b.example"), STS_DANE, true, true, true, ""},
+    {POLICY("enforce", "a.example"), STS_NO_DANE, false, false, false, "4.7.5"},
+    {POLICY("testing", "a.example"), STS_RIGHT, true, false, true, ""},
+    {POLICY("testing", "b.example"), STS_RIGHT, true, false, true, ""},
+    {POLICY("testing", "b.example"), STS_NAME, true, false, true, ""},
+    {POLICY("testing", "a.example"), STS_NO_TLS, true, false, false, ""},
+    {POLICY("testing", "a.example"), STS_FAILS, true, false, false, ""},
+    {POLICY("testing", "a.example"), STS_NO_DANE, false, false, false, "4.7.5"},
+    {POLICY("none", "b.example"), STS_NAME, true, false, true, ""},
+    {NULL, STS_NAME, true, false, true, ""},
+};
+
+static void
+twist_sts(enum sts_twist twist)
+{
+	if (twist == STS_DANE || twist == STS_NO_DANE)
+		make_tlsa();
+	if (twist == STS_NO_DANE)
+		tlsa.record.data[0] ^= 1;
+	if (twist == STS_NO_TLS)
+		sinks[0].says[SINK_EHLO] = NULL;
+	if (twist == STS_FAILS)
+		tls_server_free(&sinks[0].tls);
+	if (twist == STS_NAME)
+		snprintf(target.hosts[0].name, DNS_NAME_SIZE, "b.example");
+}
+
+START_TEST(sender_obeys_policies_of_mta_sts)
+{
+	for (size_t i = 0; i < ARRAY_LEN(policies); i++) {
+		bool own;
+
+		set_up_tls();
+		conf.sts = (struct sts *)(void *)&sts;
+		sts.policy = policies[i].policy;
+		target.route.kind = ROUTE_MX;
+		snprintf(target.route.host, sizeof target.route.host,
+		    "B\xc3\xbc"
+		    "cher.example");
+		twist_sts(policies[i].twist);
+		send_to(1);
+		ck_assert_str_eq(sts.domain, "xn--bcher-kva.example");
+		ck_assert_msg(outcomes[0].ok == policies[i].ok, "%zu: %s", i,
+		    report.fault.text);
+		ck_assert(report.is_tls_verified == policies[i].verified);
+		ck_assert_msg(
+		    (report.tls_version[0] != '\0') == policies[i].encrypted,
+		    "%zu: %s", i, report.tls_version);
+		own = !policies[i].ok && policies[i].twist != STS_NO_DANE;
+		ck_assert_uint_eq(sts.doubted, own ? 1 : 0);
+		if (!policies[i].ok)
+			ck_assert_str_eq(
+			    outcomes[0].fault.dsn, policies[i].dsn);
+		if (own)
+			ck_assert_ptr_nonnull(strstr(
+			    outcomes[0].fault.text, "xn--bcher-kva.example"));
+		tear_down_tls();
+	}
+}
+END_TEST
+
+START_TEST(sender_keeps_wires_of_different_policies_apart)
+{
+	static const char *const order[] = {NULL,
+	    POLICY("enforce", "a.example"), POLICY("enforce", "*.example"),
+	    POLICY("testing", "a.example")};
+
+	set_up_tls();
+	conf.sts = (struct sts *)(void *)&sts;
+	snprintf(target.route.host, sizeof target.route.host, "a.example");
+	for (size_t i = 0; i < 2 * ARRAY_LEN(order); i++) {
+		sts.policy = order[i / 2];
+		send_to(1);
+		ck_assert_msg(outcomes[0].ok, "%s", report.fault.text);
+		ck_assert(report.was_kept == (i % 2 == 1));
+	}
+	tear_down_tls();
+}
+END_TEST
+
+START_TEST(sender_goes_on_to_a_host_that_meets_the_policy)
+{
+	set_up_tls();
+	conf.sts = (struct sts *)(void *)&sts;
+	sts.policy = POLICY("enforce", "a.example");
+	snprintf(target.route.host, sizeof target.route.host, "a.example");
+	target.hosts[1] = target.hosts[0];
+	snprintf(target.hosts[0].name, DNS_NAME_SIZE, "b.example");
+	target.n_hosts = 2;
+	send_to(1);
+	ck_assert_msg(outcomes[0].ok, "%s", report.fault.text);
+	ck_assert_str_eq(report.host, "a.example");
+	tear_down_tls();
+}
+END_TEST
+
+/* Routes whose next hop can have no policy, or where the operator wants none. */
+START_TEST(sender_asks_for_no_policy_where_there_can_be_none)
+{
+	static const struct {
+		const char *host;
+		enum route_tls tls;
+	} routes[] = {
+	    {"[127.0.0.1]", ROUTE_TLS_MAY},
+	    {"localhost", ROUTE_TLS_MAY},
+	    {"a.example", ROUTE_TLS_NONE},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+		set_up();
+		conf.sts = (struct sts *)(void *)&sts;
+		target.route.tls = routes[i].tls;
+		snprintf(target.route.host, sizeof target.route.host, "%s",
+		    routes[i].host);
+		send_to(1);
+		ck_assert(outcomes[0].ok);
+		ck_assert_uint_eq(sts.asked, 0);
+		tear_down();
+	}
+}
+END_TEST
+
+START_TEST(sender_takes_a_policy_for_a_proof_of_the_name)
+{
+	/* The MX record is anyone's, but the policy says who it may be. */
+	set_up_tls();
+	conf.sts = (struct sts *)(void *)&sts;
+	mail.requiretls = true;
+	target.route.kind = ROUTE_MX;
+	snprintf(target.route.host, sizeof target.route.host, "a.example");
+	sts.policy = POLICY("testing", "a.example");
+	send_to(1);
+	ck_assert_str_eq(outcomes[0].fault.dsn, "5.7.30");
+	sts.policy = POLICY("enforce", "a.example");
+	send_to(1);
+	ck_assert_msg(outcomes[0].ok, "%s", outcomes[0].fault.text);
+	ck_assert_ptr_nonnull(strstr(sinks[0].mail, " REQUIRETLS"));
+	tear_down_tls();
+}
+END_TEST
+
 START_TEST(sender_blames_no_hop_for_our_disk)
 {
 	set_up();
@@ -883,7 +1090,11 @@ UNIT_MAIN("sender", sender_hands_over_and_keeps_the_wire,
     sender_blames_no_hop_for_our_disk, sender_encrypts_where_it_can,
     sender_verifies_the_name_where_it_is_told_to,
     sender_shows_its_password_under_tls, sender_obeys_tlsa_records,
-    sender_honours_requiretls,
+    sender_honours_requiretls, sender_obeys_policies_of_mta_sts,
+    sender_keeps_wires_of_different_policies_apart,
+    sender_goes_on_to_a_host_that_meets_the_policy,
+    sender_asks_for_no_policy_where_there_can_be_none,
+    sender_takes_a_policy_for_a_proof_of_the_name,
     sender_sends_to_the_surplus_by_further_transactions,
     sender_converts_what_the_server_cannot_take,
     sender_hears_why_a_server_hangs_up_on_a_message)

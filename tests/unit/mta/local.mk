@@ -1,5 +1,6 @@
 # Unit tests of mta.
-MTA_UNIT_LIBS = libmta.a libproto.a $(UNIT_LIBS) $(UNBOUND_LIBS) $(PROTO_LIBS)
+MTA_UNIT_LIBS = libmta.a libproto.a $(UNIT_LIBS) $(UNBOUND_LIBS) \
+	$(CURL_LIBS) $(PROTO_LIBS)
 
 UNIT_TESTS += tests/unit/mta/check_arguments
 tests_unit_mta_check_arguments_LDADD = $(MTA_UNIT_LIBS)
@@ -19,6 +20,8 @@ UNIT_TESTS += tests/unit/mta/check_limit
 tests_unit_mta_check_limit_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_hand_in
 tests_unit_mta_check_hand_in_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_https
+tests_unit_mta_check_https_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_lmtp_pool
 tests_unit_mta_check_lmtp_pool_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_local
@@ -53,6 +56,10 @@ tests_unit_mta_check_sender_SOURCES = tests/unit/mta/check_sender.c \
 tests_unit_mta_check_sender_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_slow_down
 tests_unit_mta_check_slow_down_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_sts
+tests_unit_mta_check_sts_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_sts_table
+tests_unit_mta_check_sts_table_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_trust
 tests_unit_mta_check_trust_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_window
