@@ -13,6 +13,9 @@
  * Requests are known by their id and may be many at once; each AUTH is
  * answered by CONT, FAIL or OK with its id. A failure says the same whether
  * the user exists or not.
+ *
+ * A failure that the guard wants delayed is kept, without its exchange, until
+ * the session's timer; meanwhile other requests are answered.
  */
 #include "config.h"
 
@@ -20,9 +23,10 @@
 
 #include <unistd.h>
 
-#include "auth/authd.h"
+#include "auth/guard.h"
+#include "auth/login.h"
+#include "auth/name.h"
 #include "auth/peer.h"
-#include "auth/sasl.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/mem.h"
@@ -39,9 +43,14 @@ enum {
 
 struct request {
 	uint32_t id;
-	struct sasl_exchange *exchange;
+	struct login *login;
 	int64_t since; /* clock_ms() */
-	char mechanism[24], service[24], client[64], session[64];
+};
+
+struct late_failure {
+	uint32_t id;
+	int64_t due; /* clock_ms() */
+	char user[NAME_SIZE];
 };
 
 struct auth_session {
@@ -51,6 +60,8 @@ struct auth_session {
 	bool has_version, has_pid;
 	struct request *requests[REQUESTS_MAX]; /* n of them, oldest first */
 	size_t n;
+	struct late_failure *late; /* the guard bounds their number */
+	size_t n_late;
 };
 
 /* Requests. */
@@ -60,7 +71,7 @@ request_free(struct request **request)
 {
 	if (*request == NULL)
 		return;
-	sasl_exchange_free(&(*request)->exchange);
+	login_free(&(*request)->login);
 	mem_free(*request);
 	*request = NULL;
 }
@@ -98,7 +109,7 @@ add_request(struct auth_session *s, uint32_t id)
 	r = mem_new(struct request);
 	r->id = id;
 	r->since = clock_ms();
-	r->exchange = sasl_exchange_new(s->authd->directory);
+	r->login = login_new(s->authd, &s->peer.log);
 	s->requests[s->n++] = r;
 	return r;
 }
@@ -172,36 +183,61 @@ put_greeting(struct auth_session *s, unsigned connection)
 
 /* Steps. */
 
-/* service=… and the like are for the log. */
-static const char *
-or_null(const char *text)
+/* Where there are too many of them already, the client is told now. */
+static void
+put_late_fail(
+    struct auth_session *s, uint32_t id, const char *user, int64_t delay)
 {
-	return text[0] == '\0' ? NULL : text;
+	struct late_failure *l;
+
+	if (delay == 0 || !guard_begin_delay(s->authd->guard)) {
+		put_fail(s, id, user, NULL);
+		return;
+	}
+	s->late = mem_resize(s->late, s->n_late + 1, sizeof *s->late);
+	l = &s->late[s->n_late++];
+	l->id = id;
+	l->due = clock_ms() + delay;
+	login_put(str(user), l->user, sizeof l->user);
 }
 
 static void
-note(struct auth_session *s, const struct request *r, enum sasl_result result,
-    const struct fault *f)
+forget_late(struct auth_session *s, size_t i)
 {
-	struct authd_counters *c = &s->authd->counters;
-	const char *user = sasl_exchange_user(r->exchange);
-	const char *why = result == EXCHANGE_OK ? NULL : f->text;
+	guard_end_delay(s->authd->guard);
+	s->late[i] = s->late[--s->n_late];
+}
 
-	if (result == EXCHANGE_TEMP) {
-		atomic_fetch_add(&c->logins_failed, 1);
-		log_warn(&s->peer.log, "login not possible", "user", user,
-		    "mechanism", r->mechanism, "service", or_null(r->service),
-		    "client", or_null(r->client), "session",
-		    or_null(r->session), "reason", why, NULL);
-		return;
+static size_t
+find_late(const struct auth_session *s, uint32_t id)
+{
+	size_t i = 0;
+
+	while (i < s->n_late && s->late[i].id != id)
+		i++;
+	return i;
+}
+
+/* What is due by then; the timer is set for the rest. */
+static void
+put_due(struct auth_session *s, int64_t then)
+{
+	int64_t next = 0;
+	size_t i = 0;
+
+	while (i < s->n_late) {
+		const struct late_failure *l = &s->late[i];
+
+		if (l->due <= then) {
+			put_fail(s, l->id, l->user, NULL);
+			forget_late(s, i);
+			continue;
+		}
+		if (next == 0 || l->due < next)
+			next = l->due;
+		i++;
 	}
-	atomic_fetch_add(
-	    result == EXCHANGE_OK ? &c->logins : &c->logins_refused, 1);
-	log_info(&s->peer.log,
-	    result == EXCHANGE_OK ? "logged in" : "login refused", "user", user,
-	    "mechanism", r->mechanism, "service", or_null(r->service), "client",
-	    or_null(r->client), "session", or_null(r->session), "reason", why,
-	    NULL);
+	session_set_timer(s->peer.session, next);
 }
 
 /* The exchange's next step; ends the request where it is the last. */
@@ -209,11 +245,10 @@ static void
 step(struct auth_session *s, size_t i, bool first, bool has_response)
 {
 	struct request *r = s->requests[i];
-	struct fault f = {.text = ""};
-	enum sasl_result result =
-	    sasl_exchange_step(r->exchange, first ? r->mechanism : NULL,
-		buf_str(&s->decoded), has_response, &s->challenge, &f);
-	const char *user = sasl_exchange_user(r->exchange);
+	int64_t delay;
+	enum sasl_result result = login_step(r->login, first,
+	    buf_str(&s->decoded), has_response, &s->challenge, &delay);
+	const char *user = login_user(r->login);
 
 	switch (result) {
 	case EXCHANGE_CONTINUE:
@@ -223,13 +258,12 @@ step(struct auth_session *s, size_t i, bool first, bool has_response)
 		put_ok(s, r->id, user);
 		break;
 	case EXCHANGE_FAILED:
-		put_fail(s, r->id, user, NULL);
+		put_late_fail(s, r->id, user, delay);
 		break;
 	case EXCHANGE_TEMP:
 		put_temp_fail(s, r->id, user);
 		break;
 	}
-	note(s, r, result, &f);
 	forget_request(s, i);
 }
 
@@ -277,14 +311,6 @@ on_cpid(struct auth_session *s, struct str rest)
 	return SESSION_PARK;
 }
 
-/* As much as fits: it is for the log. */
-static void
-copy_head(struct str text, char *to, size_t size)
-{
-	if (!str_copy(str_head(text, size - 1), to, size))
-		to[0] = '\0';
-}
-
 struct parameters {
 	bool secured;
 	bool has_response;
@@ -295,7 +321,7 @@ struct parameters {
  * it is not read, so that no client can smuggle a parameter in), and goes into
  * `decoded`. */
 static void
-take_parameters(struct auth_session *s, struct str rest, struct request *r,
+take_parameters(struct auth_session *s, struct str rest, struct login *l,
     struct parameters *p)
 {
 	while (!p->has_response && auth_line_next(&rest, &s->field)) {
@@ -305,11 +331,11 @@ take_parameters(struct auth_session *s, struct str rest, struct request *r,
 		if (str_is(key, STR_LIT("secured"))) {
 			p->secured = true;
 		} else if (str_is(key, STR_LIT("service"))) {
-			copy_head(value, r->service, sizeof r->service);
+			login_put(value, l->service, sizeof l->service);
 		} else if (str_is(key, STR_LIT("rip"))) {
-			copy_head(value, r->client, sizeof r->client);
+			login_put(value, l->client, sizeof l->client);
 		} else if (str_is(key, STR_LIT("session"))) {
-			copy_head(value, r->session, sizeof r->session);
+			login_put(value, l->session, sizeof l->session);
 		} else if (str_is(key, STR_LIT("resp"))) {
 			p->has_response = true;
 			p->bad_response =
@@ -339,16 +365,16 @@ to_upper(char *s)
 
 /* With the request at the list's end. NULL, or what the client is told. */
 static const char *
-begin(struct auth_session *s, struct request *r, struct str rest)
+begin(struct auth_session *s, struct login *l, struct str rest)
 {
 	struct parameters p = {0};
 
 	if (!auth_line_next(&rest, &s->field) ||
 	    !is_offered(buf_str(&s->field)))
 		return "reason=Unsupported authentication mechanism";
-	copy_head(buf_str(&s->field), r->mechanism, sizeof r->mechanism);
-	to_upper(r->mechanism);
-	take_parameters(s, rest, r, &p);
+	login_put(buf_str(&s->field), l->mechanism, sizeof l->mechanism);
+	to_upper(l->mechanism);
+	take_parameters(s, rest, l, &p);
 	if (!p.secured && !s->authd->options->auth_without_tls)
 		return "reason=Plaintext authentication needs TLS";
 	if (p.bad_response)
@@ -368,14 +394,14 @@ on_auth(struct auth_session *s, struct str rest)
 		return nonsense(s, "AUTH before VERSION and CPID");
 	if (!take_id(s, &rest, &id))
 		return nonsense(s, "AUTH without an id");
-	if (find_request(s, id) < s->n)
+	if (find_request(s, id) < s->n || find_late(s, id) < s->n_late)
 		return nonsense(s, "AUTH with an id that is in use");
 	r = add_request(s, id);
 	if (r == NULL) {
 		put_temp_fail(s, id, NULL);
 		return SESSION_PARK;
 	}
-	trouble = begin(s, r, rest);
+	trouble = begin(s, r->login, rest);
 	if (trouble != NULL) {
 		put_fail(s, id, NULL, trouble);
 		forget_request(s, s->n - 1);
@@ -420,6 +446,9 @@ on_cancel(struct auth_session *s, struct str rest)
 	i = find_request(s, id);
 	if (i < s->n)
 		forget_request(s, i);
+	i = find_late(s, id);
+	if (i < s->n_late)
+		forget_late(s, i);
 	return SESSION_PARK;
 }
 
@@ -477,6 +506,7 @@ take_lines(void *ctx)
 	/* What has been taken is wiped now, not when the memory is needed. */
 	if (buf_len(in) == 0)
 		buf_clear(in);
+	put_due(s, clock_ms());
 	return SESSION_PARK;
 }
 
@@ -486,6 +516,25 @@ on_input(void *state)
 	struct auth_session *s = state;
 
 	return peer_work(&s->peer, take_lines, s);
+}
+
+static enum session_next
+on_timer(void *state)
+{
+	struct auth_session *s = state;
+
+	put_due(s, clock_ms());
+	return peer_flush(&s->peer) < 0 ? SESSION_CLOSE : SESSION_PARK;
+}
+
+/* Nobody is to wait for what will not come any more. */
+static void
+on_drain(void *state)
+{
+	struct auth_session *s = state;
+
+	put_due(s, INT64_MAX);
+	(void)!peer_flush(&s->peer);
 }
 
 static void *
@@ -514,6 +563,9 @@ on_close(void *state)
 
 	while (s->n > 0)
 		forget_request(s, s->n - 1);
+	while (s->n_late > 0)
+		forget_late(s, s->n_late - 1);
+	mem_free(s->late);
 	wipe_fields(s);
 	peer_clear(&s->peer);
 	mem_free(s);
@@ -522,5 +574,7 @@ on_close(void *state)
 const struct session_ops auth_session_ops = {
     .open = on_open,
     .on_input = on_input,
+    .on_timer = on_timer,
+    .on_drain = on_drain,
     .close = on_close,
 };

@@ -8,6 +8,7 @@
 #include "auth/options.h"
 
 struct directory;
+struct guard;
 
 struct authd_counters {
 	atomic_uint_fast64_t connections;
@@ -16,12 +17,14 @@ struct authd_counters {
 	atomic_uint_fast64_t lookups_failed; /* TEMP or PERM; else NOTFOUND */
 	atomic_uint_fast64_t logins;
 	atomic_uint_fast64_t logins_refused;
+	atomic_uint_fast64_t logins_locked; /* of those refused */
 	atomic_uint_fast64_t logins_failed; /* temporarily */
 };
 
 struct authd {
 	const struct authd_options *options;
 	struct directory *directory;
+	struct guard *guard;
 	atomic_uint connection; /* number of the last of the auth protocol */
 	struct authd_counters counters;
 };

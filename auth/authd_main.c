@@ -18,6 +18,7 @@
 #include "auth/auth_session.h"
 #include "auth/authd.h"
 #include "auth/directory.h"
+#include "auth/guard.h"
 #include "auth/name.h"
 #include "auth/password.h"
 #include "auth/sasl.h"
@@ -48,6 +49,8 @@ put_status(void *ctx, json_t *object)
 	json_put_int(
 	    object, "logins_refused", (int64_t)atomic_load(&c->logins_refused));
 	json_put_int(
+	    object, "logins_locked", (int64_t)atomic_load(&c->logins_locked));
+	json_put_int(
 	    object, "logins_failed", (int64_t)atomic_load(&c->logins_failed));
 }
 
@@ -64,6 +67,30 @@ set_limits(struct service *service)
 	/* Log-ins that wait leave threads for look-ups. */
 	password_set_limits(
 	    (unsigned)o->max_hashes, (unsigned)(o->threads + 1) / 2);
+}
+
+static void
+set_up_guard(void)
+{
+	const struct authd_options *o = authd.options;
+	struct net_network *exempt =
+	    mem_zeroed(o->guard_exempt.n + 1, sizeof *exempt);
+	const struct guard_conf conf = {
+	    .lock_failures = (unsigned)o->lock_failures,
+	    .lock_ms = (int64_t)o->lock_time,
+	    .delay_ms = (int64_t)o->failure_delay,
+	    .exempt = exempt,
+	    .n_exempt = o->guard_exempt.n,
+	};
+	struct fault f;
+
+	for (size_t i = 0; i < o->guard_exempt.n; i++) {
+		if (net_parse_network(
+			str(o->guard_exempt.items[i]), &exempt[i], &f) < 0)
+			die(EX_CONFIG, "%s: %s", program, f.text);
+	}
+	authd.guard = guard_new(&conf);
+	mem_free(exempt);
 }
 
 /* Listeners. */
@@ -196,6 +223,7 @@ main(int argc, char **argv)
 	if (sasl_open(&f) < 0)
 		die(EX_UNAVAILABLE, "%s: %s", program, f.text);
 	set_limits(service);
+	set_up_guard();
 	set_srs_domain(service);
 	set_up_listeners(service);
 	directory_path(service, path);
@@ -206,6 +234,7 @@ main(int argc, char **argv)
 	start_directory(path);
 	status = service_run(service);
 	service_stop(&service);
+	guard_free(&authd.guard);
 	directory_close(&authd.directory);
 	sasl_close();
 	return status;

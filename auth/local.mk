@@ -15,13 +15,16 @@ libauth_a_SOURCES = \
 	auth/directory_resolve.c \
 	auth/directory_secret.c \
 	auth/directory_srs.c \
+	auth/guard.c auth/guard.h \
+	auth/login.c auth/login.h \
 	auth/name.c auth/name.h \
 	auth/options.c auth/options.h \
 	auth/password.c auth/password.h \
 	auth/peer.c auth/peer.h \
 	auth/sasl.c auth/sasl.h \
 	auth/socketmap_session.c auth/socketmap_session.h \
-	auth/srs.c auth/srs.h
+	auth/srs.c auth/srs.h \
+	auth/tally.c auth/tally.h
 
 # What a program that links libauth.a needs besides.
 AUTH_LIBS = libproto.a libbase.a $(SASL_LIBS) $(CRYPT_LIBS) $(PROTO_LIBS) \

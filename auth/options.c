@@ -42,6 +42,20 @@ static const struct conf_option authd_options[] = {
 	  .offset = AUTHD(auth_without_tls), .fallback = "off",
 	  .help = "check passwords too that the asking server did not get "
 		  "over TLS" },
+	{ .name = "lock_failures", .type = CONF_NUMBER,
+	  .offset = AUTHD(lock_failures), .fallback = "20", .max = 1000000,
+	  .help = "wrong passwords in lock_time that lock an account, or a "
+		  "client's network; 0: never" },
+	{ .name = "lock_time", .type = CONF_TIME, .offset = AUTHD(lock_time),
+	  .fallback = "10m", .min = 1000, .max = 86400000,
+	  .help = "how long a lock lasts, and failures are remembered" },
+	{ .name = "failure_delay", .type = CONF_TIME,
+	  .offset = AUTHD(failure_delay), .fallback = "15s", .max = 60000,
+	  .help = "longest delay of the answer to a wrong password; 0: none" },
+	{ .name = "guard_exempt", .type = CONF_LIST,
+	  .offset = AUTHD(guard_exempt),
+	  .help = "networks that are never locked as such: others' servers, "
+		  "a webmail" },
 	{ .name = "srs_domain", .type = CONF_TEXT, .offset = AUTHD(srs_domain),
 	  .help = "domain of the senders of forwarded mail; "
 		  "default: hostname; none: they stay as they are" },
@@ -83,6 +97,19 @@ check_addresses(const char *name, const struct conf_list *list, struct fault *f)
 }
 
 static int
+check_networks(const char *name, const struct conf_list *list, struct fault *f)
+{
+	struct net_network network;
+	struct fault why;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (net_parse_network(str(list->items[i]), &network, &why) < 0)
+			return fault_perm(f, "5.3.5", "%s: %s", name, why.text);
+	}
+	return 0;
+}
+
+static int
 check_mode(const char *name, const char *text, struct fault *f)
 {
 	mode_t mode;
@@ -111,6 +138,7 @@ check_authd(const void *options, struct fault *f)
 
 	if (check_addresses("socketmap", &o->socketmap, f) < 0 ||
 	    check_addresses("auth", &o->auth, f) < 0 ||
+	    check_networks("guard_exempt", &o->guard_exempt, f) < 0 ||
 	    check_mode("socketmap_mode", o->socketmap_mode, f) < 0 ||
 	    check_srs_domain(o->srs_domain, f) < 0)
 		return -1;

@@ -22,6 +22,11 @@ struct authd_options {
 	const char *auth_group;
 	bool auth_without_tls;
 
+	uint64_t lock_failures; /* 0: nothing is locked */
+	uint64_t lock_time;     /* ms */
+	uint64_t failure_delay; /* ms, the longest; 0: none */
+	struct conf_list guard_exempt;
+
 	const char *srs_domain; /* NULL: hostname; "none": no rewriting */
 
 	uint64_t threads;

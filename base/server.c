@@ -57,8 +57,9 @@ struct session {
 	struct net_peer peer;
 	struct net_address local;
 	_Atomic enum waiting waiting;
-	int64_t idle; /* ms */
-	bool counted; /* in its client's count */
+	int64_t idle;  /* ms */
+	int64_t timer; /* clock_ms(); 0: none */
+	bool counted;  /* in its client's count */
 	struct session *prev, *next;
 };
 
@@ -178,8 +179,11 @@ close_session(struct session *s)
 static void
 park_session(struct session *s)
 {
-	loop_park(
-	    s->server->loop, &s->task, s->idle > 0 ? clock_ms() + s->idle : 0);
+	int64_t deadline = s->idle > 0 ? clock_ms() + s->idle : 0;
+
+	if (s->timer != 0 && (deadline == 0 || s->timer < deadline))
+		deadline = s->timer;
+	loop_park(s->server->loop, &s->task, deadline);
 }
 
 /* False where it is over already. Else the session may be gone. */
@@ -218,6 +222,15 @@ carry_on(struct session *s, enum session_next next)
 	}
 }
 
+static bool
+is_time(struct session *s)
+{
+	if (s->timer == 0 || s->timer > clock_ms())
+		return false;
+	s->timer = 0;
+	return true;
+}
+
 static void
 run_session(struct loop_task *task, enum loop_why why)
 {
@@ -231,6 +244,10 @@ run_session(struct loop_task *task, enum loop_why why)
 		carry_on(s, s->ops->on_resume(s->state));
 		return;
 	case LOOP_DEADLINE:
+		if (is_time(s)) {
+			carry_on(s, s->ops->on_timer(s->state));
+			return;
+		}
 		if (s->ops->on_deadline != NULL)
 			s->ops->on_deadline(s->state);
 		break;
@@ -459,6 +476,12 @@ void
 session_set_idle(struct session *s, int64_t ms)
 {
 	s->idle = ms;
+}
+
+void
+session_set_timer(struct session *s, int64_t at)
+{
+	s->timer = at;
 }
 
 bool

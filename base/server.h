@@ -39,6 +39,9 @@ struct session_ops {
 	/* session_resume() was called. What was read but not worked on yet is
 	 * to be worked on now. NULL where no session ever waits. */
 	enum session_next (*on_resume)(void *state);
+	/* The time of session_set_timer() has come. NULL where nobody sets
+	 * one. */
+	enum session_next (*on_timer)(void *state);
 	/* The deadline has passed: say so if the protocol has words for it;
 	 * the session is closed afterwards. May be NULL. */
 	void (*on_deadline)(void *state);
@@ -81,6 +84,9 @@ const struct net_peer *session_peer(const struct session *s);
 const struct net_address *session_local(const struct session *s);
 /* How long (ms) the session may stay parked from each SESSION_PARK on. */
 void session_set_idle(struct session *s, int64_t ms);
+/* Has on_timer() called once, as soon as the session is parked and it is this
+ * time (clock_ms()); 0: not any more. */
+void session_set_timer(struct session *s, int64_t at);
 /*
  * Lets a session go on that has returned SESSION_WAIT, or is about to: exactly
  * once each time. From any thread, which may not touch the session afterwards.

@@ -12,11 +12,13 @@ nodist_systemdunit_DATA = $(SYSTEMD_UNITS)
 bashcompletiondir = $(datadir)/bash-completion/completions
 exampledir = $(docdir)/examples
 nodist_example_DATA = packaging/posthouse.conf
+# Where they go is the business of whoever has fail2ban.
+FAIL2BAN = packaging/fail2ban/filter.conf packaging/fail2ban/jail.conf
 
 GENERATED = $(SYSTEMD_UNITS) packaging/systemd/posthouse.sysusers \
 	packaging/systemd/posthouse.tmpfiles
 HARDENING = $(top_srcdir)/packaging/systemd/hardening.in
-EXTRA_DIST += $(GENERATED:=.in) packaging/systemd/hardening.in \
+EXTRA_DIST += $(FAIL2BAN) $(GENERATED:=.in) packaging/systemd/hardening.in \
 	completion/posthouse.bash
 CLEANFILES += $(GENERATED) packaging/posthouse.conf
 
@@ -38,11 +40,17 @@ all-local: $(GENERATED) packaging/posthouse.conf
 # A configuration that is there already is the operator's.
 install-data-local: $(GENERATED) packaging/posthouse.conf
 	$(MKDIR_P) '$(DESTDIR)$(bashcompletiondir)' \
+	    '$(DESTDIR)$(exampledir)/fail2ban/filter.d' \
+	    '$(DESTDIR)$(exampledir)/fail2ban/jail.d' \
 	    '$(DESTDIR)$(prefix)/lib/sysusers.d' \
 	    '$(DESTDIR)$(prefix)/lib/tmpfiles.d' \
 	    '$(DESTDIR)$(sysconfdir)/posthouse'
 	$(INSTALL_DATA) $(srcdir)/completion/posthouse.bash \
 	    '$(DESTDIR)$(bashcompletiondir)/posthouse'
+	$(INSTALL_DATA) $(srcdir)/packaging/fail2ban/filter.conf \
+	    '$(DESTDIR)$(exampledir)/fail2ban/filter.d/posthouse.conf'
+	$(INSTALL_DATA) $(srcdir)/packaging/fail2ban/jail.conf \
+	    '$(DESTDIR)$(exampledir)/fail2ban/jail.d/posthouse.conf'
 	$(INSTALL_DATA) packaging/systemd/posthouse.sysusers \
 	    '$(DESTDIR)$(prefix)/lib/sysusers.d/posthouse.conf'
 	$(INSTALL_DATA) packaging/systemd/posthouse.tmpfiles \
@@ -52,6 +60,7 @@ install-data-local: $(GENERATED) packaging/posthouse.conf
 	    '$(DESTDIR)$(sysconfdir)/posthouse/posthouse.conf'
 
 uninstall-local: packaging/posthouse.conf
+	rm -rf '$(DESTDIR)$(exampledir)/fail2ban'
 	rm -f '$(DESTDIR)$(bashcompletiondir)/posthouse' \
 	    '$(DESTDIR)$(prefix)/lib/sysusers.d/posthouse.conf' \
 	    '$(DESTDIR)$(prefix)/lib/tmpfiles.d/posthouse.conf'

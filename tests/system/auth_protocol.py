@@ -148,6 +148,8 @@ class Exchanges(Case):
 class Guessing(Case):
     """A wrong password, an unknown user, a disabled one: no difference."""
 
+    OPTIONS = "lock_failures = 0 failure_delay = 0s"
+
     def used(self):
         """Seconds of processor time that authd has used: the clock of a
         process of that number, as clock_getcpuclockid(3) makes it."""

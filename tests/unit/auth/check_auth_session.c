@@ -340,6 +340,94 @@ START_TEST(a_line_has_a_bound)
 }
 END_TEST
 
+/* The order tells, whatever the time. */
+START_TEST(a_failure_that_is_delayed_holds_up_no_other_request)
+{
+	int fd;
+
+	guard_conf = (struct guard_conf){.lock_ms = 3600000, .delay_ms = 300};
+	begin();
+	fd = greeted();
+	put_plain(1, PLAIN("bob@example.org", "first guess"));
+	put_plain(2, PLAIN("bob@example.org", "second guess"));
+	put_plain(3, PLAIN("ann@example.org", "correct horse"));
+	say(fd, buf_str(&out));
+	hear(fd, "FAIL\t2\tuser=bob@example.org\n", &in);
+	ck_assert_str_eq(buf_text(&in),
+	    "FAIL\t1\tuser=bob@example.org\nOK\t3\tuser=ann@example.org\n"
+	    "FAIL\t2\tuser=bob@example.org\n");
+	ck_assert(guard_begin_delay(authd.guard));
+	close(fd);
+	end();
+}
+END_TEST
+
+START_TEST(a_failure_that_is_delayed_may_be_cancelled)
+{
+	int fd;
+
+	guard_conf = (struct guard_conf){
+	    .lock_ms = 3600000, .delay_ms = 60000, .delays = 1};
+	begin();
+	fd = greeted();
+	put_plain(1, PLAIN("eve@example.org", "first guess"));
+	put_plain(2, PLAIN("eve@example.org", "second guess"));
+	/* There is no room for a third that is late. */
+	put_plain(3, PLAIN("eve@example.org", "third guess"));
+	buf_puts(&out, "CANCEL\t2\n");
+	put_plain(2, PLAIN("ann@example.org", "correct horse"));
+	say(fd, buf_str(&out));
+	hear(fd, "OK\t2\tuser=ann@example.org\n", &in);
+	ck_assert_str_eq(buf_text(&in),
+	    "FAIL\t1\tuser=eve@example.org\n"
+	    "FAIL\t3\tuser=eve@example.org\nOK\t2\tuser=ann@example.org\n");
+	ck_assert(guard_begin_delay(authd.guard));
+	guard_end_delay(authd.guard);
+	/* An id that is not answered yet is in use; who goes takes it along. */
+	buf_reset(&out);
+	put_plain(4, PLAIN("eve@example.org", "fourth guess"));
+	put_plain(4, PLAIN("eve@example.org", "fifth guess"));
+	say(fd, buf_str(&out));
+	hear(fd, NULL, &in);
+	ck_assert_uint_eq(buf_len(&in), 0);
+	close(fd);
+	end();
+}
+END_TEST
+
+START_TEST(a_lock_says_the_same_as_a_wrong_password)
+{
+	static const char *const users[] = {
+	    "ann@example.org", "bob@example.org", "eve@example.org"};
+	int fd;
+
+	guard_conf =
+	    (struct guard_conf){.lock_failures = 2, .lock_ms = 3600000};
+	begin();
+	for (size_t i = 0; i < ARRAY_LEN(users); i++) {
+		char want[64], response[64];
+
+		fd = greeted();
+		for (unsigned n = 0; n < 3; n++) {
+			int len = snprintf(response, sizeof response,
+			    "%c%s%c%s", 0, users[i], 0,
+			    n == 0   ? "wrong horse"
+			    : n == 1 ? "other horse"
+				     : "correct horse");
+
+			put_plain(n + 1, str_n(response, (size_t)len));
+			snprintf(want, sizeof want, "FAIL\t%u\tuser=%s\n",
+			    n + 1, users[i]);
+			assert_answers(fd, want);
+		}
+		close(fd);
+	}
+	ck_assert_uint_eq(atomic_load(&authd.counters.logins_locked), 3);
+	ck_assert_uint_eq(atomic_load(&authd.counters.logins_refused), 9);
+	end();
+}
+END_TEST
+
 UNIT_MAIN("auth_session", the_greeting_comes_before_the_client_says_anything,
     plain_ends_in_ok_or_fail, login_goes_on_by_cont,
     plain_without_a_response_gets_an_empty_challenge,
@@ -348,4 +436,7 @@ UNIT_MAIN("auth_session", the_greeting_comes_before_the_client_says_anything,
     plain_text_needs_a_secured_client, bad_requests_fail_by_themselves,
     nonsense_ends_the_connection,
     requests_before_the_handshake_end_the_connection,
-    unknown_words_are_passed_over, a_line_has_a_bound)
+    unknown_words_are_passed_over, a_line_has_a_bound,
+    a_failure_that_is_delayed_holds_up_no_other_request,
+    a_failure_that_is_delayed_may_be_cancelled,
+    a_lock_says_the_same_as_a_wrong_password)

@@ -44,6 +44,10 @@ START_TEST(options_have_sane_defaults)
 	ck_assert_ptr_null(o->socketmap_group);
 	ck_assert_ptr_null(o->auth_group);
 	ck_assert(!o->auth_without_tls);
+	ck_assert_uint_eq(o->lock_failures, 20);
+	ck_assert_uint_eq(o->lock_time, 600000);
+	ck_assert_uint_eq(o->failure_delay, 15000);
+	ck_assert_uint_eq(o->guard_exempt.n, 0);
 	ck_assert_uint_eq(o->max_sessions, 4096);
 	ck_assert_uint_eq(o->idle_timeout, 3600000);
 	conf_free(&conf);
@@ -79,6 +83,9 @@ static const char *const bad[] = {
     "authd { auth_mode = \"rw\" }",
     "authd { socketmap_mode = \"1777\" }",
     "authd { max_hashes = 65 }",
+    "authd { guard_exempt = {\"192.0.2.1\", \"webmail\"} }",
+    "authd { lock_time = \"0s\" }",
+    "authd { failure_delay = \"2m\" }",
     "authd { threads = 0 }",
     "authd { unknown = 1 }",
 };

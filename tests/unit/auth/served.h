@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "auth/authd.h"
+#include "auth/guard.h"
 #include "auth/password.h"
 #include "base/clock.h"
 #include "base/loop.h"
@@ -19,6 +20,7 @@
 
 static struct authd_options options;
 static struct authd authd;
+static struct guard_conf guard_conf; /* of zeros: it does nothing */
 static struct loop *loop;
 static struct server *server;
 static pthread_t worker;
@@ -62,6 +64,7 @@ serve(const struct session_ops *ops)
 
 	authd.options = &options;
 	authd.directory = new_directory();
+	authd.guard = guard_new(&guard_conf);
 	fill_directory(authd.directory);
 	snprintf(socket_path, sizeof socket_path, "%s/x.sock", place);
 	snprintf(text, sizeof text, "unix:%s", socket_path);
@@ -83,6 +86,7 @@ end_serving(void)
 	server_free(&server);
 	loop_free(&loop);
 	unlink(socket_path);
+	guard_free(&authd.guard);
 	end_directory(&authd.directory);
 }
 

@@ -24,7 +24,7 @@ enum { PATIENCE_MS = 20000 };
 /* A service that repeats what it hears; "quit" ends a session, "wait" blocks
  * until the test lets it go. "early", "late", "last" and "never" wait to be
  * resumed: that comes before they wait, from another thread, the same, which
- * ends the session, and not at all. */
+ * ends the session, and not at all. "soon" asks for a timer, and says no more. */
 static struct {
 	struct loop *loop;
 	struct server *server;
@@ -111,6 +111,10 @@ answer(struct talk *t, struct str line)
 	if (str_is(line, STR_LIT("quit")))
 		return SESSION_CLOSE;
 	t->is_last = str_is(line, STR_LIT("last"));
+	if (str_is(line, STR_LIT("soon"))) {
+		session_set_timer(t->session, clock_ms() + 30);
+		return SESSION_PARK;
+	}
 	if (str_is(line, STR_LIT("early")))
 		session_resume(t->session);
 	if (str_is(line, STR_LIT("late")) || t->is_last)
@@ -175,6 +179,17 @@ on_resume(void *state)
 	return answer_all(t);
 }
 
+static enum session_next
+on_timer(void *state)
+{
+	struct talk *t = state;
+	struct fault f;
+
+	return io_write(session_io(t->session), STR_LIT("it is time\n"), &f) < 0
+		   ? SESSION_CLOSE
+		   : SESSION_PARK;
+}
+
 static void
 on_deadline(void *state)
 {
@@ -209,6 +224,7 @@ static const struct session_ops ops = {
     .open = on_open,
     .on_input = on_input,
     .on_resume = on_resume,
+    .on_timer = on_timer,
     .on_deadline = on_deadline,
     .on_drain = on_drain,
     .close = on_close,
@@ -752,10 +768,33 @@ START_TEST(a_process_without_descriptors_goes_on_when_it_has_some)
 }
 END_TEST
 
+START_TEST(a_timer_runs_once_and_closes_nothing)
+{
+	struct client c;
+
+	echo.idle = 200;
+	start_plain();
+	c = dial();
+	ck_assert_str_eq(hear(&c), "hello");
+	say(&c, "soon\nmeanwhile\n");
+	ck_assert_str_eq(hear(&c), "meanwhile");
+	ck_assert_str_eq(hear(&c), "it is time");
+	say(&c, "still here\n");
+	ck_assert_str_eq(hear(&c), "still here");
+	ck_assert_uint_eq(atomic_load(&echo.deadlines), 0);
+	/* And then the deadline that there is without one. */
+	ck_assert_str_eq(hear(&c), "too late");
+	ck_assert_ptr_null(hear(&c));
+	hang_up(&c);
+	stop();
+}
+END_TEST
+
 UNIT_MAIN("server", sessions_are_opened_served_and_closed,
     what_tls_has_decrypted_is_not_forgotten,
     an_idle_session_is_told_and_closed_at_its_deadline,
-    sessions_over_the_limit_get_one_line, loopback_has_no_limit_of_its_own,
+    a_timer_runs_once_and_closes_nothing, sessions_over_the_limit_get_one_line,
+    loopback_has_no_limit_of_its_own,
     draining_says_goodbye_and_lets_the_busy_finish,
     draining_ends_at_its_deadline,
     a_session_that_waits_goes_on_when_it_is_resumed,

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: ISC
+"""Who guesses passwords: locks that do not hit the user, answers that are
+delayed without holding a thread, and the line that fail2ban reads."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
+
+from authd import DOMAIN, PASSWORD, Authd, plain  # noqa: E402
+from harness import SOURCE, main  # noqa: E402
+from instance import Instance  # noqa: E402
+
+ANN = "ann@" + DOMAIN
+EVE = "eve@" + DOMAIN
+LIMIT = 4
+
+
+class Case(unittest.TestCase):
+    OPTIONS = "lock_failures = %d failure_delay = 0s" % LIMIT
+
+    def setUp(self):
+        self.authd = Authd(self.OPTIONS).fill()
+        self.addCleanup(self.authd.close)
+        self.c = self.client()
+        self.guesses = 0
+
+    def client(self):
+        c = self.authd.logins()
+        self.addCleanup(c.close)
+        return c
+
+    def log_in(self, user, address, password=PASSWORD):
+        number = self.c.start("PLAIN", "rip=" + address,
+                              "resp=" + plain(user, password))
+        return self.c.line().replace("\t%d" % number, "\t#", 1)
+
+    def guess(self, user, address):
+        self.guesses += 1
+        self.assertEqual(
+            self.log_in(user, address, "guess %d" % self.guesses),
+            "FAIL\t#\tuser=" + user)
+
+    def lock(self, user):
+        for i in range(LIMIT):
+            self.guess(user, "10.0.%d.1" % i)
+        self.authd.log.wait("account locked client=10.0.%d.1 user=%s$"
+                            % (LIMIT - 1, user))
+
+
+class Locks(Case):
+    def test_an_account(self):
+        ok = "OK\t#\tuser=" + ANN
+        self.assertEqual(self.log_in(ANN, "192.0.2.1"), ok)
+        self.lock(ANN)
+        self.assertEqual(self.log_in(ANN, "198.51.100.1"),
+                         "FAIL\t#\tuser=" + ANN)
+        self.authd.log.wait(
+            r'login refused client=198\.51\.100\.1 user=%s .*'
+            r'reason="locked, though all was right"' % re.escape(ANN))
+        self.assertEqual(self.log_in(ANN, "192.0.2.99"), ok)
+        status = self.authd.call("status")
+        self.assertEqual((status["logins"], status["logins_locked"]), (2, 1))
+        # A lock is in no file.
+        self.c.close()
+        self.authd.process.restart()
+        self.c = self.client()
+        self.assertEqual(self.log_in(ANN, "198.51.100.1"), ok)
+
+    def test_an_account_that_does_not_exist(self):
+        self.lock(EVE)
+        self.guess(EVE, "198.51.100.1")
+        self.authd.log.wait("user=%s .*reason=locked$" % EVE)
+
+    def test_a_network(self):
+        for i in range(LIMIT):
+            self.guess("user%d@%s" % (i, DOMAIN), "2001:db8::%d" % i)
+        self.authd.log.wait("network locked client=2001:db8::%d$"
+                            % (LIMIT - 1))
+        self.assertEqual(self.log_in(ANN, "2001:db8::ffff"),
+                         "FAIL\t#\tuser=" + ANN)
+        self.assertEqual(self.log_in(ANN, "2001:db8:0:1::ffff"),
+                         "OK\t#\tuser=" + ANN)
+
+
+class Delays(Case):
+    OPTIONS = "threads = 4 max_hashes = 1 failure_delay = 60s"
+
+    def test_delayed_answers_hold_no_thread(self):
+        clients = [self.client() for _ in range(16)]
+        for i, c in enumerate(clients):
+            c.start("PLAIN", "resp=" + plain(EVE, "guess %d" % i))
+            self.authd.log.wait("login refused", i + 1)
+        self.assertEqual(self.log_in(ANN, "192.0.2.1"), "OK\t#\tuser=" + ANN)
+        lookups = self.authd.lookups()
+        self.addCleanup(lookups.close)
+        self.assertEqual(lookups.ask("mailbox", ANN), "OK " + ANN)
+        # Those that are kept back are failures too, when nobody waits longer.
+        self.assertEqual(self.authd.process.stop(), 0)
+        answers = [line for c in clients
+                   for line in c.file.read().decode().splitlines()]
+        self.assertEqual(len(answers), 16)
+        self.assertEqual({re.sub(r"\t\d+\t", "\t#\t", a) for a in answers},
+                         {"FAIL\t#\tuser=" + EVE})
+
+
+class Smtpd(unittest.TestCase):
+    def test_smtpd_tells_the_address_of_its_client(self):
+        system = Instance(queue=False)
+        self.addCleanup(system.close)
+        c = system.connect("submissions")
+        self.addCleanup(c.close)
+        self.assertRegex(c.say("AUTH PLAIN " + plain(ANN, "wrong")), "^535")
+        system.daemons["authd"].log.wait(
+            r"login refused client=127\.0\.0\.1 user=%s " % re.escape(ANN))
+
+
+@unittest.skipUnless(shutil.which("fail2ban-regex"),
+                     "fail2ban is not installed")
+class Fail2ban(Case):
+    OPTIONS = "lock_failures = 0 failure_delay = 0s"
+    FILTER = os.path.join(SOURCE, "packaging", "fail2ban", "filter.conf")
+
+    def addresses(self, lines):
+        with tempfile.NamedTemporaryFile("w", suffix=".log") as f:
+            f.write("".join(line + "\n" for line in lines))
+            f.flush()
+            done = subprocess.run(
+                ["fail2ban-regex", "-o", "ip", f.name, self.FILTER],
+                capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        return done.stdout.split()
+
+    def test_the_filter_finds_failures_and_nothing_else(self):
+        hostile = ('x" client=203.0.113.66 y@' + DOMAIN, "a client=203.0.113.67",
+                   "login refused client=203.0.113.68")
+        mark = self.authd.log.mark()
+        self.log_in(ANN, "192.0.2.1")
+        self.log_in(ANN, "192.0.2.2", "wrong")
+        self.log_in(EVE, "2001:db8::7")
+        for user in hostile:
+            self.log_in(user, "192.0.2.3")
+        # One without an address, and addresses that are none.
+        self.c.plain(ANN, "wrong")
+        self.log_in(ANN, "192.0.2.4 client=192.0.2.5", "wrong")
+        wanted = ["192.0.2.2", "2001:db8::7"] + ["192.0.2.3"] * 3
+        lines = self.authd.log.wait("log(ged in|in refused)", 8, since=mark)
+        self.assertEqual(self.addresses(lines), wanted)
+        by_syslog = [re.sub(r"^\S+ (posthouse-authd\[\d+\]) \w+ ",
+                            r"Nov 29 09:01:02 mail \1: ", x) for x in lines]
+        self.assertNotEqual(by_syslog, lines)
+        self.assertEqual(self.addresses(by_syslog), wanted)
+
+
+if __name__ == "__main__":
+    main()
