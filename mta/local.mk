@@ -23,6 +23,7 @@ libmta_a_SOURCES = \
 	mta/queue/queue_change.c \
 	mta/queue/queue_commit.c \
 	mta/queue/queue_lane.c \
+	mta/queue/reader.c mta/queue/reader.h \
 	mta/queue/receive.c mta/queue/receive.h mta/queue/receive_private.h \
 	mta/queue/receive_policy.c \
 	mta/queue/record.c \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A notice is an entry like others: the null reverse-path, and one recipient. */
+/* A notice is an entry like others: with the null reverse-path, and rarely more
+ * than one recipient. */
 #include "config.h"
 
 #include "mta/queue/notifier.h"
@@ -13,6 +14,7 @@
 #include "base/mem.h"
 #include "base/spool.h"
 #include "mta/queue/queue.h"
+#include "mta/queue/reader.h"
 #include "mta/queue/template.h"
 #include "proto/report.h"
 
@@ -23,6 +25,9 @@ enum {
 	TEXT_MAX = 64 << 10,
 };
 
+/* Whose turn notices are; those about notices are known by it. */
+static const char notices[] = "notices", double_bounces[] = "double bounces";
+
 struct notifier {
 	char *hostname;
 	struct address postmaster;
@@ -32,6 +37,7 @@ struct notifier {
 	uint64_t full_max;
 	int64_t max_age_ms;
 	const char *spool_dir;
+	struct socketmap_client *directory;
 };
 
 struct notifier *
@@ -45,6 +51,7 @@ notifier_new(
 	n->full_max = conf->full_max > 0 ? conf->full_max : FULL_MAX;
 	n->max_age_ms = conf->max_age_ms;
 	n->spool_dir = conf->spool_dir != NULL ? conf->spool_dir : "/tmp";
+	n->directory = conf->directory;
 	if (address_parse(str(conf->postmaster), &n->postmaster, f) < 0) {
 		notifier_free(&n);
 		return NULL;
@@ -105,7 +112,8 @@ find_reader(const struct notifier *n, const struct entry *e, enum notice notice,
 		return true;
 	}
 	*reader = n->postmaster;
-	if (!e->is_notice || notice != NOTICE_FAILED)
+	if (!e->is_notice || notice != NOTICE_FAILED ||
+	    str_is(e->owner, str(double_bounces)))
 		return false;
 	for (size_t i = 0; i < e->n_rcpts; i++)
 		if (address_is_same(
@@ -279,23 +287,31 @@ put_piece(void *ctx, struct str bytes, struct fault *f)
 	return spool_put(ctx, bytes, f);
 }
 
-static void
-make_entry(const struct writing *w, struct entry *notice, struct entry_rcpt *to)
+static int
+make_entry(struct writing *w, struct entry *notice, struct fault *f)
 {
+	struct address *readers;
+	size_t n;
+
+	if (reader_find(w->notifier->directory, &w->reader, &w->arena, &readers,
+		&n, f) < 0)
+		return -1;
 	*notice = (struct entry){
 	    .arrived = clock_unix_us() / 1000,
 	    .is_notice = true,
-	    .owner = str("notices"),
-	    .n_rcpts = 1,
-	    .rcpts = to,
+	    .owner = str(w->e->is_notice ? double_bounces : notices),
+	    .n_rcpts = n,
+	    .rcpts = arena_take(&w->arena, n * sizeof *notice->rcpts),
 	};
 	ident_make(&notice->id);
 	notice->expires = notice->arrived + w->notifier->max_age_ms;
 	notice->mail.reverse_path.host = ADDRESS_NO_HOST;
-	*to = (struct entry_rcpt){
-	    .to = {.forward_path = w->reader, .notify = NOTIFY_NEVER},
-	    .due = notice->arrived,
-	};
+	for (size_t i = 0; i < n; i++)
+		notice->rcpts[i] = (struct entry_rcpt){
+		    .to = {.forward_path = readers[i], .notify = NOTIFY_NEVER},
+		    .due = notice->arrived,
+		};
+	return 0;
 }
 
 static int
@@ -305,11 +321,11 @@ add_notice(struct writing *w, struct queue_change *change, struct fault *f)
 	struct spool *spool = spool_new(w->notifier->spool_dir, IN_MEMORY);
 	struct log_ctx log = {.message = w->e->id.text};
 	struct report *report = NULL;
-	struct entry_rcpt to;
 	struct entry notice;
 	int rc = -1;
 
-	make_entry(w, &notice, &to);
+	if (make_entry(w, &notice, f) < 0)
+		goto out;
 	state_facts(w, &notice);
 	report = report_new(&w->facts, &original, f);
 	if (report == NULL)

@@ -6,7 +6,8 @@
  *
  * Nobody is told about a message with the null reverse-path; where a notice
  * itself fails, the postmaster is told (double bounce), and nothing follows
- * from that one's failure.
+ * from that one's failure. Where the one to be told is an alias of ours, those
+ * behind it are (reader.h).
  */
 #ifndef MTA_QUEUE_NOTIFIER_H
 #define MTA_QUEUE_NOTIFIER_H
@@ -20,6 +21,7 @@
 struct notifier;
 struct queue;
 struct queue_change;
+struct socketmap_client;
 
 struct notifier_conf {
 	const char *hostname;
@@ -29,6 +31,8 @@ struct notifier_conf {
 				 * whole; 0: 1 MiB */
 	int64_t max_age_ms;     /* how long a notice may wait in the queue */
 	const char *spool_dir;  /* for large ones; NULL: /tmp. Lives as long */
+	/* Lives as long; NULL: whoever is to be told is a mailbox. */
+	struct socketmap_client *directory;
 };
 
 struct notifier *notifier_new(const struct notifier_conf *conf,

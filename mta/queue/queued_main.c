@@ -171,6 +171,18 @@ open_queue(void)
 }
 
 static void
+set_up_way_out(void)
+{
+	struct fault f;
+
+	queued.way_out =
+	    way_out_new(queued.options, queued.common, queued.queue, &f);
+	if (queued.way_out == NULL)
+		give_up(&f);
+	queued.admin.way_out = queued.way_out;
+}
+
+static void
 set_up_notifier(void)
 {
 	const struct queued_options *o = queued.options;
@@ -180,6 +192,7 @@ set_up_notifier(void)
 	    .templates = o->templates,
 	    .max_age_ms = (int64_t)o->max_age,
 	    .spool_dir = queued.spool,
+	    .directory = way_out_directory(queued.way_out),
 	};
 	struct fault f;
 
@@ -210,15 +223,11 @@ set_up_scheduler(struct service *service)
 	};
 	struct fault f;
 
-	queued.way_out = way_out_new(o, queued.common, queued.queue, &f);
-	if (queued.way_out == NULL)
-		give_up(&f);
 	queued.scheduler = scheduler_new(&conf, way_out_ops(queued.way_out),
 	    queued.queue, queued.notifier, service_loop(service));
 	if (scheduler_start(queued.scheduler, &f) < 0)
 		give_up(&f);
 	queued.admin.scheduler = queued.scheduler;
-	queued.admin.way_out = queued.way_out;
 }
 
 static void
@@ -277,6 +286,7 @@ main(int argc, char **argv)
 	service_drop(service, queued.options->user);
 	open_queue();
 	queued.limits = limits_new(&queued.options->providers);
+	set_up_way_out();
 	set_up_notifier();
 	set_up_scheduler(service);
 	status = service_run(service);

@@ -170,6 +170,12 @@ way_out_free(struct way_out **way)
 	*way = NULL;
 }
 
+struct socketmap_client *
+way_out_directory(struct way_out *way)
+{
+	return routes_directory(way->routes);
+}
+
 const struct scheduler_ops *
 way_out_ops(struct way_out *way)
 {

@@ -15,6 +15,7 @@ struct address;
 struct common_options;
 struct queue;
 struct queued_options;
+struct socketmap_client;
 struct sts;
 struct way_out;
 
@@ -26,7 +27,8 @@ struct way_out *way_out_new(const struct queued_options *options,
 /* Nothing may be under way. */
 void way_out_free(struct way_out **way);
 
-/* Lives as long as the way. */
+/* Both live as long as the way. */
+struct socketmap_client *way_out_directory(struct way_out *way);
 const struct scheduler_ops *way_out_ops(struct way_out *way);
 /* Reads passwords again; on a fault the old ones stay in use. */
 int way_out_reload(struct way_out *way, struct fault *f) MUST_USE;

@@ -278,6 +278,12 @@ routes_free(struct routes **routes)
 	*routes = NULL;
 }
 
+struct socketmap_client *
+routes_directory(struct routes *routes)
+{
+	return routes->directory;
+}
+
 /* Finding. */
 
 struct wanted {

@@ -60,6 +60,7 @@ struct route {
 };
 
 struct routes;
+struct socketmap_client;
 struct queued_options;
 
 struct routes_conf {
@@ -76,6 +77,9 @@ void routes_free(struct routes **routes);
 /* Reads the password files again; on a fault the old ones stay in use. From
  * any thread. */
 int routes_reload(struct routes *routes, struct fault *f) MUST_USE;
+
+/* The client that asks for domains; lives as long as the routes. */
+struct socketmap_client *routes_directory(struct routes *routes);
 
 /* Blocks for a look-up. -1 with a temporary fault where a map does not answer;
  * ROUTE_ERROR is a route, not a fault. From any thread. */

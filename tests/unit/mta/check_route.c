@@ -7,18 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/netstring.h"
 #include "mta/queued_options.h"
-#include "proto/socketmap.h"
-#include "tests/unit/peer.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/mta/maps.h"
 
 /* Both maps of the tests. */
-static const struct {
-	const char *map, *key;
-	enum socketmap_status status;
-	const char *value;
-} entries[] = {
+static const struct map_entry entries[] = {
     {"domain", "local.example", SOCKETMAP_OK, "local.example"},
     {"domain", "ill.example", SOCKETMAP_TEMP, "the database is ill"},
     {"transport", "one@mapped.example", SOCKETMAP_OK, "discard:"},
@@ -29,48 +22,8 @@ static const struct {
     {"transport", "ill-map.example", SOCKETMAP_TEMP, "the map is ill"},
     {"transport", "gone.example", SOCKETMAP_OK, "error:5.1.2 gone"},
     {"transport", "ruled.example", SOCKETMAP_OK, "discard:"},
+    {NULL, NULL, SOCKETMAP_OK, NULL},
 };
-
-static void
-answer(struct str map, struct str key, struct buf *out)
-{
-	for (size_t i = 0; i < ARRAY_LEN(entries); i++)
-		if (str_is(map, str(entries[i].map)) &&
-		    str_is(key, str(entries[i].key))) {
-			socketmap_put_reply(
-			    out, entries[i].status, str(entries[i].value));
-			return;
-		}
-	socketmap_put_reply(out, SOCKETMAP_NOTFOUND, str(""));
-}
-
-static void
-serve_maps(struct peer *peer, FILE *in, FILE *out)
-{
-	struct buf b, reply;
-	int c;
-
-	(void)peer;
-	buf_init(&b, SOCKETMAP_QUERY_MAX);
-	buf_init(&reply, SOCKETMAP_REPLY_MAX);
-	while ((c = getc(in)) != EOF) {
-		struct str payload, map, key;
-		size_t used;
-
-		buf_putc(&b, (char)c);
-		if (netstring_take(buf_str(&b), SOCKETMAP_QUERY_MAX, &payload,
-			&used) != NETSTRING_OK)
-			continue;
-		ck_assert(socketmap_parse_query(payload, &map, &key));
-		answer(map, key, &reply);
-		fwrite(buf_text(&reply), 1, buf_len(&reply), out);
-		fflush(out);
-		buf_reset(&reply);
-		buf_reset(&b);
-	}
-	buf_clear(&b);
-	buf_clear(&reply);
-}
 
 static struct peer maps;
 static struct conf *conf;
@@ -114,7 +67,7 @@ set_up(const char *sections)
 {
 	struct fault f;
 
-	peer_start(&maps, serve_maps, NULL);
+	peer_start(&maps, serve_maps, (void *)(uintptr_t)entries);
 	ck_assert_msg(read_routes(sections, &f), "%s", f.text);
 }
 
@@ -272,7 +225,7 @@ START_TEST(passwords_are_read_again)
 	struct fault f;
 	char sections[400];
 
-	peer_start(&maps, serve_maps, NULL);
+	peer_start(&maps, serve_maps, (void *)(uintptr_t)entries);
 	snprintf(sections, sizeof sections,
 	    "route \"*\" { to = \"smtp:hub.example\" auth_user = ann\n"
 	    "password_file = \"secret\" }\n");
@@ -339,7 +292,7 @@ START_TEST(mistakes_are_found_when_the_file_is_read)
 	    {"smarthost = \"a b\"", "smarthost", 0},
 	};
 
-	peer_start(&maps, serve_maps, NULL);
+	peer_start(&maps, serve_maps, (void *)(uintptr_t)entries);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct fault f = {.text = ""};
 		char place[200];

@@ -38,6 +38,8 @@ UNIT_TESTS += tests/unit/mta/check_queue
 tests_unit_mta_check_queue_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_recipient
 tests_unit_mta_check_recipient_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_reader
+tests_unit_mta_check_reader_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_repeat
 tests_unit_mta_check_repeat_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_target
@@ -52,7 +54,7 @@ UNIT_TESTS += tests/unit/mta/check_scheduler
 tests_unit_mta_check_scheduler_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_sender
 tests_unit_mta_check_sender_SOURCES = tests/unit/mta/check_sender.c \
-	tests/unit/mta/sink.h
+	tests/unit/mta/maps.h tests/unit/mta/sink.h
 tests_unit_mta_check_sender_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_slow_down
 tests_unit_mta_check_slow_down_LDADD = $(MTA_UNIT_LIBS)
