@@ -78,7 +78,9 @@ add_routes(const char *run_dir, const json_t *result)
 		const char *way = json_get_text(n, "way");
 		struct fault f;
 
-		if (way == NULL || strcmp(way, "local") == 0)
+		/* The members of a group go many ways. */
+		if (way == NULL || strcmp(way, "local") == 0 ||
+		    strcmp(way, "group") == 0)
 			continue;
 		params = json_new_object();
 		json_put_text(params, "to", json_get_text(n, "to"));
@@ -241,6 +243,7 @@ print_next(FILE *out, const json_t *next)
 	    {"local", "delivered at once by LMTP"},
 	    {"queue", "to the queue"},
 	    {"forward", "forwarded, through the queue"},
+	    {"group", "to all members, through the queue"},
 	};
 	const char *way = text_of(next, "way");
 

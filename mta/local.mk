@@ -61,6 +61,9 @@ libmta_a_SOURCES = \
 	mta/smtpd/deliver.c mta/smtpd/deliver.h \
 	mta/smtpd/explain_session.c mta/smtpd/explain_session.h \
 	mta/smtpd/forward.c mta/smtpd/forward.h \
+	mta/smtpd/list.c mta/smtpd/list.h \
+	mta/smtpd/list_header.c mta/smtpd/list_header.h \
+	mta/smtpd/list_notice.c mta/smtpd/list_notice.h \
 	mta/smtpd/local.c mta/smtpd/local.h \
 	mta/smtpd/message.c mta/smtpd/message.h \
 	mta/smtpd/note.c mta/smtpd/note.h \

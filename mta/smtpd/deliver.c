@@ -18,6 +18,7 @@
 #include "base/spool.h"
 #include "base/tls.h"
 #include "mta/smtpd/forward.h"
+#include "mta/smtpd/list.h"
 #include "mta/smtpd/part.h"
 #include "mta/smtpd/repeat.h"
 #include "mta/smtpd/session.h"
@@ -151,6 +152,7 @@ will_repeat(bool doubt, const struct smtp_outcome *mailboxes,
 enum step {
 	STEP_LOCAL,
 	STEP_FORWARD,
+	STEP_GROUPS,
 	STEP_QUEUE,
 	STEP_END,
 };
@@ -295,6 +297,10 @@ step(struct smtpd_session *s, const struct smtp_state *st, struct delivery *d)
 		return deliver_local(s, st, d);
 	case STEP_FORWARD:
 		if (has_queue && forward_message(s, st, d->head, d->mailboxes))
+			d->doubt = true;
+		return true;
+	case STEP_GROUPS:
+		if (has_queue && list_message(s, st, d->head, d->mailboxes))
 			d->doubt = true;
 		return true;
 	case STEP_QUEUE:

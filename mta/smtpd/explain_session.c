@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "mta/send/lmtp_pool.h"
 #include "mta/smtpd/forward.h"
+#include "mta/smtpd/list.h"
 #include "mta/smtpd/note.h"
 #include "mta/smtpd/policy.h"
 #include "mta/smtpd/session.h"
@@ -353,6 +354,7 @@ explain_mailbox(struct play *p, size_t i)
 	    [WAY_LOCAL] = "local",
 	    [WAY_QUEUE] = "queue",
 	    [WAY_FORWARD] = "forward",
+	    [WAY_GROUP] = "group",
 	};
 	struct smtpd_session *s = &p->session;
 	const struct recipients *r = &s->message->recipients;
@@ -365,6 +367,9 @@ explain_mailbox(struct play *p, size_t i)
 	json_put_text(next, "to", text);
 	json_put_text(next, "way", ways[r->ways[i]]);
 	if (r->ways[i] == WAY_FORWARD && forward_set_sender(s, &mail, &f) < 0)
+		json_put_text(next, "text", f.text);
+	if (r->ways[i] == WAY_GROUP && list_owner(&r->mailboxes[i].forward_path,
+					   &mail.reverse_path, &f) < 0)
 		json_put_text(next, "text", f.text);
 	address_format(&mail.reverse_path, text);
 	json_put_text(next, "from", text);

@@ -116,6 +116,20 @@ part_send(struct smtpd_session *s, const struct smtp_state *st,
 	    &s->message->recipients, pack(s, st, part), mailboxes);
 }
 
+bool
+part_queue(struct smtpd_session *s, const struct smtp_state *st,
+    struct lmtp_message *message, const char *ident,
+    struct smtp_outcome *outcomes)
+{
+	struct client_facts client;
+
+	set_client(s, st, ident, &client);
+	message->xforward = &client.xforward;
+	return lmtp_pool_send(s->smtpd->queue, message,
+	    clock_ms() + (int64_t)s->smtpd->options->delivery_timeout,
+	    outcomes);
+}
+
 static void
 resume(void *ctx)
 {
@@ -174,8 +188,8 @@ part_fail(const struct recipients *r, const struct part *part,
 }
 
 /* What the log has, and what the client may know. */
-static void
-hide_trouble(struct smtpd_session *s, struct smtp_outcome *o)
+void
+part_hide_trouble(struct smtpd_session *s, struct smtp_outcome *o)
 {
 	if (o->ok || strncmp(o->fault.dsn, "4.4.", 4) != 0)
 		return;
@@ -194,7 +208,7 @@ part_note_queued(struct smtpd_session *s, const struct part *part,
 	for (size_t i = 0; i < r->n; i++) {
 		if (!part->picked[i])
 			continue;
-		hide_trouble(s, &mailboxes[i]);
+		part_hide_trouble(s, &mailboxes[i]);
 		if (!mailboxes[i].ok)
 			continue;
 		s->message->was_queued = true;

@@ -15,6 +15,7 @@
 #include "proto/envelope.h"
 #include "proto/smtp_server.h"
 
+struct lmtp_message;
 struct lmtp_pool;
 struct parcel;
 struct recipients;
@@ -48,6 +49,14 @@ bool part_finish(const struct recipients *r, struct parcel **parcel,
     struct smtp_outcome *mailboxes);
 /* Instead, where the session ends before. */
 void part_drop(struct parcel **parcel);
+
+/* For what goes to the queue otherwise than the mailboxes do: fills in whom it
+ * is from and how it may last, and sends it. One outcome for each of its
+ * recipients; returns what part_send() does. */
+bool part_queue(struct smtpd_session *s, const struct smtp_state *st,
+    struct lmtp_message *message, const char *ident,
+    struct smtp_outcome *outcomes);
+
 /* Instead of sending it: the same fault for all. */
 void part_fail(const struct recipients *r, const struct part *part,
     const struct fault *f, struct smtp_outcome *mailboxes);
@@ -55,6 +64,9 @@ void part_fail(const struct recipients *r, const struct part *part,
  * queue into what the client may know. */
 void part_note_queued(struct smtpd_session *s, const struct part *part,
     struct smtp_outcome *mailboxes);
+
+/* Turns trouble with the queue into what the client may know, and logs it. */
+void part_hide_trouble(struct smtpd_session *s, struct smtp_outcome *o);
 
 /* The MAIL of the session as the queue is told it: with the login, whose turn
  * it is. */

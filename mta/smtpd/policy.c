@@ -236,6 +236,8 @@ on_rcpt(void *ctx, const struct smtp_state *st,
 	    .directory = s->smtpd->directory,
 	    .postmaster = &s->smtpd->postmaster,
 	    .known_client = smtpd_session_user(s, st).len > 0 || s->trusted,
+	    .login = smtpd_session_user(s, st),
+	    .sender = &st->mail->reverse_path,
 	    .has_queue = s->smtpd->queue != NULL,
 	    .notes = s->notes,
 	};

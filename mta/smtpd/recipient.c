@@ -8,8 +8,12 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "mta/smtpd/list.h"
 #include "mta/smtpd/note.h"
 #include "proto/socketmap.h"
+
+/* What the directory puts before a group's name. */
+#define GROUP_MARK "group:"
 
 void
 recipients_clear(struct recipients *r)
@@ -164,6 +168,77 @@ find_way(const struct recipient_rules *rules, const struct envelope_rcpt *rcpt,
 	return no_queue(key, f);
 }
 
+/* Whether the sender may send to the group. */
+static int
+ask_group(const struct recipient_rules *rules, struct str group,
+    struct fault *why, struct fault *f)
+{
+	char sender[ADDRESS_TEXT_SIZE];
+	struct buf key, value;
+	int found;
+
+	address_format(rules->sender, sender);
+	buf_init(&key, SOCKETMAP_QUERY_MAX);
+	buf_init(&value, ADDRESS_TEXT_SIZE);
+	buf_put_str(&key, group);
+	if (rules->login.len > 0 && !str_has(rules->login, ' '))
+		buf_putf(&key, " %.*s ", STR_ARG(rules->login));
+	else
+		buf_puts(&key, rules->known_client ? " trusted " : " - ");
+	buf_puts(&key, sender);
+	found = look_up(rules, "post", buf_str(&key), &value, why);
+	buf_clear(&key);
+	buf_clear(&value);
+	if (found < 0)
+		return directory_fault(why, f);
+	if (found == 0)
+		return fault_perm(f, "5.1.1", "<%.*s>: no such list here",
+		    STR_ARG(str_head(group, 100)));
+	return 0;
+}
+
+static int
+add_group(struct recipients *r, const struct recipient_rules *rules,
+    struct str group, const struct envelope_rcpt *rcpt, struct fault *why,
+    struct fault *f)
+{
+	struct address address;
+	size_t n = r->n;
+
+	if (address_parse(group, &address, why) < 0)
+		return bad_answer(group, why, f);
+	if (ask_group(rules, group, why, f) < 0)
+		return -1;
+	if (!rules->has_queue)
+		return fault_temp(f, "4.3.0",
+		    "<%.*s>: mail for lists cannot be taken: there is no queue",
+		    STR_ARG(str_head(group, 100)));
+	if (r->n_groups == LIST_GROUPS_MAX ||
+	    r->n_members == RECIPIENT_MAILBOXES_MAX)
+		return fault_temp(f, "4.5.3", "too many lists");
+	add_member(r, intern_mailbox(r, &address, WAY_GROUP, rcpt));
+	r->n_groups += r->n - n;
+	return 0;
+}
+
+static int
+add_mailbox(struct recipients *r, const struct recipient_rules *rules,
+    struct str text, struct str domain, const struct envelope_rcpt *rcpt,
+    struct fault *why, struct fault *f)
+{
+	enum recipient_way way;
+	struct address mailbox;
+
+	if (address_parse(text, &mailbox, why) < 0)
+		return bad_answer(text, why, f);
+	if (find_way(rules, rcpt, domain, &mailbox, &way, why, f) < 0)
+		return -1;
+	if (r->n_members == RECIPIENT_MAILBOXES_MAX)
+		return fault_temp(f, "4.5.3", "too many mailboxes");
+	add_member(r, intern_mailbox(r, &mailbox, way, rcpt));
+	return 0;
+}
+
 /* Takes the addresses that the directory has named, split by blanks. What was
  * taken before a fault stays without an RCPT of its own, and is cut off. */
 static int
@@ -171,34 +246,28 @@ add_mailboxes(struct recipients *r, const struct recipient_rules *rules,
     struct str list, struct str domain, const struct envelope_rcpt *rcpt,
     struct fault *why, struct fault *f)
 {
-	size_t n = r->n, n_members = r->n_members;
+	size_t n = r->n, n_members = r->n_members, n_groups = r->n_groups;
+	int rc = 0;
 
-	while (list.len > 0) {
+	while (list.len > 0 && rc == 0) {
 		struct str text = str_cut(&list, ' ');
-		enum recipient_way way;
-		struct address mailbox;
 
-		if (text.len == 0)
-			continue;
-		if (address_parse(text, &mailbox, why) < 0) {
-			bad_answer(text, why, f);
-			goto undo;
-		}
-		if (find_way(rules, rcpt, domain, &mailbox, &way, why, f) < 0)
-			goto undo;
-		if (r->n_members == RECIPIENT_MAILBOXES_MAX) {
-			fault_temp(f, "4.5.3", "too many mailboxes");
-			goto undo;
-		}
-		add_member(r, intern_mailbox(r, &mailbox, way, rcpt));
+		if (str_starts(text, STR_LIT(GROUP_MARK)))
+			rc = add_group(r, rules,
+			    str_from(text, sizeof GROUP_MARK - 1), rcpt, why,
+			    f);
+		else if (text.len > 0)
+			rc = add_mailbox(r, rules, text, domain, rcpt, why, f);
 	}
-	if (r->n_members == n_members)
-		return bad_answer(STR_LIT("(nothing)"), why, f);
-	end_rcpt(r);
-	return 0;
-undo:
+	if (rc == 0 && r->n_members == n_members)
+		rc = bad_answer(STR_LIT("(nothing)"), why, f);
+	if (rc == 0) {
+		end_rcpt(r);
+		return 0;
+	}
 	r->n = n;
 	r->n_members = n_members;
+	r->n_groups = n_groups;
 	return -1;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Which recipients are accepted, and which mailboxes they mean: decided at
- * RCPT by the directory (socketmap maps "recipient", "domain" and, for
- * senders of forwarded mail to whom something comes back, "reverse").
+ * RCPT by the directory (socketmap maps "recipient", "domain", for senders of
+ * forwarded mail to whom something comes back "reverse", and for who may send
+ * to a group "post").
  *
  * A local part with "@", "%" or "!" in it is never looked up: routes hide in
  * these, and what is not looked up cannot be relayed, nor reach a catch-all.
@@ -33,6 +34,7 @@ enum recipient_way {
 	WAY_LOCAL,   /* delivered while the client waits */
 	WAY_QUEUE,   /* for elsewhere, or somebody wants to hear of it */
 	WAY_FORWARD, /* for elsewhere, since an alias of ours says so */
+	WAY_GROUP,   /* a mailing list of ours (list.h); its own address */
 };
 
 /* What the RCPTs of one message have come to. Zeroes are an empty one. */
@@ -42,6 +44,7 @@ struct recipients {
 	uint32_t *rcpts;                 /* of each: the RCPT it came by */
 	uint64_t *hashes;                /* of their addresses */
 	size_t n, room;
+	size_t n_groups; /* of the mailboxes */
 	/* RCPT i means the mailboxes members[ends[i - 1]..ends[i]]. */
 	uint32_t *members;
 	size_t n_members, members_room;
@@ -53,15 +56,18 @@ void recipients_clear(struct recipients *r);
 struct recipient_rules {
 	struct socketmap_client *directory;
 	const struct address *postmaster; /* who <postmaster> is */
-	bool known_client;   /* logged in, or from a trusted network */
+	bool known_client; /* logged in, or from a trusted network */
+	struct str login;  /* empty: not logged in */
+	const struct address *sender;
 	bool has_queue;      /* else nothing is taken for elsewhere */
 	struct notes *notes; /* NULL: nobody asks for the rules */
 };
 
 /*
  * Takes one more RCPT, or refuses it: 5.1.1 no such user, 5.7.1 relay denied,
- * 4.3.0 where the directory does not answer (why says what it said) or mail
- * is for elsewhere and there is no queue, 4.5.3 too many mailboxes.
+ * 5.7.2 who may not send to the group, 4.3.0 where the directory does not
+ * answer (why says what it said) or mail is for elsewhere or a group and there
+ * is no queue, 4.5.3 too many mailboxes or groups.
  */
 int recipient_add(struct recipients *r, const struct recipient_rules *rules,
     const struct envelope_rcpt *rcpt, struct fault *why,

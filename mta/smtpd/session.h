@@ -31,6 +31,7 @@ struct lmtp_pool;
 struct notes;
 struct repeats;
 struct socketmap_client;
+struct templates;
 struct tls_server;
 
 struct smtpd_counters {
@@ -49,6 +50,7 @@ struct smtpd {
 	struct lmtp_pool *lmtp;
 	struct lmtp_pool *queue; /* NULL: there is none */
 	struct repeats *repeats;
+	struct templates *templates; /* of notifications about lists */
 	struct address postmaster;
 	struct net_network *trusted;
 	size_t n_trusted;

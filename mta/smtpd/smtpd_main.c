@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/service.h"
 #include "base/tls.h"
+#include "mta/queue/template.h"
 #include "mta/send/lmtp_pool.h"
 #include "mta/smtpd/explain_session.h"
 #include "mta/smtpd/repeat.h"
@@ -180,6 +181,8 @@ set_up(struct service *service)
 	    .loop = service_loop(service),
 	};
 
+	struct fault f;
+
 	delivers_on_this_host = net_is_loopback(&lmtp.address);
 	smtpd.directory = socketmap_client_new(&directory);
 	smtpd.auth = auth_client_new(&auth, "smtp", (int64_t)o->auth_timeout);
@@ -191,6 +194,9 @@ set_up(struct service *service)
 		smtpd.queue = lmtp_pool_new(&queue);
 	}
 	smtpd.repeats = repeats_new(REPEATS_MAX, REPEATS_MS);
+	smtpd.templates = templates_new(NULL, &f);
+	if (smtpd.templates == NULL)
+		die_bug("the built-in texts: %s", f.text);
 }
 
 static struct smtp_server_conf
@@ -281,6 +287,7 @@ clean_up(struct smtpd_listener *listeners)
 	auth_client_free(&smtpd.auth);
 	socketmap_client_free(&smtpd.directory);
 	repeats_free(&smtpd.repeats);
+	templates_free(&smtpd.templates);
 	tls_server_free(&smtpd.tls);
 	mem_free(smtpd.trusted);
 	mem_free(smtpd.local.anyone);

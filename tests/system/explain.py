@@ -36,6 +36,9 @@ CASES = {
                                        "team@" + DOMAIN, 0),
     "a stranger to an alias for elsewhere": ("127.0.0.1", None, STRANGER,
                                              "out@" + DOMAIN, 0),
+    "a stranger to a list": ("127.0.0.1", None, STRANGER,
+                             "crew@" + DOMAIN, 0),
+    "a member to a list": ("127.0.0.1", ANN, ANN, "crew@" + DOMAIN, 0),
     "a stranger to the postmaster": ("127.0.0.1", None, "", "postmaster", 0),
     "a known client to elsewhere": (KNOWN, None, STRANGER,
                                     "y@far.example", 0),
@@ -66,6 +69,8 @@ class Explain(unittest.TestCase):
         i.add_user("off")
         i.admin("user", "disable", "off@" + DOMAIN)
         i.admin("alias", "add", "out@" + DOMAIN, "jane@far.example")
+        i.admin("group", "add", "crew@" + DOMAIN, BOB)
+        i.admin("group", "member", "add", "crew@" + DOMAIN, ANN)
         i.start()
 
     def really(self, client, login, sender, to, size):
@@ -173,6 +178,13 @@ class Explain(unittest.TestCase):
         self.assertIn("far.example", self.line_of(route["route"]["where"]))
         [host] = route["target"]["hosts"]
         self.assertEqual(host["tls"]["level"], "encrypt")
+
+    def test_a_list_has_a_sender_of_its_own(self):
+        [to] = self.explain(login=ANN, sender=ANN,
+                            to="crew@" + DOMAIN)["next"]
+        self.assertEqual((to["to"], to["way"], to["from"]),
+                         ("crew@" + DOMAIN, "group", "owner-crew@" + DOMAIN))
+        self.assertNotIn("route", to)
 
     def test_users_of_the_machine(self):
         answer = self.explain(login="root", listener="local",

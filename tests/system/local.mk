@@ -17,6 +17,7 @@ SYSTEM_TESTS += \
 	tests/system/clients_volume.py \
 	tests/system/dns_answers.py \
 	tests/system/explain.py \
+	tests/system/groups.py \
 	tests/system/install.py \
 	tests/system/lmtp_delivery.py \
 	tests/system/lmtp_repeat.py \

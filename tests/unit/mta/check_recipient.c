@@ -7,18 +7,11 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "base/netstring.h"
 #include "mta/smtpd/note.h"
-#include "proto/socketmap.h"
-#include "tests/unit/peer.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/mta/maps.h"
 
 /* The directory of the tests: a socketmap server with these entries. */
-static const struct {
-	const char *map, *key;
-	enum socketmap_status status;
-	const char *value;
-} entries[] = {
+static const struct map_entry entries[] = {
     {"domain", "example.org", SOCKETMAP_OK, "local"},
     {"domain", "xn--bcher-kva.example", SOCKETMAP_OK, "local"},
     {"recipient", "ann@example.org", SOCKETMAP_OK, "ann@example.org"},
@@ -44,54 +37,27 @@ static const struct {
 	"Jane@far.example"},
     {"reverse", "SRS0=forged=aa=far.example=x@example.org", SOCKETMAP_PERM,
 	"5.1.1 no forwarded sender has this address"},
+    {"recipient", "list@example.org", SOCKETMAP_OK, "group:list@example.org"},
+    {"recipient", "all@example.org", SOCKETMAP_OK,
+	"group:list@example.org ann@example.org"},
+    {"recipient", "lost@example.org", SOCKETMAP_OK, "group:lost@example.org"},
+    {"post", "list@example.org - jo@far.example", SOCKETMAP_OK,
+	"list@example.org"},
+    {"post", "list@example.org - x@far.example", SOCKETMAP_PERM,
+	"5.7.2 you may not"},
+    {"post", "list@example.org trusted x@far.example", SOCKETMAP_OK,
+	"list@example.org"},
+    {"post", "list@example.org ann@example.org x@far.example", SOCKETMAP_OK,
+	"list@example.org"},
+    {"post", "list@example.org - ", SOCKETMAP_TEMP, "the database is ill"},
     {"recipient", "ann+..@example.org", SOCKETMAP_OK, "ann+..@example.org"},
     {"recipient", "ann+a bob@example.org", SOCKETMAP_OK,
 	"ann+a bob@example.org"},
+    {NULL, NULL, SOCKETMAP_OK, NULL},
 };
 
-static void
-answer(struct str map, struct str key, struct buf *out)
-{
-	for (size_t i = 0; i < ARRAY_LEN(entries); i++)
-		if (str_is(map, str(entries[i].map)) &&
-		    str_is(key, str(entries[i].key))) {
-			socketmap_put_reply(
-			    out, entries[i].status, str(entries[i].value));
-			return;
-		}
-	socketmap_put_reply(out, SOCKETMAP_NOTFOUND, str(""));
-}
-
-static void
-serve_directory(struct peer *peer, FILE *in, FILE *out)
-{
-	struct buf b, reply;
-	int c;
-
-	(void)peer;
-	buf_init(&b, SOCKETMAP_QUERY_MAX);
-	buf_init(&reply, SOCKETMAP_REPLY_MAX);
-	while ((c = getc(in)) != EOF) {
-		struct str payload, map, key;
-		size_t used;
-
-		buf_putc(&b, (char)c);
-		if (netstring_take(buf_str(&b), SOCKETMAP_QUERY_MAX, &payload,
-			&used) != NETSTRING_OK)
-			continue;
-		ck_assert(socketmap_parse_query(payload, &map, &key));
-		answer(map, key, &reply);
-		fwrite(buf_text(&reply), 1, buf_len(&reply), out);
-		fflush(out);
-		buf_reset(&reply);
-		buf_reset(&b);
-	}
-	buf_clear(&b);
-	buf_clear(&reply);
-}
-
 static struct peer directory;
-static struct address postmaster;
+static struct address postmaster, sender;
 static struct recipient_rules rules;
 static struct recipients r;
 
@@ -101,7 +67,7 @@ set_up(void)
 	struct socketmap_client_conf conf = {.timeout_ms = 10000};
 	struct fault f;
 
-	peer_start(&directory, serve_directory, NULL);
+	peer_start(&directory, serve_maps, (void *)(uintptr_t)entries);
 	ck_assert_int_eq(
 	    net_parse(str(directory.address), &conf.address, &f), 0);
 	ck_assert_int_eq(
@@ -109,6 +75,9 @@ set_up(void)
 	rules.directory = socketmap_client_new(&conf);
 	rules.postmaster = &postmaster;
 	rules.known_client = false;
+	rules.login = (struct str){0};
+	ck_assert_int_eq(address_parse(str("jo@far.example"), &sender, &f), 0);
+	rules.sender = &sender;
 	rules.has_queue = true;
 	memset(&r, 0, sizeof r);
 }
@@ -264,6 +233,56 @@ START_TEST(recipient_who_is_to_be_told_of_goes_by_the_queue)
 }
 END_TEST
 
+START_TEST(recipient_may_be_a_group)
+{
+	set_up();
+	ck_assert_str_eq(rcpt("<list@example.org>"), "ok");
+	ck_assert_str_eq(rcpt("<all@example.org>"), "ok");
+	ck_assert_uint_eq(r.n, 2);
+	ck_assert_uint_eq(r.n_groups, 1);
+	ck_assert_int_eq(r.ways[0], WAY_GROUP);
+	ck_assert_str_eq(r.mailboxes[0].forward_path.local, "list");
+	ck_assert_int_eq(r.ways[1], WAY_LOCAL);
+	ck_assert_uint_eq(r.n_members, 3);
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_asks_who_may_send_to_a_group)
+{
+	struct fault f;
+
+	set_up();
+	ck_assert_int_eq(address_parse(str("x@far.example"), &sender, &f), 0);
+	ck_assert_str_eq(rcpt("<list@example.org>"), "5.7.2");
+	ck_assert_str_eq(rcpt("<all@example.org>"), "5.7.2");
+	ck_assert_uint_eq(r.n + r.n_groups + r.n_members, 0);
+	rules.known_client = true;
+	ck_assert_str_eq(rcpt("<list@example.org>"), "ok");
+	rules.login = str("ann@example.org");
+	ck_assert_str_eq(rcpt("<all@example.org>"), "ok");
+	rules.login = str("bob@example.org");
+	ck_assert_str_eq(rcpt("<list@example.org>"), "5.1.1");
+	ck_assert_str_eq(rcpt("<lost@example.org>"), "5.1.1");
+	rules.known_client = false;
+	rules.login = (struct str){0};
+	memset(&sender, 0, sizeof sender);
+	sender.host = ADDRESS_NO_HOST;
+	ck_assert_str_eq(rcpt("<list@example.org>"), "4.3.0");
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_takes_no_group_without_a_queue)
+{
+	set_up();
+	rules.has_queue = false;
+	ck_assert_str_eq(rcpt("<list@example.org>"), "4.3.0");
+	ck_assert_uint_eq(r.n_groups, 0);
+	tear_down();
+}
+END_TEST
+
 START_TEST(recipient_lets_no_relay_variant_through)
 {
 	static const char *const paths[] = {
@@ -401,7 +420,9 @@ UNIT_MAIN("recipient", recipient_tells_which_rules_have_decided,
     recipient_relays_for_known_clients_by_the_queue,
     recipient_of_an_alias_may_be_elsewhere,
     recipient_who_was_a_forwarded_sender_gets_what_comes_back,
-    recipient_who_is_to_be_told_of_goes_by_the_queue,
+    recipient_who_is_to_be_told_of_goes_by_the_queue, recipient_may_be_a_group,
+    recipient_asks_who_may_send_to_a_group,
+    recipient_takes_no_group_without_a_queue,
     recipient_lets_no_relay_variant_through,
     recipient_waits_for_a_directory_that_is_down,
     recipients_fold_to_the_worst_of_their_mailboxes)
