@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "auth/directory.h"
+#include "auth/options.h"
 #include "base/clock.h"
 #include "base/control.h"
 #include "base/db.h"
@@ -94,6 +95,8 @@ open_directory(struct call *call, struct fault *f)
 	call->directory = directory_open(call->place.dir, f);
 	if (call->directory == NULL)
 		return -1;
+	directory_set_scram(call->directory,
+	    authd_options_has_scram(conf_get(call->conf, &authd_table)));
 	call->methods = directory_methods;
 	call->ctx = call->directory;
 	return 0;

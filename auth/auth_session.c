@@ -25,6 +25,7 @@
 
 #include "auth/guard.h"
 #include "auth/login.h"
+#include "auth/mechanism.h"
 #include "auth/name.h"
 #include "auth/peer.h"
 #include "base/clock.h"
@@ -171,8 +172,11 @@ put_greeting(struct auth_session *s, unsigned connection)
 	uint8_t cookie[16];
 
 	buf_putf(out, "VERSION\t%d\t%d\n", MAJOR, MINOR);
-	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++)
-		buf_putf(out, "MECH\t%s\tplaintext\n", sasl_mechanisms[i]);
+	for (const struct mechanism *m = mechanisms; m->name != NULL; m++) {
+		if (sasl_offers(m))
+			buf_putf(out, "MECH\t%s\t%s\n", m->name,
+			    m->plaintext ? "plaintext" : "mutual-auth");
+	}
 	buf_putf(
 	    out, "SPID\t%ld\nCUID\t%u\nCOOKIE\t", (long)getpid(), connection);
 	crypto_random(cookie, sizeof cookie);
@@ -344,38 +348,20 @@ take_parameters(struct auth_session *s, struct str rest, struct login *l,
 	}
 }
 
-static bool
-is_offered(struct str mechanism)
-{
-	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++) {
-		if (str_is_nocase(mechanism, str(sasl_mechanisms[i])))
-			return true;
-	}
-	return false;
-}
-
-static void
-to_upper(char *s)
-{
-	for (; *s != '\0'; s++) {
-		if (*s >= 'a' && *s <= 'z')
-			*s = (char)(*s - 'a' + 'A');
-	}
-}
-
 /* With the request at the list's end. NULL, or what the client is told. */
 static const char *
 begin(struct auth_session *s, struct login *l, struct str rest)
 {
+	const struct mechanism *m = NULL;
 	struct parameters p = {0};
 
-	if (!auth_line_next(&rest, &s->field) ||
-	    !is_offered(buf_str(&s->field)))
+	if (auth_line_next(&rest, &s->field))
+		m = mechanism_find(buf_str(&s->field));
+	if (m == NULL || !sasl_offers(m))
 		return "reason=Unsupported authentication mechanism";
-	login_put(buf_str(&s->field), l->mechanism, sizeof l->mechanism);
-	to_upper(l->mechanism);
+	login_put(str(m->name), l->mechanism, sizeof l->mechanism);
 	take_parameters(s, rest, l, &p);
-	if (!p.secured && !s->authd->options->auth_without_tls)
+	if (m->plaintext && !p.secured && !s->authd->options->auth_without_tls)
 		return "reason=Plaintext authentication needs TLS";
 	if (p.bad_response)
 		return "reason=Invalid base64 data";

@@ -220,7 +220,10 @@ main(int argc, char **argv)
 
 	authd.options = service_options(service);
 	authd.directory = directory_new();
-	if (sasl_open(&f) < 0)
+	directory_set_scram(
+	    authd.directory, authd_options_has_scram(authd.options));
+	if (sasl_open(authd.options->mechanisms.items,
+		authd.options->mechanisms.n, &f) < 0)
 		die(EX_UNAVAILABLE, "%s: %s", program, f.text);
 	set_limits(service);
 	set_up_guard();

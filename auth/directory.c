@@ -236,29 +236,33 @@ directory_domain_get(struct directory *d, struct str domain, struct fault *f)
 
 /* Users. */
 
-static int
-set_hash(struct directory_user *user, const char *hash, struct fault *f)
+static void
+set_password(struct directory *d, struct directory_user *user,
+    const struct directory_password *password)
 {
+	static const struct directory_password none;
+
+	if (password == NULL)
+		password = &none;
 	user->changed = (int64_t)time(NULL);
-	if (!str_copy(str(hash), user->hash, sizeof user->hash))
-		return fault_perm(f, "5.3.4", "the password hash is too long");
-	return 0;
+	memcpy(user->hash, password->hash, sizeof user->hash);
+	d->driver->put_user(d->store, user);
+	directory_put_scram(d, str(user->name), &password->scram);
 }
 
 int
-directory_user_add(
-    struct directory *d, struct str name, const char *hash, struct fault *f)
+directory_user_add(struct directory *d, struct str name,
+    const struct directory_password *password, struct fault *f)
 {
-	struct directory_user user = {0};
+	struct directory_user user = {.created = (int64_t)time(NULL)};
 	int rc;
 
-	if (name_check(name, user.name, f) < 0 || set_hash(&user, hash, f) < 0)
+	if (name_check(name, user.name, f) < 0)
 		return -1;
-	user.created = user.changed;
 	directory_begin_change(d);
 	rc = directory_need_free_name(d, user.name, f);
 	if (rc == 0)
-		d->driver->put_user(d->store, &user);
+		set_password(d, &user, password);
 	return directory_end_change(d, rc, f);
 }
 
@@ -273,42 +277,60 @@ directory_user_get(struct directory *d, struct str name,
 	return d->driver->get_user(d->store, str(key), user, f);
 }
 
-/* Within a change: 0 with the user, or -1. */
-static int
-need_user(struct directory *d, struct str name, struct directory_user *user,
-    struct fault *f)
+int
+directory_need_user(struct directory *d, struct str name,
+    struct directory_user *user, struct fault *f)
 {
 	int rc = directory_user_get(d, name, user, f);
 
 	return rc == 0 ? missing(f, name, "user") : rc < 0 ? -1 : 0;
 }
 
+struct owner {
+	struct directory *directory;
+	struct str user;
+};
+
+static int
+del_credential(void *ctx, struct str kind, struct str value)
+{
+	const struct owner *o = ctx;
+
+	(void)value;
+	o->directory->driver->del_credential(
+	    o->directory->store, o->user, kind);
+	return 0;
+}
+
 int
 directory_user_del(struct directory *d, struct str name, struct fault *f)
 {
 	struct directory_user user;
+	struct owner owner = {.directory = d};
 	int rc;
 
 	directory_begin_change(d);
-	rc = need_user(d, name, &user, f);
-	if (rc == 0)
-		d->driver->del_user(d->store, str(user.name));
+	rc = directory_need_user(d, name, &user, f);
+	if (rc == 0) {
+		owner.user = str(user.name);
+		d->driver->del_user(d->store, owner.user);
+		rc = d->driver->each_credential(
+		    d->store, owner.user, del_credential, &owner, f);
+	}
 	return directory_end_change(d, rc, f);
 }
 
 int
-directory_user_set_hash(
-    struct directory *d, struct str name, const char *hash, struct fault *f)
+directory_user_set_password(struct directory *d, struct str name,
+    const struct directory_password *password, struct fault *f)
 {
 	struct directory_user user;
 	int rc;
 
 	directory_begin_change(d);
-	rc = need_user(d, name, &user, f);
+	rc = directory_need_user(d, name, &user, f);
 	if (rc == 0)
-		rc = set_hash(&user, hash, f);
-	if (rc == 0)
-		d->driver->put_user(d->store, &user);
+		set_password(d, &user, password);
 	return directory_end_change(d, rc, f);
 }
 
@@ -320,7 +342,7 @@ directory_user_set_disabled(
 	int rc;
 
 	directory_begin_change(d);
-	rc = need_user(d, name, &user, f);
+	rc = directory_need_user(d, name, &user, f);
 	if (rc == 0 && user.disabled != disabled) {
 		user.disabled = disabled;
 		user.changed = (int64_t)time(NULL);

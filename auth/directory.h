@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/scram.h"
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/control.h"
@@ -41,6 +42,12 @@ struct directory_user {
 	int64_t changed;
 };
 
+/* What is kept of a password. */
+struct directory_password {
+	char hash[256];          /* crypt(5) */
+	struct scram_keys scram; /* empty: none */
+};
+
 /* Records, for statistics. */
 struct directory_counts {
 	uint64_t domains, users, aliases, groups;
@@ -55,6 +62,11 @@ struct directory *directory_new(void) MUST_USE;
 int directory_start(
     struct directory *d, const char *dir, struct fault *f) MUST_USE;
 
+/* Whether keys for SCRAM are to be made of new passwords: so it is unless it
+ * is switched off. Before anything else. */
+void directory_set_scram(struct directory *d, bool on);
+bool directory_has_scram(const struct directory *d);
+
 /*
  * Names may come in any spelling, and are brought into key form. Changes are
  * durable when they return 0. Faults are permanent and say what is wrong in
@@ -68,14 +80,20 @@ int directory_domain_add(
     struct directory *d, struct str domain, struct fault *f) MUST_USE;
 int directory_domain_del(
     struct directory *d, struct str domain, struct fault *f) MUST_USE;
-/* hash is a crypt(5) one or NULL. */
-int directory_user_add(struct directory *d, struct str name, const char *hash,
-    struct fault *f) MUST_USE;
+/* password may be NULL. */
+int directory_user_add(struct directory *d, struct str name,
+    const struct directory_password *password, struct fault *f) MUST_USE;
 /* Aliases that lead to the user stay: a target that is no more is skipped. */
 int directory_user_del(
     struct directory *d, struct str name, struct fault *f) MUST_USE;
-int directory_user_set_hash(struct directory *d, struct str name,
-    const char *hash, struct fault *f) MUST_USE;
+/* In place of all that was kept of the old one. */
+int directory_user_set_password(struct directory *d, struct str name,
+    const struct directory_password *password, struct fault *f) MUST_USE;
+/* For a user whose password has just shown itself: keys of it, unless there
+ * are some, or the hash is another by now. */
+int directory_user_add_scram(struct directory *d,
+    const struct directory_user *user, const struct scram_keys *keys,
+    struct fault *f) MUST_USE;
 int directory_user_set_disabled(struct directory *d, struct str name,
     bool disabled, struct fault *f) MUST_USE;
 /*
@@ -94,6 +112,12 @@ int directory_domain_get(
 /* user may be NULL. */
 int directory_user_get(struct directory *d, struct str name,
     struct directory_user *user, struct fault *f) MUST_USE;
+/* 1 with the user's keys, 0 where there are none. */
+int directory_user_get_scram(struct directory *d, struct str name,
+    struct scram_keys *keys, struct fault *f) MUST_USE;
+/* Keys for a name without any, by a secret that is kept. */
+int directory_fake_scram(struct directory *d, struct str name,
+    struct scram_keys *keys, struct fault *f) MUST_USE;
 /* targets: replaced by "a@x, b@y". One level. Permanent 5.4.6 where they do
  * not fit into the buffer. */
 int directory_alias_get(struct directory *d, struct str name,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The directory in Berkeley DB, an environment of six tables:
+ * The directory in Berkeley DB, an environment of seven tables:
  *
  *   domain  DOMAIN             "1"
  *   user    DOMAIN NUL LOCAL   "1 DISABLED CREATED CHANGED HASH"
@@ -8,6 +8,7 @@
  *   group   DOMAIN NUL LOCAL   "1" and lines "NAME=VALUE"
  *   member  DOMAIN NUL LOCAL NUL ADDRESS   "1"; the group's key stands first
  *   setting NAME               bytes
+ *   credential DOMAIN NUL LOCAL NUL KIND  bytes; the user's key stands first
  *
  * The domain stands first so that one domain is one stretch of the tree. The
  * leading 1 is the version of the record.
@@ -134,6 +135,7 @@ store_close(struct directory_store **store)
 	db_close(&s->group);
 	db_close(&s->member);
 	db_close(&s->setting);
+	db_close(&s->credential);
 	db_env_close(&s->env);
 	mem_free(s);
 	*store = NULL;
@@ -153,7 +155,8 @@ store_open(const char *where, struct fault *f)
 	    (s->alias = db_open(s->env, "alias", f)) == NULL ||
 	    (s->group = db_open(s->env, "group", f)) == NULL ||
 	    (s->member = db_open(s->env, "member", f)) == NULL ||
-	    (s->setting = db_open(s->env, "setting", f)) == NULL)
+	    (s->setting = db_open(s->env, "setting", f)) == NULL ||
+	    (s->credential = db_open(s->env, "credential", f)) == NULL)
 		store_close(&s);
 	return s;
 }
@@ -493,5 +496,9 @@ const struct directory_driver directory_bdb = {
     .each_alias = each_alias,
     .each_group = directory_bdb_each_group,
     .each_member = directory_bdb_each_member,
+    .get_credential = directory_bdb_get_credential,
+    .put_credential = directory_bdb_put_credential,
+    .del_credential = directory_bdb_del_credential,
+    .each_credential = directory_bdb_each_credential,
     .count = count,
 };

@@ -15,6 +15,7 @@ struct directory_write;
 struct directory_store {
 	struct db_env *env;
 	struct db *domain, *user, *alias, *group, *member, *setting;
+	struct db *credential;
 	struct arena arena; /* of the writes */
 	struct directory_write *first, *last;
 };
@@ -60,5 +61,15 @@ void directory_bdb_del_member(
 int directory_bdb_each_member(struct directory_store *s, struct str group,
     struct str after, directory_each_member_call *each, void *ctx,
     struct fault *f) MUST_USE;
+
+/* Of the driver's table: credentials. */
+int directory_bdb_get_credential(struct directory_store *s, struct str user,
+    struct str kind, struct buf *value, struct fault *f) MUST_USE;
+void directory_bdb_put_credential(struct directory_store *s, struct str user,
+    struct str kind, struct str value);
+void directory_bdb_del_credential(
+    struct directory_store *s, struct str user, struct str kind);
+int directory_bdb_each_credential(struct directory_store *s, struct str user,
+    directory_each_credential_call *each, void *ctx, struct fault *f) MUST_USE;
 
 #endif

@@ -18,6 +18,15 @@
 
 enum { DIRECTORY_TARGETS_SIZE = DIRECTORY_TARGETS_MAX * NAME_SIZE };
 
+enum {
+	DIRECTORY_KIND_MAX = 80, /* bytes, without NUL */
+	DIRECTORY_CREDENTIAL_MAX = 512,
+};
+
+/* As with the other lists; each() may note changes, though. */
+typedef int directory_each_credential_call(
+    void *ctx, struct str kind, struct str value);
+
 struct directory_store;
 
 struct directory_driver {
@@ -86,6 +95,17 @@ struct directory_driver {
 	    struct str after, directory_each_member_call *each, void *ctx,
 	    struct fault *f);
 
+	/* What a user is known by, beside the hash: one value of each kind.
+	 * Deleting a user leaves them; the rules take them along. */
+	int (*get_credential)(struct directory_store *store, struct str user,
+	    struct str kind, struct buf *value, struct fault *f);
+	void (*put_credential)(struct directory_store *store, struct str user,
+	    struct str kind, struct str value);
+	void (*del_credential)(
+	    struct directory_store *store, struct str user, struct str kind);
+	int (*each_credential)(struct directory_store *store, struct str user,
+	    directory_each_credential_call *each, void *ctx, struct fault *f);
+
 	int (*count)(struct directory_store *store,
 	    struct directory_counts *counts, struct fault *f);
 };
@@ -97,7 +117,16 @@ struct directory {
 	struct directory_store *store;
 	pthread_mutex_t changes;
 	char srs_domain[NAME_SIZE]; /* empty: no rewriting */
+	bool without_scram;
 };
+
+/* Within a change: 0 with the user, or -1. */
+int directory_need_user(struct directory *d, struct str name,
+    struct directory_user *user, struct fault *f) MUST_USE;
+
+/* Within a change: the keys of that user, empty ones to have none. */
+void directory_put_scram(
+    struct directory *d, struct str user, const struct scram_keys *keys);
 
 /*
  * Around the checks and the writes of one change, which is committed where rc

@@ -195,30 +195,39 @@ wipe_password(struct str password)
 		mem_wipe((void *)(uintptr_t)password.at, password.len);
 }
 
-/* The hash of the new password: 1; 0 where none was given. */
+/* All that is kept of a clear one; wipes it. */
 static int
-take_password(
-    const json_t *params, char hash[PASSWORD_HASH_SIZE], struct fault *f)
+make_password(struct directory *d, struct str password,
+    struct directory_password *made, struct fault *f)
+{
+	int rc = password_hash(password, made->hash, f);
+
+	if (rc == 0 && directory_has_scram(d))
+		(void)!scram_make(password, &made->scram);
+	wipe_password(password);
+	return rc < 0 ? -1 : 1;
+}
+
+/* The new password: 1; 0 where none was given. */
+static int
+take_password(struct directory *d, const json_t *params,
+    struct directory_password *made, struct fault *f)
 {
 	struct str password, given;
-	int rc;
 
-	hash[0] = '\0';
+	*made = (struct directory_password){.hash = ""};
 	if (directory_methods_may_text(params, "password", &password, f) < 0 ||
 	    directory_methods_may_text(params, "hash", &given, f) < 0)
 		return -1;
 	if (password.at != NULL && given.at != NULL)
 		return fault_perm(
 		    f, "5.5.4", "either password or hash, not both");
-	if (password.at != NULL) {
-		rc = password_hash(password, hash, f) < 0 ? -1 : 1;
-		wipe_password(password);
-		return rc;
-	}
+	if (password.at != NULL)
+		return make_password(d, password, made, f);
 	if (given.at == NULL)
 		return 0;
-	if (!str_copy(given, hash, PASSWORD_HASH_SIZE) ||
-	    !password_is_hash(hash))
+	if (!str_copy(given, made->hash, sizeof made->hash) ||
+	    !password_is_hash(made->hash))
 		return fault_perm(f, "5.7.0",
 		    "hash: this is none that crypt(3) knows, or a weak one");
 	return 1;
@@ -229,15 +238,16 @@ static json_t *
 user_add(void *ctx, const json_t *params, struct fault *f)
 {
 	const char *user = directory_methods_need_text(params, "user", f);
-	char hash[PASSWORD_HASH_SIZE], key[NAME_SIZE];
+	struct directory_password password;
+	char key[NAME_SIZE];
 	json_t *result = NULL;
 
 	if (user == NULL || name_check(str(user), key, f) < 0 ||
-	    take_password(params, hash, f) < 0)
+	    take_password(ctx, params, &password, f) < 0)
 		return NULL;
-	if (directory_user_add(ctx, str(user), hash, f) == 0)
+	if (directory_user_add(ctx, str(user), &password, f) == 0)
 		result = directory_methods_changed("user", user);
-	mem_wipe(hash, sizeof hash);
+	mem_wipe(&password, sizeof password);
 	return result;
 }
 
@@ -245,18 +255,19 @@ static json_t *
 user_passwd(void *ctx, const json_t *params, struct fault *f)
 {
 	const char *user = directory_methods_need_text(params, "user", f);
-	char hash[PASSWORD_HASH_SIZE];
+	struct directory_password password;
 	json_t *result = NULL;
 	int rc;
 
 	if (user == NULL)
 		return NULL;
-	rc = take_password(params, hash, f);
+	rc = take_password(ctx, params, &password, f);
 	if (rc == 0)
 		fault_perm(f, "5.5.4", "parameter missing: password");
-	if (rc > 0 && directory_user_set_hash(ctx, str(user), hash, f) == 0)
+	if (rc > 0 &&
+	    directory_user_set_password(ctx, str(user), &password, f) == 0)
 		result = directory_methods_changed("user", user);
-	mem_wipe(hash, sizeof hash);
+	mem_wipe(&password, sizeof password);
 	return result;
 }
 

@@ -1,11 +1,12 @@
 # auth: posthouse-authd, the directory and the passwords.
 noinst_LIBRARIES += libauth.a
 libauth_a_SOURCES = \
+	auth/access.c auth/access.h \
 	auth/auth_session.c auth/auth_session.h \
 	auth/authd.h \
 	auth/directory.c auth/directory.h \
 	auth/directory_bdb.c auth/directory_bdb.h \
-	auth/directory_bdb_group.c \
+	auth/directory_bdb_credential.c auth/directory_bdb_group.c \
 	auth/directory_driver.h \
 	auth/directory_expand.c auth/directory_expand.h \
 	auth/directory_group.c auth/directory_group.h \
@@ -13,21 +14,26 @@ libauth_a_SOURCES = \
 	auth/directory_methods.c auth/directory_methods.h \
 	auth/directory_methods_group.c \
 	auth/directory_resolve.c \
+	auth/directory_scram.c \
 	auth/directory_secret.c \
 	auth/directory_srs.c \
 	auth/guard.c auth/guard.h \
 	auth/login.c auth/login.h \
+	auth/mechanism.c auth/mechanism.h \
 	auth/name.c auth/name.h \
 	auth/options.c auth/options.h \
 	auth/password.c auth/password.h \
 	auth/peer.c auth/peer.h \
 	auth/sasl.c auth/sasl.h \
+	auth/saslprep.c auth/saslprep.h \
+	auth/scram.c auth/scram.h \
 	auth/socketmap_session.c auth/socketmap_session.h \
 	auth/srs.c auth/srs.h \
 	auth/tally.c auth/tally.h
 
 # What a program that links libauth.a needs besides.
-AUTH_LIBS = libproto.a libbase.a $(SASL_LIBS) $(CRYPT_LIBS) $(PROTO_LIBS) \
+AUTH_LIBS = libproto.a libbase.a $(SASL_LIBS) $(CRYPT_LIBS) \
+	$(UNISTRING_LIBS) $(PROTO_LIBS) \
 	$(BASE_LIBS)
 
 sbin_PROGRAMS += posthouse-authd

@@ -118,19 +118,41 @@ judge(struct login *l, enum sasl_result result, struct str proof,
 	return result;
 }
 
+/* The client has seen the server's proof, and has nothing to add. */
+static enum sasl_result
+end(struct login *l, struct str response, struct buf *challenge)
+{
+	enum sasl_result result =
+	    response.len == 0 ? EXCHANGE_OK : EXCHANGE_FAILED;
+
+	buf_reset(challenge);
+	note(l, result,
+	    result == EXCHANGE_OK ? NULL : "more than was asked for");
+	return result;
+}
+
 enum sasl_result
 login_step(struct login *l, bool first, struct str response, bool has_response,
     struct buf *challenge, int64_t *delay)
 {
 	struct fault f = {.text = ""};
-	enum sasl_result result = sasl_exchange_step(l->exchange,
-	    first ? l->mechanism : NULL, response, has_response, challenge, &f);
+	enum sasl_result result;
 
 	*delay = 0;
+	if (l->is_proven)
+		return end(l, response, challenge);
+	result = sasl_exchange_step(l->exchange, first ? l->mechanism : NULL,
+	    response, has_response, challenge, &f);
 	if (result == EXCHANGE_CONTINUE)
 		return result;
 	if (result != EXCHANGE_TEMP)
 		result = judge(l, result, response, &f, delay);
+	/* The last message says that all was right: not before the guard. */
+	if (result == EXCHANGE_OK && buf_len(challenge) > 0) {
+		l->is_proven = true;
+		return EXCHANGE_CONTINUE;
+	}
+	buf_reset(challenge);
 	note(l, result, result == EXCHANGE_OK ? NULL : f.text);
 	return result;
 }

@@ -25,6 +25,7 @@ struct login {
 	struct authd *authd;
 	const struct log_ctx *log;
 	struct sasl_exchange *exchange;
+	bool is_proven; /* the client has yet to see the last message */
 };
 
 /* Borrows both. */

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "auth/mechanism.h"
 #include "auth/name.h"
 #include "base/net.h"
 
@@ -56,6 +57,9 @@ static const struct conf_option authd_options[] = {
 	  .offset = AUTHD(guard_exempt),
 	  .help = "networks that are never locked as such: others' servers, "
 		  "a webmail" },
+	{ .name = "mechanisms", .type = CONF_LIST, .offset = AUTHD(mechanisms),
+	  .fallback = "PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-1",
+	  .help = "how users may prove who they are" },
 	{ .name = "srs_domain", .type = CONF_TEXT, .offset = AUTHD(srs_domain),
 	  .help = "domain of the senders of forwarded mail; "
 		  "default: hostname; none: they stay as they are" },
@@ -132,6 +136,34 @@ check_srs_domain(const char *domain, struct fault *f)
 }
 
 static int
+check_mechanisms(const struct conf_list *list, struct fault *f)
+{
+	if (list->n == 0)
+		return fault_perm(f, "5.3.5", "mechanisms: one is needed");
+	for (size_t i = 0; i < list->n; i++) {
+		if (mechanism_find(str(list->items[i])) == NULL)
+			return fault_perm(f, "5.3.5",
+			    "mechanisms: \"%.40s\" is none of PLAIN, LOGIN, "
+			    "SCRAM-SHA-256, SCRAM-SHA-1",
+			    list->items[i]);
+	}
+	return 0;
+}
+
+bool
+authd_options_has_scram(const struct authd_options *o)
+{
+	for (size_t i = 0; i < o->mechanisms.n; i++) {
+		const struct mechanism *m =
+		    mechanism_find(str(o->mechanisms.items[i]));
+
+		if (m != NULL && !m->plaintext)
+			return true;
+	}
+	return false;
+}
+
+static int
 check_authd(const void *options, struct fault *f)
 {
 	const struct authd_options *o = options;
@@ -140,6 +172,7 @@ check_authd(const void *options, struct fault *f)
 	    check_addresses("auth", &o->auth, f) < 0 ||
 	    check_networks("guard_exempt", &o->guard_exempt, f) < 0 ||
 	    check_mode("socketmap_mode", o->socketmap_mode, f) < 0 ||
+	    check_mechanisms(&o->mechanisms, f) < 0 ||
 	    check_srs_domain(o->srs_domain, f) < 0)
 		return -1;
 	return check_mode("auth_mode", o->auth_mode, f);

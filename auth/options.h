@@ -21,6 +21,7 @@ struct authd_options {
 	const char *auth_mode;
 	const char *auth_group;
 	bool auth_without_tls;
+	struct conf_list mechanisms; /* of SASL */
 
 	uint64_t lock_failures; /* 0: nothing is locked */
 	uint64_t lock_time;     /* ms */
@@ -36,5 +37,8 @@ struct authd_options {
 };
 
 extern const struct conf_table authd_table;
+
+/* Whether one of the mechanisms wants SCRAM's keys. */
+bool authd_options_has_scram(const struct authd_options *o);
 
 #endif

@@ -5,7 +5,9 @@
  * The library asks by callbacks. Names come into key form in canon_user(), so
  * that all it compares and returns is one spelling; passwords are checked in
  * check_password(), after which it would go on to its own verifiers, were
- * their list not empty.
+ * their list not empty. SCRAM does its own work, with the keys that
+ * look_up_properties() gives it; whether the user may log in is for
+ * authorize() to say, which is called for whoever has proven his name.
  */
 #include "config.h"
 
@@ -18,23 +20,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/access.h"
 #include "auth/directory.h"
+#include "auth/mechanism.h"
 #include "auth/name.h"
-#include "auth/password.h"
+#include "auth/scram.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { CALLBACKS = 7 };
+enum { CALLBACKS = 7, LIST_SIZE = 100 };
 
-const char *const sasl_mechanisms[] = {"PLAIN", "LOGIN", NULL};
+/* What is on; written by sasl_open() only. */
+static bool is_on[MECHANISMS];
+static char mechanism_list[LIST_SIZE];
 
 struct sasl_exchange {
 	sasl_conn_t *conn;
 	struct directory *directory;
 	sasl_callback_t callbacks[CALLBACKS];
+	const struct mechanism *mechanism;
 	char user[NAME_SIZE];
 	struct fault why;
 	bool has_why;
+	/* Of SCRAM: why it cannot succeed; what is wrong with the user. */
+	const char *trouble;
+	bool has_keys, disabled;
 };
 
 /* What it allocates may have held a password. */
@@ -97,7 +107,7 @@ lock_free(void *m)
 static const struct {
 	const char *name, *value;
 } library_options[] = {
-    {"mech_list", "PLAIN LOGIN"},
+    {"mech_list", mechanism_list},
     {"pwcheck_method", ""},
     {"auxprop_plugin", "posthouse"},
     {"canon_user_plugin", "INTERNAL"},
@@ -162,29 +172,6 @@ canon_user(sasl_conn_t *conn, void *ctx, const char *in, unsigned in_len,
 	return SASL_OK;
 }
 
-/* 1 where the password is the user's and the user may log in. */
-static int
-check(struct sasl_exchange *x, struct str name, struct str password)
-{
-	struct directory_user user = {0};
-	int found = directory_user_get(x->directory, name, &user, &x->why);
-	int rc;
-
-	if (found < 0)
-		return -1;
-	rc = password_verify(password, user.hash, &x->why);
-	mem_wipe(user.hash, sizeof user.hash);
-	if (rc < 0)
-		return -1;
-	if (found == 0)
-		fault_perm(&x->why, "5.7.8", "no such user");
-	else if (rc == 0)
-		fault_perm(&x->why, "5.7.8", "wrong password");
-	else if (user.disabled)
-		fault_perm(&x->why, "5.7.13", "disabled");
-	return found > 0 && rc > 0 && !user.disabled;
-}
-
 static int
 check_password(sasl_conn_t *conn, void *ctx, const char *user,
     const char *password, unsigned len, struct propctx *props)
@@ -193,7 +180,8 @@ check_password(sasl_conn_t *conn, void *ctx, const char *user,
 
 	(void)conn;
 	(void)props;
-	switch (check(x, str(user), str_n(password, len))) {
+	switch (access_check(
+	    x->directory, str(user), str_n(password, len), &x->why)) {
 	case 1:
 		return SASL_OK;
 	case 0:
@@ -217,10 +205,15 @@ authorize(sasl_conn_t *conn, void *ctx, const char *wanted, unsigned wanted_len,
 	(void)realm;
 	(void)realm_len;
 	(void)props;
-	if (str_is(str_n(wanted, wanted_len), str_n(user, user_len)))
-		return SASL_OK;
-	fault_perm(&x->why, "5.7.8", "wants to act for another user");
 	x->has_why = true;
+	if (!str_is(str_n(wanted, wanted_len), str_n(user, user_len)))
+		fault_perm(&x->why, "5.7.8", "wants to act for another user");
+	else if (x->disabled)
+		fault_perm(&x->why, "5.7.13", "disabled");
+	else
+		x->has_why = false;
+	if (!x->has_why)
+		return SASL_OK;
 	return SASL_NOAUTHZ;
 }
 
@@ -255,20 +248,106 @@ set_callbacks(struct sasl_exchange *x)
 }
 
 /*
- * Each name is also looked up among "auxiliary properties", of which we have
- * none; without a plugin of our own that says so it would open sasldb.
+ * Each name is also looked up among "auxiliary properties" by a plugin, which
+ * is our own: it has what SCRAM wants, and without it sasldb would be opened.
  */
 
+static const char wanted_property[] = "*authPassword";
+
+static bool
+is_wanted(const struct propval *wanted)
+{
+	for (; wanted != NULL && wanted->name != NULL; wanted++) {
+		if (strcmp(wanted->name, wanted_property) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The plugin is one for all exchanges; this one's is behind its callbacks. */
+static struct sasl_exchange *
+exchange_of(sasl_server_params_t *params)
+{
+	int (*function)(void) = NULL;
+	void *ctx = NULL;
+
+	if (params->utils->getcallback(params->utils->conn, SASL_CB_CANON_USER,
+		&function, &ctx) != SASL_OK)
+		return NULL;
+	return ctx;
+}
+
+/* 1 where the user has some, else keys stays as it was. */
 static int
-no_properties(void *ctx, sasl_server_params_t *params, unsigned flags,
+take_keys(struct sasl_exchange *x, struct scram_keys *keys)
+{
+	struct scram_keys found;
+	int rc = directory_user_get_scram(
+	    x->directory, str(x->user), &found, &x->why);
+
+	if (rc > 0)
+		*keys = found;
+	mem_wipe(&found, sizeof found);
+	return rc;
+}
+
+/* A user's keys, or such as nobody can prove to know the password of. */
+static int
+find_keys(struct sasl_exchange *x, struct scram_keys *keys)
+{
+	struct directory_user user;
+	int found, rc;
+
+	if (directory_fake_scram(x->directory, str(x->user), keys, &x->why) < 0)
+		return -1;
+	found = directory_user_get(x->directory, str(x->user), &user, &x->why);
+	mem_wipe(user.hash, sizeof user.hash);
+	if (found <= 0) {
+		x->trouble = "no such user";
+		return found;
+	}
+	x->disabled = user.disabled;
+	rc = take_keys(x, keys);
+	if (rc == 0)
+		x->trouble = "no keys for SCRAM yet";
+	return rc;
+}
+
+static int
+give_keys(
+    struct sasl_exchange *x, sasl_server_params_t *params, struct scram_keys *k)
+{
+	const char *key = strcmp(x->mechanism->name, "SCRAM-SHA-256") == 0
+			      ? k->sha256
+			      : k->sha1;
+
+	x->has_keys = true;
+	return params->utils->prop_set(
+	    params->propctx, wanted_property, key, (int)strlen(key));
+}
+
+static int
+look_up_properties(void *ctx, sasl_server_params_t *params, unsigned flags,
     const char *user, unsigned len)
 {
+	struct sasl_exchange *x = exchange_of(params);
+	struct scram_keys keys;
+	int rc = SASL_OK;
+
 	(void)ctx;
-	(void)params;
-	(void)flags;
 	(void)user;
 	(void)len;
-	return SASL_OK;
+	if (x == NULL || (flags & SASL_AUXPROP_AUTHZID) != 0 || x->has_keys ||
+	    !is_wanted(params->utils->prop_get(params->propctx)))
+		return SASL_OK;
+	if (find_keys(x, &keys) < 0) {
+		x->has_why = true;
+		rc = SASL_TRYAGAIN;
+	} else {
+		rc = give_keys(x, params, &keys);
+	}
+	mem_wipe(&keys, sizeof keys);
+	return rc;
 }
 
 static int
@@ -277,7 +356,7 @@ init_properties(const sasl_utils_t *utils, int max, int *version,
 {
 	static char our_name[] = "posthouse";
 	static sasl_auxprop_plug_t ours = {
-	    .auxprop_lookup = no_properties, .name = our_name};
+	    .auxprop_lookup = look_up_properties, .name = our_name};
 
 	(void)utils;
 	(void)name;
@@ -315,22 +394,56 @@ need_mechanisms(struct fault *f)
 	    sasl_listmech(conn, NULL, "", " ", "", &list, NULL, NULL) !=
 		SASL_OK)
 		list = "";
-	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++) {
-		if (!is_listed(list, sasl_mechanisms[i]))
+	for (size_t i = 0; mechanisms[i].name != NULL; i++) {
+		if (is_on[i] && !is_listed(list, mechanisms[i].name))
 			rc = fault_perm(f, "5.3.5",
 			    "libsasl2 has no module for %s (on Debian: "
 			    "libsasl2-modules)",
-			    sasl_mechanisms[i]);
+			    mechanisms[i].name);
 	}
 	sasl_dispose(&conn);
 	return rc;
 }
 
+bool
+sasl_offers(const struct mechanism *mechanism)
+{
+	return is_on[mechanism - mechanisms];
+}
+
+static int
+switch_on(const char *const *names, size_t n, struct fault *f)
+{
+	struct buf list;
+
+	memset(is_on, 0, sizeof is_on);
+	for (size_t i = 0; i < n; i++) {
+		const struct mechanism *m = mechanism_find(str(names[i]));
+
+		if (m == NULL)
+			return fault_perm(f, "5.3.5",
+			    "\"%.40s\" is no mechanism that there is",
+			    names[i]);
+		is_on[m - mechanisms] = true;
+	}
+	buf_init(&list, LIST_SIZE - 1);
+	for (size_t i = 0; mechanisms[i].name != NULL; i++) {
+		if (is_on[i])
+			buf_putf(&list, "%s ", mechanisms[i].name);
+	}
+	/* All of them fit. */
+	(void)!str_copy(buf_str(&list), mechanism_list, sizeof mechanism_list);
+	buf_clear(&list);
+	return 0;
+}
+
 int
-sasl_open(struct fault *f)
+sasl_open(const char *const *names, size_t n, struct fault *f)
 {
 	int rc;
 
+	if (switch_on(names, n, f) < 0)
+		return -1;
 	sasl_set_alloc(malloc, calloc, resize, wipe_and_free);
 	sasl_set_mutex(lock_new, lock, unlock, lock_free);
 	/* Without a name it looks for no configuration file. */
@@ -376,6 +489,9 @@ fail(struct sasl_exchange *x, int rc, struct fault *f)
 {
 	if (x->has_why)
 		*f = x->why;
+	else if (x->has_keys)
+		fault_perm(f, "5.7.8", "%s",
+		    x->trouble != NULL ? x->trouble : "wrong password");
 	else if (rc == SASL_NOMEM)
 		fault_temp(f, "4.7.0", "libsasl2 has no memory");
 	else
@@ -383,14 +499,14 @@ fail(struct sasl_exchange *x, int rc, struct fault *f)
 	return f->kind == FAULT_TEMP ? EXCHANGE_TEMP : EXCHANGE_FAILED;
 }
 
+/*
+ * A client that insists on a channel to bind to gets none here, and the
+ * library, which has none either, would look for its name all the same.
+ */
 static bool
-is_offered(const char *mechanism)
+insists_on_channel(const struct sasl_exchange *x, struct str response)
 {
-	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++) {
-		if (strcmp(sasl_mechanisms[i], mechanism) == 0)
-			return true;
-	}
-	return false;
+	return !x->mechanism->plaintext && str_starts(response, STR_LIT("p="));
 }
 
 static int
@@ -401,10 +517,14 @@ start(struct sasl_exchange *x, const char *mechanism, struct str response,
 	unsigned len = 0;
 	int rc;
 
-	if (x->conn != NULL || !is_offered(mechanism))
+	if (x->conn != NULL)
 		return SASL_NOMECH;
-	rc = sasl_server_new(
-	    "smtp", "localhost", NULL, NULL, NULL, x->callbacks, 0, &x->conn);
+	x->mechanism = mechanism_find(str(mechanism));
+	if (x->mechanism == NULL || !sasl_offers(x->mechanism) ||
+	    insists_on_channel(x, response))
+		return SASL_NOMECH;
+	rc = sasl_server_new("smtp", "localhost", NULL, NULL, NULL,
+	    x->callbacks, SASL_SUCCESS_DATA, &x->conn);
 	if (rc != SASL_OK)
 		return rc;
 	/* An empty response is one; only NULL is none. */
@@ -424,6 +544,8 @@ go_on(struct sasl_exchange *x, struct str response, struct str *challenge)
 
 	if (x->conn == NULL)
 		return SASL_NOTINIT;
+	if (insists_on_channel(x, response))
+		return SASL_NOMECH;
 	rc = sasl_server_step(x->conn, response.at != NULL ? response.at : "",
 	    (unsigned)response.len, &out, &len);
 	*challenge = str_n(out, out != NULL ? len : 0);
@@ -454,12 +576,10 @@ sasl_exchange_step(struct sasl_exchange *x, const char *mechanism,
 	rc = mechanism != NULL
 		 ? start(x, mechanism, response, has_response, &out)
 		 : go_on(x, response, &out);
-	if (rc == SASL_OK)
-		return take_user(x, f);
-	if (rc != SASL_CONTINUE)
+	if (rc != SASL_OK && rc != SASL_CONTINUE)
 		return fail(x, rc, f);
 	buf_put_str(challenge, out);
-	return EXCHANGE_CONTINUE;
+	return rc == SASL_OK ? take_user(x, f) : EXCHANGE_CONTINUE;
 }
 
 const char *

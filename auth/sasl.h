@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The server's side of SASL, PLAIN and LOGIN, by Cyrus libsasl2 with our own
- * directory and passwords behind it. The only file that includes the library
- * is sasl.c. It reads no configuration file and no user database of its own,
- * and writes to no log but ours.
+ * The server's side of SASL, by Cyrus libsasl2 with our own directory and
+ * passwords behind it: PLAIN, LOGIN, and SCRAM without channel binding. The
+ * only file that includes the library is sasl.c. It reads no configuration
+ * file and no user database of its own, and writes to no log but ours.
  */
 #ifndef AUTH_SASL_H
 #define AUTH_SASL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/attr.h"
 #include "base/buf.h"
@@ -16,20 +17,21 @@
 #include "base/str.h"
 
 struct directory;
+struct mechanism;
 struct sasl_exchange;
 
-/* Once in a process. Permanent 5.3.5 where the library cannot do what
- * sasl_mechanisms promises: a module is not installed. */
-int sasl_open(struct fault *f) MUST_USE;
+/* Once in a process: offers the n mechanisms of that name. Permanent 5.3.5
+ * where the library cannot do what is asked: a module is not installed. */
+int sasl_open(const char *const *names, size_t n, struct fault *f) MUST_USE;
 void sasl_close(void);
 
-/* "PLAIN" "LOGIN", ended by NULL. Both carry the password in the clear. */
-extern const char *const sasl_mechanisms[];
+/* Whether it is offered. */
+bool sasl_offers(const struct mechanism *mechanism);
 
 enum sasl_result {
 	EXCHANGE_CONTINUE, /* the challenge is for the client */
-	EXCHANGE_OK,
-	EXCHANGE_FAILED, /* permanent */
+	EXCHANGE_OK,       /* so is it here, where there is one */
+	EXCHANGE_FAILED,   /* permanent */
 	EXCHANGE_TEMP,
 };
 

@@ -30,6 +30,46 @@ crypto_hmac_sha256(
 		die_bug("libcrypto has no HMAC");
 }
 
+static const EVP_MD *
+digest_of(enum crypto_digest kind)
+{
+	return kind == CRYPTO_SHA1 ? EVP_sha1() : EVP_sha256();
+}
+
+size_t
+crypto_digest_len(enum crypto_digest kind)
+{
+	return kind == CRYPTO_SHA1 ? 20 : CRYPTO_SHA256_LEN;
+}
+
+void
+crypto_digest(enum crypto_digest kind, struct str bytes,
+    uint8_t digest[CRYPTO_DIGEST_MAX])
+{
+	if (EVP_Digest(
+		bytes.at, bytes.len, digest, NULL, digest_of(kind), NULL) != 1)
+		die_bug("libcrypto has no digest %d", (int)kind);
+}
+
+void
+crypto_digest_hmac(enum crypto_digest kind, struct str key, struct str bytes,
+    uint8_t mac[CRYPTO_DIGEST_MAX])
+{
+	if (HMAC(digest_of(kind), key.at, (int)key.len,
+		(const unsigned char *)bytes.at, bytes.len, mac, NULL) == NULL)
+		die_bug("libcrypto has no HMAC");
+}
+
+void
+crypto_pbkdf2(enum crypto_digest kind, struct str password, struct str salt,
+    unsigned iterations, uint8_t key[CRYPTO_DIGEST_MAX])
+{
+	if (PKCS5_PBKDF2_HMAC(password.at, (int)password.len,
+		(const unsigned char *)salt.at, (int)salt.len, (int)iterations,
+		digest_of(kind), (int)crypto_digest_len(kind), key) != 1)
+		die_bug("libcrypto has no PBKDF2");
+}
+
 void
 crypto_random(void *bytes, size_t len)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Hashes, random bytes and base64; the only file that includes libcrypto's
+/* Hashes, keys made of passwords, random bytes and base64; the only file that includes libcrypto's
  * part of OpenSSL is crypto.c. */
 #ifndef BASE_CRYPTO_H
 #define BASE_CRYPTO_H
@@ -18,6 +18,21 @@ void crypto_sha256(struct str bytes, uint8_t digest[CRYPTO_SHA256_LEN]);
 /* RFC 2104. */
 void crypto_hmac_sha256(
     struct str key, struct str bytes, uint8_t mac[CRYPTO_SHA256_LEN]);
+
+/* The hash functions of SCRAM (RFC 5802, RFC 7677). */
+enum crypto_digest { CRYPTO_SHA1, CRYPTO_SHA256 };
+
+enum { CRYPTO_DIGEST_MAX = 32 };
+
+size_t crypto_digest_len(enum crypto_digest kind);
+void crypto_digest(enum crypto_digest kind, struct str bytes,
+    uint8_t digest[CRYPTO_DIGEST_MAX]);
+void crypto_digest_hmac(enum crypto_digest kind, struct str key,
+    struct str bytes, uint8_t mac[CRYPTO_DIGEST_MAX]);
+/* PBKDF2 (RFC 8018 5.2) with HMAC; as long as the digest is. */
+void crypto_pbkdf2(enum crypto_digest kind, struct str password,
+    struct str salt, unsigned iterations, uint8_t key[CRYPTO_DIGEST_MAX]);
+
 /* Dies where the kernel gives none. */
 void crypto_random(void *bytes, size_t len);
 /* Equal, in a time that does not depend on where they differ. */

@@ -49,7 +49,7 @@ class Exchanges(Case):
         self.assertIn("MECH\tPLAIN\tplaintext", greeting)
         self.assertIn("MECH\tLOGIN\tplaintext", greeting)
         self.assertEqual([x for x in greeting if x.startswith("MECH")],
-                         greeting[1:3])
+                         greeting[1:5])
         self.assertIn("SPID\t%d" % self.authd.process.pid, greeting)
         self.assertRegex("\n".join(greeting), r"COOKIE\t[0-9a-f]{32}\nDONE$")
 

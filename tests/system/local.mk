@@ -13,6 +13,7 @@ SYSTEM_TESTS += \
 	tests/system/admin_run.py \
 	tests/system/auth_guard.py \
 	tests/system/auth_protocol.py \
+	tests/system/auth_scram.py \
 	tests/system/clients.py \
 	tests/system/clients_volume.py \
 	tests/system/dns_answers.py \
@@ -58,6 +59,7 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/nodemailer.js \
 	tests/system/lib/peers.py \
 	tests/system/lib/pki.py \
+	tests/system/lib/scram.py \
 	tests/system/lib/sink.py \
 	tests/system/lib/smtpd.py \
 	tests/system/lib/wire.py

@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "tests/unit/auth/served.h"
 
+static const char *const offered[] = {"LOGIN", "PLAIN", "SCRAM-SHA-256"};
 static struct buf in, out;
 
 static void
@@ -16,7 +17,7 @@ begin(void)
 	int rc;
 
 	serve(&auth_session_ops);
-	rc = sasl_open(&f);
+	rc = sasl_open(offered, ARRAY_LEN(offered), &f);
 	ck_assert_msg(rc == 0, "%s", f.text);
 	buf_init(&in, 1 << 20);
 	buf_init(&out, 1 << 20);
@@ -78,6 +79,8 @@ START_TEST(the_greeting_comes_before_the_client_says_anything)
 	hear(fd, "DONE\n", &in);
 	rest = buf_str(&in);
 	ck_assert_view_eq(str_cut(&rest, '\n'), "VERSION\t1\t2");
+	ck_assert_view_eq(
+	    str_cut(&rest, '\n'), "MECH\tSCRAM-SHA-256\tmutual-auth");
 	ck_assert_view_eq(str_cut(&rest, '\n'), "MECH\tPLAIN\tplaintext");
 	ck_assert_view_eq(str_cut(&rest, '\n'), "MECH\tLOGIN\tplaintext");
 	ck_assert(str_starts(str_cut(&rest, '\n'), STR_LIT("SPID\t")));

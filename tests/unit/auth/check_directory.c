@@ -135,7 +135,7 @@ START_TEST(directory_refuses_what_is_missing)
 	    directory_user_del(d, str("ann@example.org"), &f), "5.1.1");
 	ck_assert_fault(directory_user_del(d, str("ann"), &f), "5.1.1");
 	ck_assert_fault(
-	    directory_user_set_hash(d, str("ann@example.org"), "x", &f),
+	    directory_user_set_password(d, str("ann@example.org"), NULL, &f),
 	    "5.1.1");
 	ck_assert_fault(
 	    directory_user_set_disabled(d, str("ann@example.org"), true, &f),
@@ -202,12 +202,11 @@ START_TEST(directory_refuses_names_that_could_not_be_mailboxes)
 }
 END_TEST
 
-START_TEST(directory_bounds_targets_and_hashes)
+START_TEST(directory_bounds_targets)
 {
 	struct str target = STR_LIT("ann@example.org");
 	struct str *many =
 	    calloc(DIRECTORY_TARGETS_MAX + 1, sizeof(struct str));
-	char hash[300];
 
 	with_domain();
 	ck_assert_fault(
@@ -221,10 +220,6 @@ START_TEST(directory_bounds_targets_and_hashes)
 	ck_assert_fault(
 	    directory_alias_add(d, str("Ann@example.org"), &target, 1, &f),
 	    "5.4.6");
-	memset(hash, 'x', sizeof hash - 1);
-	hash[sizeof hash - 1] = '\0';
-	ck_assert_fault(
-	    directory_user_add(d, str("bob@example.org"), hash, &f), "5.3.4");
 	free(many);
 	end_directory(&d);
 }
@@ -252,15 +247,76 @@ START_TEST(directory_keeps_domains_that_are_in_use)
 }
 END_TEST
 
+static struct fault why;
+static const struct directory_password both = {
+    .hash = "$y$hash",
+    .scram = {"SCRAM-SHA-256$4096:c2FsdA==$a:b", "SCRAM-SHA-1$4096:c2E=$c:d"},
+};
+
+static int
+get_keys(const char *user, struct scram_keys *keys)
+{
+	return directory_user_get_scram(d, str(user), keys, &why);
+}
+
+START_TEST(keys_come_and_go_with_the_password_and_its_user)
+{
+	const struct directory_password hash = {.hash = "$y$other"};
+	struct str ann = STR_LIT("ann@example.org");
+	struct scram_keys keys;
+
+	with_domain();
+	ck_assert_int_eq(directory_user_add(d, ann, &both, &why), 0);
+	add_user(d, "anna@example.org", NULL);
+	ck_assert_int_eq(get_keys("ANN@example.org", &keys), 1);
+	ck_assert_str_eq(keys.sha256, both.scram.sha256);
+	ck_assert_str_eq(keys.sha1, both.scram.sha1);
+	ck_assert_int_eq(get_keys("anna@example.org", &keys), 0);
+	ck_assert_str_eq(keys.sha256, "");
+	/* A hash alone leaves no keys of the old password. */
+	ck_assert_int_eq(directory_user_set_password(d, ann, &hash, &why), 0);
+	ck_assert_int_eq(get_keys("ann@example.org", &keys), 0);
+	ck_assert_int_eq(directory_user_set_password(d, ann, &both, &why), 0);
+	ck_assert_int_eq(get_keys("ann@example.org", &keys), 1);
+	/* Who gets the name next does not inherit them. */
+	ck_assert_int_eq(directory_user_del(d, ann, &why), 0);
+	add_user(d, "ann@example.org", NULL);
+	ck_assert_int_eq(get_keys("ann@example.org", &keys), 0);
+	end_directory(&d);
+}
+END_TEST
+
+START_TEST(keys_are_not_added_to_another_password)
+{
+	struct str ann = STR_LIT("ann@example.org");
+	struct directory_user user;
+	struct scram_keys keys;
+
+	with_domain();
+	add_user(d, "ann@example.org", "$y$old");
+	ck_assert_int_eq(directory_user_get(d, ann, &user, &why), 1);
+	ck_assert_int_eq(
+	    directory_user_add_scram(d, &user, &both.scram, &why), 0);
+	ck_assert_int_eq(get_keys("ann@example.org", &keys), 1);
+	ck_assert_int_eq(directory_user_set_password(d, ann, NULL, &why), 0);
+	ck_assert_int_eq(
+	    directory_user_add_scram(d, &user, &both.scram, &why), 0);
+	ck_assert_int_eq(get_keys("ann@example.org", &keys), 0);
+	end_directory(&d);
+}
+END_TEST
+
 START_TEST(directory_changes_users)
 {
+	const struct directory_password password = {.hash = "$6$x"};
 	struct directory_user user;
 	struct fault f;
 
 	with_domain();
 	add_user(d, "ann@example.org", NULL);
-	ck_assert_int_eq(
-	    directory_user_set_hash(d, str("Ann@example.org"), "$6$x", &f), 0);
+	ck_assert_int_eq(directory_user_set_password(
+			     d, str("Ann@example.org"), &password, &f),
+	    0);
 	ck_assert_int_eq(
 	    directory_user_set_disabled(d, str("ann@EXAMPLE.org"), true, &f),
 	    0);
@@ -922,8 +978,9 @@ UNIT_MAIN("directory", directory_knows_what_was_added,
     directory_refuses_what_exists, directory_refuses_what_is_missing,
     directory_refuses_domains_that_are_not_ours,
     directory_refuses_names_that_could_not_be_mailboxes,
-    directory_bounds_targets_and_hashes,
-    directory_keeps_domains_that_are_in_use, directory_changes_users,
+    directory_bounds_targets, directory_keeps_domains_that_are_in_use,
+    keys_come_and_go_with_the_password_and_its_user,
+    keys_are_not_added_to_another_password, directory_changes_users,
     directory_is_the_same_when_opened_again,
     directory_keeps_changes_of_a_killed_process, directory_has_one_owner,
     resolve_finds_users_in_any_spelling,

@@ -3,9 +3,13 @@
 
 #include "auth/sasl.h"
 
+#include "auth/mechanism.h"
 #include "auth/password.h"
 #include "tests/unit/auth/place.h"
+#include "tests/unit/auth/scram_client.h"
 
+static const char *const all[] = {
+    "PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1"};
 static struct directory *d;
 static struct buf challenge;
 static struct fault f;
@@ -13,19 +17,25 @@ static struct fault f;
 static void
 begin(void)
 {
+	struct directory_password password = {.hash = ""};
 	char hash[PASSWORD_HASH_SIZE];
 	int rc;
 
 	d = new_directory();
 	add_domain(d, "example.org");
 	ck_assert_int_eq(password_hash(STR_LIT("correct horse"), hash, &f), 0);
-	add_user(d, "ann@example.org", hash);
-	add_user(d, "bob@example.org", hash);
+	memcpy(password.hash, hash, sizeof password.hash);
+	ck_assert(scram_make(STR_LIT("correct horse"), &password.scram));
+	ck_assert_int_eq(
+	    directory_user_add(d, str("ann@example.org"), &password, &f), 0);
+	ck_assert_int_eq(
+	    directory_user_add(d, str("bob@example.org"), &password, &f), 0);
+	add_user(d, "old@example.org", hash);
 	add_user(d, "mute@example.org", NULL);
 	ck_assert_int_eq(
 	    directory_user_set_disabled(d, str("bob@example.org"), true, &f),
 	    0);
-	rc = sasl_open(&f);
+	rc = sasl_open(all, ARRAY_LEN(all), &f);
 	ck_assert_msg(rc == 0, "%s", f.text);
 	buf_init(&challenge, 4096);
 }
@@ -184,6 +194,227 @@ START_TEST(login_takes_the_name_in_advance)
 }
 END_TEST
 
+static enum sasl_result
+step(struct sasl_exchange *x, const char *response)
+{
+	return sasl_exchange_step(x, NULL, str(response), true, &challenge, &f);
+}
+
+/* A whole exchange. */
+static enum sasl_result
+scram(bool sha256, const char *user, const char *password)
+{
+	struct sasl_exchange *x = sasl_exchange_new(d);
+	enum sasl_result result;
+	struct scram_client c;
+
+	scram_client_begin(&c, sha256, user);
+	result = sasl_exchange_step(x, sha256 ? "SCRAM-SHA-256" : "SCRAM-SHA-1",
+	    str(c.first), true, &challenge, &f);
+	if (result == EXCHANGE_CONTINUE) {
+		scram_client_answer(&c, buf_text(&challenge), password);
+		result = step(x, c.last);
+	}
+	if (result == EXCHANGE_OK) {
+		ck_assert_str_eq(buf_text(&challenge), c.signature);
+		ck_assert_str_eq(sasl_exchange_user(x), "ann@example.org");
+	}
+	sasl_exchange_free(&x);
+	return result;
+}
+
+START_TEST(scram_proves_the_password_to_both_ends)
+{
+	begin();
+	for (int sha256 = 0; sha256 < 2; sha256++) {
+		ck_assert_int_eq(
+		    scram(sha256, "ann@example.org", "correct horse"),
+		    EXCHANGE_OK);
+		ck_assert_int_eq(
+		    scram(sha256, "Ann@EXAMPLE.org", "correct horse"),
+		    EXCHANGE_OK);
+	}
+	end();
+}
+END_TEST
+
+static const struct {
+	const char *user, *password, *why;
+} refused[] = {
+    {"ann@example.org", "wrong horse", "wrong password"},
+    {"ann@example.org", "", "wrong password"},
+    {"bob@example.org", "correct horse", "disabled"},
+    {"bob@example.org", "wrong horse", "wrong password"},
+    {"eve@example.org", "correct horse", "no such user"},
+    {"nobody", "correct horse", "no such user"},
+    {"old@example.org", "correct horse", "no keys for SCRAM yet"},
+    {"mute@example.org", "", "no keys for SCRAM yet"},
+};
+
+START_TEST(scram_goes_on_to_the_end_whoever_it_refuses)
+{
+	begin();
+	for (size_t i = 0; i < 2 * ARRAY_LEN(refused); i++) {
+		const char *user = refused[i / 2].user;
+
+		ck_assert_int_eq(
+		    scram(i % 2 == 0, user, refused[i / 2].password),
+		    EXCHANGE_FAILED);
+		ck_assert_str_eq(f.text, refused[i / 2].why);
+	}
+	end();
+}
+END_TEST
+
+static void
+get_salt(const char *user, char salt[100])
+{
+	struct sasl_exchange *x = sasl_exchange_new(d);
+	struct scram_client c;
+	struct str rest;
+
+	scram_client_begin(&c, true, user);
+	ck_assert_int_eq(sasl_exchange_step(x, "SCRAM-SHA-256", str(c.first),
+			     true, &challenge, &f),
+	    EXCHANGE_CONTINUE);
+	rest = buf_str(&challenge);
+	str_cut(&rest, ',');
+	snprintf(salt, 100, "%.*s", STR_ARG(rest));
+	sasl_exchange_free(&x);
+}
+
+START_TEST(who_does_not_exist_has_a_salt_that_stays)
+{
+	char a[100], b[100];
+
+	begin();
+	get_salt("ann@example.org", a);
+	get_salt("eve@example.org", b);
+	ck_assert_uint_eq(strlen(a), strlen(b));
+	ck_assert_str_ne(a, b);
+	get_salt("eve@example.org", a);
+	ck_assert_str_eq(a, b);
+	end();
+}
+END_TEST
+
+START_TEST(scram_may_begin_without_a_response)
+{
+	struct sasl_exchange *x;
+	struct scram_client c;
+
+	begin();
+	x = sasl_exchange_new(d);
+	ck_assert_int_eq(sasl_exchange_step(x, "SCRAM-SHA-256", str(NULL),
+			     false, &challenge, &f),
+	    EXCHANGE_CONTINUE);
+	ck_assert_uint_eq(buf_len(&challenge), 0);
+	scram_client_begin(&c, true, "ann@example.org");
+	ck_assert_int_eq(step(x, c.first), EXCHANGE_CONTINUE);
+	scram_client_answer(&c, buf_text(&challenge), "correct horse");
+	ck_assert_int_eq(step(x, c.last), EXCHANGE_OK);
+	sasl_exchange_free(&x);
+	end();
+}
+END_TEST
+
+/* The second response is what the library reads the channel's name for. */
+START_TEST(a_client_that_insists_on_a_channel_is_refused)
+{
+	struct sasl_exchange *x;
+
+	begin();
+	x = sasl_exchange_new(d);
+	ck_assert_int_eq(
+	    sasl_exchange_step(x, "SCRAM-SHA-256",
+		STR_LIT("p=tls-unique,,n=ann@example.org,r=abcdefgh"), true,
+		&challenge, &f),
+	    EXCHANGE_FAILED);
+	ck_assert_int_ne(
+	    step(x, "c=cD10bHMtdW5pcXVlLCx4,r=abcdefgh,p=eA=="), EXCHANGE_OK);
+	sasl_exchange_free(&x);
+	x = sasl_exchange_new(d);
+	ck_assert_int_eq(sasl_exchange_step(x, "SCRAM-SHA-1", str(NULL), false,
+			     &challenge, &f),
+	    EXCHANGE_CONTINUE);
+	ck_assert_int_eq(step(x, "p=tls-unique,,n=ann@example.org,r=abcdefgh"),
+	    EXCHANGE_FAILED);
+	sasl_exchange_free(&x);
+	end();
+}
+END_TEST
+
+START_TEST(scram_acts_for_nobody_else)
+{
+	struct sasl_exchange *x;
+	struct scram_client c;
+
+	begin();
+	x = sasl_exchange_new(d);
+	scram_client_begin(&c, true, "ann@example.org");
+	snprintf(c.first, sizeof c.first, "n,a=bob@example.org,%s", c.bare);
+	ck_assert_int_eq(sasl_exchange_step(x, "SCRAM-SHA-256", str(c.first),
+			     true, &challenge, &f),
+	    EXCHANGE_CONTINUE);
+	scram_client_answer(&c, buf_text(&challenge), "correct horse");
+	ck_assert_int_eq(step(x, c.last), EXCHANGE_FAILED);
+	sasl_exchange_free(&x);
+	end();
+}
+END_TEST
+
+static const char *const nonsense[] = {
+    "",
+    "n",
+    "n,,",
+    "n,,n=,r=",
+    "n,,n=ann@example.org",
+    "n,,m=x,n=ann@example.org,r=abcdefgh",
+    "n,,n=ann=example.org,r=abcdefgh",
+    "x,,n=ann@example.org,r=abcdefgh",
+    "n,a=,n=ann@example.org,r=abcdefgh",
+};
+
+START_TEST(nonsense_is_never_a_login)
+{
+	begin();
+	for (size_t i = 0; i < ARRAY_LEN(nonsense); i++) {
+		struct sasl_exchange *x = sasl_exchange_new(d);
+
+		if (sasl_exchange_step(x, "SCRAM-SHA-256", str(nonsense[i]),
+			true, &challenge, &f) == EXCHANGE_CONTINUE)
+			ck_assert_int_eq(step(x, "c=biws,r=abcdefgh,p=eA=="),
+			    EXCHANGE_FAILED);
+		sasl_exchange_free(&x);
+	}
+	end();
+}
+END_TEST
+
+START_TEST(what_is_off_is_not_offered)
+{
+	static const char *const one[] = {"scram-sha-256"};
+	static const char *const unknown[] = {"PLAIN", "CRAM-MD5"};
+	char user[256];
+
+	begin();
+	sasl_close();
+	ck_assert_int_eq(sasl_open(one, 1, &f), 0);
+	ck_assert(sasl_offers(mechanism_find(STR_LIT("SCRAM-SHA-256"))));
+	ck_assert(!sasl_offers(mechanism_find(STR_LIT("PLAIN"))));
+	ck_assert_int_eq(
+	    scram(true, "ann@example.org", "correct horse"), EXCHANGE_OK);
+	ck_assert_int_eq(
+	    scram(false, "ann@example.org", "correct horse"), EXCHANGE_FAILED);
+	ck_assert_int_eq(
+	    plain(PLAIN("", "ann@example.org", "correct horse"), user),
+	    EXCHANGE_FAILED);
+	ck_assert_int_eq(sasl_open(unknown, 2, &f), -1);
+	ck_assert_str_eq(f.dsn, "5.3.5");
+	end();
+}
+END_TEST
+
 static const char *const others[] = {
     "",
     "plain",
@@ -191,7 +422,8 @@ static const char *const others[] = {
     "EXTERNAL",
     "CRAM-MD5",
     "DIGEST-MD5",
-    "SCRAM-SHA-256",
+    "SCRAM-SHA-256-PLUS",
+    "SCRAM-SHA-512",
     "PLAIN LOGIN",
 };
 
@@ -247,5 +479,11 @@ END_TEST
 
 UNIT_MAIN("sasl", plain_takes_only_the_right_password_of_the_own_name,
     plain_asks_for_what_did_not_come, login_asks_twice,
-    login_takes_the_name_in_advance, other_mechanisms_are_refused,
-    an_exchange_needs_a_first_step, long_input_is_refused)
+    login_takes_the_name_in_advance, scram_proves_the_password_to_both_ends,
+    scram_goes_on_to_the_end_whoever_it_refuses,
+    who_does_not_exist_has_a_salt_that_stays,
+    scram_may_begin_without_a_response,
+    a_client_that_insists_on_a_channel_is_refused, scram_acts_for_nobody_else,
+    nonsense_is_never_a_login, what_is_off_is_not_offered,
+    other_mechanisms_are_refused, an_exchange_needs_a_first_step,
+    long_input_is_refused)

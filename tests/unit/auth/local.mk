@@ -1,5 +1,6 @@
 # Unit tests of auth.
-EXTRA_DIST += tests/unit/auth/place.h tests/unit/auth/served.h
+EXTRA_DIST += tests/unit/auth/place.h tests/unit/auth/scram_client.h \
+	tests/unit/auth/served.h
 AUTH_UNIT_LIBS = libauth.a libproto.a $(UNIT_LIBS) $(AUTH_LIBS)
 
 UNIT_TESTS += tests/unit/auth/check_auth_session
@@ -10,6 +11,8 @@ UNIT_TESTS += tests/unit/auth/check_directory_group
 tests_unit_auth_check_directory_group_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_directory_methods
 tests_unit_auth_check_directory_methods_LDADD = $(AUTH_UNIT_LIBS)
+UNIT_TESTS += tests/unit/auth/check_access
+tests_unit_auth_check_access_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_guard
 tests_unit_auth_check_guard_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_name
@@ -20,6 +23,10 @@ UNIT_TESTS += tests/unit/auth/check_password
 tests_unit_auth_check_password_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_sasl
 tests_unit_auth_check_sasl_LDADD = $(AUTH_UNIT_LIBS)
+UNIT_TESTS += tests/unit/auth/check_saslprep
+tests_unit_auth_check_saslprep_LDADD = $(AUTH_UNIT_LIBS)
+UNIT_TESTS += tests/unit/auth/check_scram
+tests_unit_auth_check_scram_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_socketmap_session
 tests_unit_auth_check_socketmap_session_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_srs

@@ -48,6 +48,40 @@ START_TEST(hmac_is_that_of_the_standard)
 }
 END_TEST
 
+static void
+assert_hex(const uint8_t *bytes, size_t len, const char *want)
+{
+	char hex[2 * CRYPTO_DIGEST_MAX + 1];
+
+	for (size_t n = 0; n < len; n++)
+		snprintf(hex + 2 * n, 3, "%02x", bytes[n]);
+	ck_assert_str_eq(hex, want);
+}
+
+START_TEST(keys_of_passwords_are_those_of_the_standards)
+{
+	uint8_t key[CRYPTO_DIGEST_MAX];
+
+	/* RFC 6070 2. */
+	crypto_pbkdf2(
+	    CRYPTO_SHA1, STR_LIT("password"), STR_LIT("salt"), 4096, key);
+	assert_hex(key, crypto_digest_len(CRYPTO_SHA1),
+	    "4b007901b765489abead49d926f721d065a429c1");
+	/* RFC 7914 11. */
+	crypto_pbkdf2(
+	    CRYPTO_SHA256, STR_LIT("Password"), STR_LIT("NaCl"), 80000, key);
+	assert_hex(key, crypto_digest_len(CRYPTO_SHA256),
+	    "4ddcd8f60b98be21830cee5ef22701f9"
+	    "641a4418d04c0414aeff08876b34ab56");
+	/* RFC 2202 3 and FIPS 180-1. */
+	crypto_digest_hmac(CRYPTO_SHA1, STR_LIT("Jefe"),
+	    STR_LIT("what do ya want for nothing?"), key);
+	assert_hex(key, 20, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+	crypto_digest(CRYPTO_SHA1, STR_LIT("abc"), key);
+	assert_hex(key, 20, "a9993e364706816aba3e25717850c26c9cd0d89d");
+}
+END_TEST
+
 START_TEST(random_bytes_fill_all_and_differ)
 {
 	unsigned char a[4096], b[4096];
@@ -153,7 +187,8 @@ START_TEST(base64_that_does_not_fit_is_refused)
 END_TEST
 
 UNIT_MAIN("crypto", sha256_gives_the_published_digests,
-    hmac_is_that_of_the_standard, random_bytes_fill_all_and_differ,
+    hmac_is_that_of_the_standard, keys_of_passwords_are_those_of_the_standards,
+    random_bytes_fill_all_and_differ,
     equal_is_only_what_has_all_bytes_in_common, base64_goes_both_ways,
     base64_of_each_length_comes_back, base64_has_one_form_only,
     base64_that_does_not_fit_is_refused)

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* The SASL mechanisms that there are; which of them are offered is an option. */
+#ifndef AUTH_MECHANISM_H
+#define AUTH_MECHANISM_H
+
+#include <stdbool.h>
+
+#include "base/str.h"
+
+struct mechanism {
+	const char *name; /* "SCRAM-SHA-256" */
+	bool plaintext;   /* the password comes in the clear */
+};
+
+/* The best first, ended by a NULL name. */
+enum { MECHANISMS = 4 };
+extern const struct mechanism mechanisms[MECHANISMS + 1];
+
+/* In any case of letters; NULL: there is none of that name. */
+const struct mechanism *mechanism_find(struct str name);
+
+#endif
