@@ -172,6 +172,15 @@ static const struct conf_option queued_options[] = {
 	  .offset = QUEUED(mta_sts_host),
 	  .help = "ADDRESS:PORT at which all their policies are fetched; "
 		  "default: each domain's own host" },
+	{ .name = "connect_timeout", .type = CONF_TIME,
+	  .offset = QUEUED(connect_timeout), .fallback = "30s", .min = 100,
+	  .max = 600000,
+	  .help = "how long a connection to a host's address may take" },
+	{ .name = "reply_timeout", .type = CONF_TIME,
+	  .offset = QUEUED(reply_timeout), .fallback = "10m", .min = 100,
+	  .max = 600000,
+	  .help = "how long another server may take for a reply; never longer "
+		  "than RFC 5321 says" },
 	{ .name = "cache", .type = CONF_SIZE, .offset = QUEUED(cache),
 	  .fallback = "32M", .min = UINT64_C(1) << 20,
 	  .max = UINT64_C(1) << 36,

@@ -57,6 +57,8 @@ struct queued_options {
 	bool mta_sts;                 /* obey policies of MTA-STS */
 	const char *mta_sts_host;     /* where all policies are fetched; NULL:
 				       * each at its domain's host */
+	uint64_t connect_timeout;     /* ms */
+	uint64_t reply_timeout;       /* ms */
 
 	/* The queue. */
 	uint64_t cache;    /* bytes */

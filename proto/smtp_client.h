@@ -113,7 +113,13 @@ void smtp_client_body(
     struct smtp_client *client, struct str bytes, struct buf *out);
 void smtp_client_body_end(struct smtp_client *client, struct buf *out);
 
-/* At CLIENT_BODY, where no more can be written: a server that wants no more of
+/* At CLIENT_BODY: whether the server has nothing to say before the message's
+ * end. Where it speaks all the same, or hangs up, nobody is to be told that it
+ * has the message: smtp_client_body_cut(). */
+bool smtp_client_body_is_silent(const struct smtp_client *client);
+
+/* At CLIENT_BODY, where no more is to be written, and after
+ * smtp_client_body_end(), where not all could be: a server that wants no more of
  * a message may say why and hang up. Read and feed: what it says is its answer,
  * and ends the session. Nobody has got the message, whatever comes. */
 void smtp_client_body_cut(struct smtp_client *client);

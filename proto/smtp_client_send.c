@@ -339,14 +339,21 @@ smtp_client_body_end(struct smtp_client *c, struct buf *out)
 	c->phase = t->answered == count_steps(t) ? PHASE_FINAL : PHASE_COMMANDS;
 }
 
+bool
+smtp_client_body_is_silent(const struct smtp_client *c)
+{
+	return !c->t.chunks;
+}
+
 void
 smtp_client_body_cut(struct smtp_client *c)
 {
 	struct smtp_client_transaction *t = &c->t;
 
-	if (c->phase != PHASE_BODY)
+	if (c->phase != PHASE_BODY && !t->body_ended)
 		die_bug("a message is cut out of turn");
 	t->cut = true;
+	t->body_ended = false;
 	c->phase = t->answered == count_steps(t) ? PHASE_FINAL : PHASE_COMMANDS;
 }
 
@@ -425,6 +432,7 @@ on_data(struct smtp_client *c, struct buf *in, struct buf *out)
 	struct fault why;
 
 	if (c->reply.code != 354) {
+		c->dead = c->dead || c->reply.code < 400;
 		reply_to_fault(&c->reply, &why);
 		settle_rest(t, &why, smtp_client_keep_words(c));
 		return done(c, in);
@@ -504,7 +512,8 @@ on_cut(struct smtp_client *c)
 	struct fault why;
 
 	if (reply_is_ok(&c->reply)) {
-		fault_temp(&why, "4.4.2", "the server hung up on the message");
+		fault_temp(&why, "4.4.2",
+		    "the server has not waited for the message's end");
 	} else {
 		reply_to_fault(&c->reply, &why);
 		words = smtp_client_keep_words(c);
@@ -589,6 +598,14 @@ enum client_next
 smtp_client_on_transaction(
     struct smtp_client *c, struct buf *in, struct buf *out, struct fault *f)
 {
+	size_t rcpt;
+
+	/* Who says "go on" where there is nothing to go on with is out of
+	 * step. */
+	if (c->reply.code / 100 == 3 &&
+	    (c->phase == PHASE_FINAL ||
+		step_at(&c->t, c->t.answered, &rcpt) != STEP_DATA))
+		c->dead = true;
 	if (c->phase == PHASE_COMMANDS)
 		return on_step(c, in, out, f);
 	if (c->t.cut)

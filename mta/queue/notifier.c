@@ -162,28 +162,23 @@ date_of(struct arena *arena, int64_t ms)
 	return arena_str(arena, str(date));
 }
 
-/* A name of the DNS, or an address: what RFC 3464 2.2.2 can have. */
-static bool
-is_dns_name(struct str host)
-{
-	return host.len > 0 && !str_starts(host, STR_LIT("unix:")) &&
-	       !str_has(host, '/');
-}
-
 /* What people are told: "mx.example.net said: 550 5.1.1 no such user". */
 static struct str
 reason_of(struct writing *w, const struct entry_rcpt *to)
 {
 	struct arena *arena = &w->arena;
+	/* Behind a unix socket is nobody that has a name. */
+	struct str host = to->host.len > 0 ? to->host : str("the next server");
+	char *said;
 
 	if (to->reply.len == 0)
 		return str(to->fault.text);
+	said = arena_putf(
+	    arena, "%.*s said: %.*s", STR_ARG(host), STR_ARG(to->reply));
 	/* Ours say more than the last of the server's. */
 	if (strcmp(to->fault.dsn, ENTRY_EXPIRED) == 0)
-		return str(arena_putf(arena, "%s (%.*s said: %.*s)",
-		    to->fault.text, STR_ARG(to->host), STR_ARG(to->reply)));
-	return str(arena_putf(
-	    arena, "%.*s said: %.*s", STR_ARG(to->host), STR_ARG(to->reply)));
+		return str(arena_putf(arena, "%s (%s)", to->fault.text, said));
+	return str(said);
 }
 
 static void
@@ -207,7 +202,7 @@ put_rcpt(struct writing *w, const struct entry_rcpt *to)
 	    .retry_until = (time_t)(w->e->expires / 1000),
 	};
 	/* Who was tried and said nothing has reported nothing. */
-	if (to->reply.len > 0 && is_dns_name(to->host))
+	if (to->reply.len > 0)
 		r->remote_mta = to->host;
 	if (!good) {
 		r->diagnostic = str(to->fault.text);

@@ -112,6 +112,8 @@ open_all(struct way_out *way, const struct queued_options *o,
 	    .hostname = common->hostname,
 	    .ca_file = o->ca_file,
 	    .port = (uint16_t)o->smtp_port,
+	    .connect_ms = (int64_t)o->connect_timeout,
+	    .reply_ms = (int64_t)o->reply_timeout,
 	};
 
 	way->dns = dns_new(&dns, f);

@@ -255,7 +255,7 @@ open_wire(struct delivery *d, struct place *p, int fd,
 				    ? DIALECT_LMTP
 				    : DIALECT_SMTP,
 		.hostname = d->sender->conf.hostname,
-		.haste = d->sender->conf.haste},
+		.reply_ms = d->sender->conf.reply_ms},
 	    .tls = d->sender->tls,
 	    .broken = d->sender->broken,
 	    .connect = &p->connect,

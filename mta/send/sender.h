@@ -33,9 +33,9 @@ struct sender_conf {
 	unsigned max_hosts;    /* tried for one message; 0: 5 */
 	int64_t connect_ms;    /* to one address; 0: 30 s */
 	const struct net_address *bind4, *bind6; /* source; NULL: any */
-	uint16_t port;  /* of MX hosts; 0: 25. For tests. */
-	unsigned haste; /* RFC 5321's time-outs are divided by it; 0: 1. For
-			 * tests. */
+	uint16_t port;    /* of MX hosts; 0: 25. For tests. */
+	int64_t reply_ms; /* for a reply, or to take a block; 0: what RFC 5321
+			   * 4.5.3.2 says, which is never passed */
 };
 
 struct sender *sender_new(

@@ -11,6 +11,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -411,13 +412,17 @@ static void
 use_lmtp(struct target *target)
 {
 	char text[140];
+	struct str host;
 	struct buf key;
 
+	/* As addresses stand elsewhere: in brackets. */
 	net_format(&target->route.lmtp, text, sizeof text);
-	if (net_is_unix(&target->route.lmtp) ||
-	    !str_copy(str_head(str(text), str_find_last(str(text), ':')),
-		target->hosts[0].name, DNS_NAME_SIZE))
+	host = str_head(str(text), str_find_last(str(text), ':'));
+	if (net_is_unix(&target->route.lmtp))
 		target->hosts[0].name[0] = '\0';
+	else
+		snprintf(target->hosts[0].name, DNS_NAME_SIZE,
+		    text[0] == '[' ? "%.*s" : "[%.*s]", STR_ARG(host));
 	target->n_hosts = 1;
 	target->until = keep_until(KEEP_MAX_S);
 	buf_init(&key, 4096);

@@ -30,7 +30,7 @@ struct wire {
 	struct smtp_client *client;
 	struct buf in, out;
 	enum smtp_dialect dialect;
-	unsigned haste;
+	int64_t reply_ms;
 	int64_t deadline;
 	unsigned messages;
 	bool open; /* the session can take another command */
@@ -48,7 +48,7 @@ wire_new(int fd, const struct wire_conf *conf)
 	w->io = io_new(fd);
 	w->dialect = conf->dialect;
 	w->client = smtp_client_new(&engine);
-	w->haste = conf->haste > 0 ? conf->haste : 1;
+	w->reply_ms = conf->reply_ms;
 	buf_init(&w->in, IN_MAX);
 	buf_init(&w->out, OUT_MAX);
 	return w;
@@ -80,9 +80,11 @@ wire_free(struct wire **wire)
 static void
 set_deadline(struct wire *w)
 {
-	int64_t ms = smtp_client_timeout(w->client) / w->haste;
+	int64_t ms = smtp_client_timeout(w->client);
 
-	w->deadline = clock_ms() + (ms > 0 ? ms : 1);
+	if (w->reply_ms > 0 && w->reply_ms < ms)
+		ms = w->reply_ms;
+	w->deadline = clock_ms() + ms;
 	io_set_deadline(w->io, w->deadline);
 }
 
@@ -222,6 +224,21 @@ wire_messages(const struct wire *w)
 	return w->messages;
 }
 
+/* Whether the server has hung up, or has answered what it has not seen the end
+ * of: there is no telling what it would make of the rest. */
+static bool
+is_unwilling(struct wire *w)
+{
+	struct fault ignored;
+	bool again = false;
+
+	if (!smtp_client_body_is_silent(w->client))
+		return false;
+	return buf_len(&w->in) > 0 ||
+	       io_read_now(w->io, &w->in, READ_SIZE, &again, &ignored) != 0 ||
+	       !again;
+}
+
 /* The body on its way to the wire. */
 struct pour {
 	struct wire *wire;
@@ -241,7 +258,7 @@ pour_piece(void *ctx, struct str bytes, struct fault *f)
 		bytes = str_from(bytes, part.len);
 		if (buf_len(&w->out) < WRITE_SIZE)
 			continue;
-		p->lost = write_out(w, f) < 0;
+		p->lost = is_unwilling(w) || write_out(w, f) < 0;
 		if (p->lost)
 			return -1;
 	}
@@ -258,6 +275,8 @@ pour_body(struct wire *w, const struct send_message *m, struct fault *f)
 	if (pour_piece(&pour, m->head, f) < 0 ||
 	    (m->each != NULL && m->each(m->ctx, pour_piece, &pour, f) < 0))
 		return pour.lost ? WIRE_BROKEN : WIRE_UNREAD;
+	if (is_unwilling(w))
+		return WIRE_BROKEN;
 	smtp_client_body_end(w->client, &w->out);
 	return write_out(w, f) < 0 ? WIRE_BROKEN : WIRE_ANSWERED;
 }
@@ -273,7 +292,9 @@ hear_why(struct wire *w, struct fault *f)
 	if (clock_ms() >= w->deadline)
 		return CLIENT_CLOSED;
 	smtp_client_body_cut(w->client);
-	next = drive(w, CLIENT_READ, &ignored);
+	buf_reset(&w->out);
+	next = smtp_client_feed(w->client, &w->in, &w->out, &ignored);
+	next = drive(w, next, &ignored);
 	if (next == CLIENT_CLOSED && smtp_client_is_dead(w->client))
 		*f = ignored;
 	return next;

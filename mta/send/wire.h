@@ -22,7 +22,7 @@ struct wire;
 struct wire_conf {
 	enum smtp_dialect dialect;
 	const char *hostname; /* for EHLO; lives as long as the wire */
-	unsigned haste;       /* time-outs are divided by it; 0: 1 */
+	int64_t reply_ms;     /* no time-out is longer; 0: no limit */
 };
 
 /* Takes the descriptor, which must be non-blocking. */

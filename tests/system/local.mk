@@ -32,6 +32,7 @@ SYSTEM_TESTS += \
 	tests/system/queue_relay.py \
 	tests/system/queue_routes.py \
 	tests/system/quickstart.py \
+	tests/system/relay_hostile.py \
 	tests/system/report_form.py \
 	tests/system/sendmail.py \
 	tests/system/smtp_activation.py \
@@ -54,6 +55,7 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/fakes.py \
 	tests/system/lib/harness.py \
 	tests/system/lib/https.py \
+	tests/system/lib/hostile.py \
 	tests/system/lib/instance.py \
 	tests/system/lib/maildir.py \
 	tests/system/lib/nodemailer.js \

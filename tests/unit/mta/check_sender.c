@@ -128,7 +128,7 @@ set_up(void)
 	memset(&sts, 0, sizeof sts);
 	for (size_t i = 0; i < ARRAY_LEN(servers); i++)
 		peer_start_tcp(&servers[i], sink_serve, &sinks[i]);
-	conf = (struct sender_conf){.hostname = "c.example", .haste = 3000};
+	conf = (struct sender_conf){.hostname = "c.example", .reply_ms = 150};
 	memset(&target, 0, sizeof target);
 	target.route.kind = ROUTE_HOST;
 	target.route.tls = ROUTE_TLS_MAY;

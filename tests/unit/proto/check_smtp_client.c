@@ -232,7 +232,7 @@ static const struct {
 	const char *hello;
 	const char *replies;
 	const char *fates;
-	const char *next; /* transaction begins so */
+	const char *next; /* transaction begins so; NULL: there is none */
 } refusals[] = {
     {"MAIL, in a batch", DIALECT_SMTP, BATCH,
 	"552 5.3.4 big\r\n503 no\r\n503 no\r\n503 no\r\n", "5.3.4 5.3.4",
@@ -257,7 +257,10 @@ static const struct {
 	"250 ok\r\n250 ok\r\n250 ok\r\n552 5.3.4 big\r\n", "5.3.4 5.3.4",
 	"RSET"},
     {"DATA, wrongly", DIALECT_SMTP, BATCH,
-	"250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n", "4.5.0 4.5.0", "RSET"},
+	"250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n", "4.5.0 4.5.0", NULL},
+    {"MAIL, wrongly", DIALECT_SMTP, BARE, "354 go on\r\n", "4.5.0 4.5.0", NULL},
+    {"the chunk, wrongly", DIALECT_SMTP, FULL,
+	"250 ok\r\n250 ok\r\n250 ok\r\n354 go on\r\n", "4.5.0 4.5.0", NULL},
     {"the chunk", DIALECT_SMTP, FULL,
 	"250 ok\r\n250 ok\r\n250 ok\r\n554 5.6.0 virus\r\n", "5.6.0 5.6.0",
 	"RSET"},
@@ -284,6 +287,12 @@ BOTH_WAYS(each_refusal_reaches_whom_it_concerns)
 		    !smtp_client_is_in_doubt(client), "%s", refusals[i].what);
 		fates(2, refusals[i].fates);
 		next = send_to(1, 1);
+		if (refusals[i].next == NULL) {
+			ck_assert_msg(next == CLIENT_CLOSED, "%s: %d",
+			    refusals[i].what, next);
+			tear_down();
+			continue;
+		}
 		ck_assert_msg(next == CLIENT_SEND || next == CLIENT_BODY,
 		    "%s: %d", refusals[i].what, next);
 		ck_assert_msg(str_starts(buf_str(&out), str(refusals[i].next)),
@@ -895,6 +904,23 @@ START_TEST(ehlo_says_what_the_server_can)
 }
 END_TEST
 
+BOTH_WAYS(a_body_whose_end_is_lost_is_in_no_doubt)
+{
+	begin(DIALECT_SMTP, BATCH);
+	ck_assert_int_eq(send_to(1, 100), CLIENT_SEND);
+	ck_assert_int_eq(
+	    hear("250 ok\r\n250 ok\r\n354 go on\r\n"), CLIENT_BODY);
+	ck_assert(smtp_client_body_is_silent(client));
+	body("x");
+	ck_assert(smtp_client_is_in_doubt(client));
+	smtp_client_body_cut(client);
+	ck_assert(!smtp_client_is_in_doubt(client));
+	ck_assert_int_eq(hear("250 2.0.0 taken\r\n"), CLIENT_DONE);
+	fates(1, "4.4.2");
+	ck_assert_int_eq(send_to(1, 1), CLIENT_CLOSED);
+	tear_down();
+}
+
 START_TEST(the_reply_that_has_decided_is_kept)
 {
 	begin(DIALECT_SMTP, BATCH);
@@ -950,4 +976,5 @@ UNIT_MAIN("smtp_client", data_goes_step_by_step_without_pipelining,
     binary_messages_of_unknown_size_go_in_chunks,
     chunks_without_pipelining_wait_for_the_recipients,
     xforward_goes_before_mail, a_transaction_for_nobody_is_done,
-    ehlo_says_what_the_server_can, the_reply_that_has_decided_is_kept)
+    ehlo_says_what_the_server_can, the_reply_that_has_decided_is_kept,
+    a_body_whose_end_is_lost_is_in_no_doubt)
