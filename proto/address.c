@@ -9,6 +9,7 @@
 #include "proto/address.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 
 #include "base/utf8.h"
 #include "proto/domain.h"
@@ -476,6 +477,29 @@ address_split_detail(
 		return false;
 	*user = str_head(local, i);
 	*detail = str_from(local, i + 1);
+	return true;
+}
+
+bool
+address_make_verp(const struct address *sender, const struct address *recipient,
+    struct address *verp)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	struct address a = *sender;
+	int len;
+
+	*verp = *sender;
+	address_format(recipient, text);
+	if (address_is_null(sender) || recipient->host != ADDRESS_DOMAIN ||
+	    text[0] == '"')
+		return false;
+	len = snprintf(a.local, sizeof a.local, "%s+%s=%s", sender->local,
+	    recipient->local, recipient->domain);
+	a.is_utf8 = sender->is_utf8 || recipient->is_utf8;
+	if (len < 0 || len >= (int)sizeof a.local ||
+	    (size_t)len + 1 + strlen(a.domain) > ADDRESS_MAX)
+		return false;
+	*verp = a;
 	return true;
 }
 

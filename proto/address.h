@@ -90,6 +90,15 @@ bool address_key(const struct address *a, char key[ADDRESS_TEXT_SIZE]) MUST_USE;
 bool address_split_detail(
     struct str local, char separator, struct str *user, struct str *detail);
 
+/*
+ * A variable envelope return path, as Postfix makes it: "owner-list" for
+ * "jane@far.example" is "owner-list+jane=far.example". False, and *verp is the
+ * sender as it is, where that would be too long, the recipient's local part
+ * needs quotes, or there is no sender.
+ */
+bool address_make_verp(const struct address *sender,
+    const struct address *recipient, struct address *verp);
+
 /* RFC 3461 4: xtext. Decoding is strict; false where text is not xtext. */
 void xtext_put(struct buf *b, struct str bytes);
 bool xtext_take(struct buf *b, struct str text) MUST_USE;

@@ -2,7 +2,8 @@
 /*
  * What SMTP and LMTP say about a message outside of it (RFC 5321 2.3.1),
  * with the parameters of the extensions: RFC 1870 SIZE, RFC 6152 and 3030
- * BODY, RFC 6531 SMTPUTF8, RFC 3461 DSN, RFC 4954 AUTH=, RFC 8689 REQUIRETLS.
+ * BODY, RFC 6531 SMTPUTF8, RFC 3461 DSN, RFC 4954 AUTH=, RFC 8689 REQUIRETLS,
+ * and Postfix' XVERP.
  */
 #ifndef PROTO_ENVELOPE_H
 #define PROTO_ENVELOPE_H
@@ -33,6 +34,9 @@ struct envelope_mail {
 	enum envelope_body body;
 	bool smtputf8;
 	bool requiretls;
+	/* Each recipient is to get a reverse-path of its own
+	 * (address_make_verp()). */
+	bool verp;
 	enum envelope_ret ret;
 	struct str envid; /* decoded xtext; empty: unset */
 	bool has_auth;

@@ -70,6 +70,8 @@ smtp_command_put_mail(struct buf *out, const struct envelope_mail *mail,
 		put_auth(out, mail);
 	if (mail->requiretls && (extensions & EXT_REQUIRETLS) != 0)
 		buf_puts(out, " REQUIRETLS");
+	if (mail->verp && (extensions & EXT_XVERP) != 0)
+		buf_puts(out, " XVERP");
 	buf_puts(out, "\r\n");
 }
 

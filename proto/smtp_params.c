@@ -134,6 +134,14 @@ take_requiretls(struct params *p, struct str value)
 }
 
 static bool
+take_xverp(struct params *p, struct str value)
+{
+	(void)value;
+	p->mail->verp = true;
+	return true;
+}
+
+static bool
 take_ret(struct params *p, struct str value)
 {
 	if (str_is_nocase(value, STR_LIT("FULL")))
@@ -223,6 +231,7 @@ static const struct param mail_params[] = {
     {"ENVID", true, take_envid},            /* RFC 3461 */
     {"AUTH", true, take_auth},              /* RFC 4954 */
     {"REQUIRETLS", false, take_requiretls}, /* RFC 8689 */
+    {"XVERP", false, take_xverp},           /* Postfix */
     {NULL, false, NULL},
 };
 

@@ -54,6 +54,7 @@ take_extension(struct smtp_peer *peer, struct str line)
 	    {"REQUIRETLS", EXT_REQUIRETLS},
 	    {"ENHANCEDSTATUSCODES", EXT_ENHANCEDSTATUSCODES},
 	    {"LIMITS", EXT_LIMITS},
+	    {"XVERP", EXT_XVERP},
 	};
 	struct str words = str_trim(line), name = str_cut(&words, ' ');
 	unsigned bit = 0;

@@ -21,6 +21,7 @@ enum smtp_extension {
 	EXT_REQUIRETLS = 1 << 10,
 	EXT_ENHANCEDSTATUSCODES = 1 << 11,
 	EXT_LIMITS = 1 << 12,
+	EXT_XVERP = 1 << 13, /* Postfix */
 };
 
 struct smtp_peer {

@@ -48,6 +48,7 @@ struct smtp_server_conf {
 	bool xforward;            /* this peer is a trusted part */
 	bool requiretls;          /* REQUIRETLS may be offered: over TLS,
 					 * and to a trusted part */
+	bool verp;                /* XVERP is offered */
 };
 
 /* What the engine knows; callbacks read it, lives as long as the session. */

@@ -48,6 +48,8 @@ put_extensions(const struct smtp_server *s, struct buf *b)
 		buf_putf(b, "\nLIMITS RCPTMAX=%u", c->max_rcpts);
 	if (offers_requiretls(s))
 		buf_puts(b, "\nREQUIRETLS");
+	if (c->verp)
+		buf_puts(b, "\nXVERP");
 }
 
 /* What clients call themselves is often no name at all, and never proof of
@@ -158,6 +160,10 @@ take_mail(struct smtp_server *s, struct str args, struct envelope_mail *mail,
 		return false;
 	if (mail->requiretls && !offers_requiretls(s)) {
 		reply_set(r, 555, "5.5.4", "REQUIRETLS is not offered");
+		return false;
+	}
+	if (mail->verp && !s->conf->verp) {
+		reply_set(r, 555, "5.5.4", "XVERP is not offered");
 		return false;
 	}
 	if (max != 0 && mail->size > max) {

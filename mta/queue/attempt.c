@@ -236,6 +236,20 @@ each_piece(void *ctx, int (*piece)(void *to, struct str bytes, struct fault *f),
 	return queue_each_piece(b->queue, b->e, piece, to, f);
 }
 
+/* The sender that the recipients of one transaction see. */
+static struct envelope_mail
+mail_of(const struct attempt *a, size_t rcpt)
+{
+	const struct envelope_mail *mail = &a->e->mail;
+	struct envelope_mail seen = *mail;
+
+	seen.verp = false;
+	if (mail->verp)
+		(void)address_make_verp(&mail->reverse_path,
+		    &a->e->rcpts[rcpt].to.forward_path, &seen.reverse_path);
+	return seen;
+}
+
 /* One transaction. */
 static void
 hand_over(struct attempt *a, const struct way *w, const size_t *rcpts, size_t n)
@@ -245,9 +259,10 @@ hand_over(struct attempt *a, const struct way *w, const size_t *rcpts, size_t n)
 	struct envelope_rcpt *to = arena_take(arena, n * sizeof *to);
 	struct send_outcome *outcomes = arena_take(arena, n * sizeof *outcomes);
 	struct envelope_xforward client = a->e->client;
+	struct envelope_mail mail = mail_of(a, rcpts[0]);
 	struct body body = {s->queue, a->e};
 	struct send_message m = {
-	    .mail = &a->e->mail,
+	    .mail = &mail,
 	    .rcpts = to,
 	    .n_rcpts = n,
 	    .xforward = &client,
@@ -279,7 +294,7 @@ hand_over(struct attempt *a, const struct way *w, const size_t *rcpts, size_t n)
 static void
 send_all(struct attempt *a, size_t way)
 {
-	size_t max = a->scheduler->conf.max_rcpts;
+	size_t max = a->e->mail.verp ? 1 : a->scheduler->conf.max_rcpts;
 	size_t *rcpts = arena_take(&a->record->arena, max * sizeof *rcpts);
 	bool goes_on = true;
 	size_t n = 0;

@@ -23,7 +23,8 @@ enum {
 	SMTPUTF8 = 1 << 3,
 	REQUIRETLS = 1 << 4,
 	HAS_AUTH = 1 << 5,
-	ENTRY_FLAGS = (1 << 6) - 1,
+	VERP = 1 << 6,
+	ENTRY_FLAGS = (1 << 7) - 1,
 };
 
 /* Of a recipient; the lowest two bits are its state. */
@@ -124,6 +125,7 @@ entry_encode(const struct entry *e, struct buf *out)
 			    (e->body_in_file ? BODY_IN_FILE : 0) |
 			    (e->mail.smtputf8 ? SMTPUTF8 : 0) |
 			    (e->mail.requiretls ? REQUIRETLS : 0) |
+			    (e->mail.verp ? VERP : 0) |
 			    (e->mail.has_auth ? HAS_AUTH : 0));
 	buf_put(out, e->id.text, IDENT_LEN);
 	put_number(out, e->size);
@@ -294,6 +296,7 @@ take_entry(struct reader *r, struct arena *arena, struct entry *e)
 	e->body_in_file = (flags & BODY_IN_FILE) != 0;
 	e->mail.smtputf8 = (flags & SMTPUTF8) != 0;
 	e->mail.requiretls = (flags & REQUIRETLS) != 0;
+	e->mail.verp = (flags & VERP) != 0;
 	e->mail.has_auth = (flags & HAS_AUTH) != 0;
 	if (!ident_is_ours(str_head(r->rest, IDENT_LEN)))
 		r->bad = true;

@@ -249,6 +249,7 @@ put_envelope(json_t *o, const struct entry *e)
 	json_put_text(o, "body", bodies[e->mail.body]);
 	json_put_bool(o, "smtputf8", e->mail.smtputf8);
 	json_put_bool(o, "requiretls", e->mail.requiretls);
+	json_put_bool(o, "verp", e->mail.verp);
 	if (e->mail.ret != RET_UNSET)
 		json_put_text(
 		    o, "ret", e->mail.ret == RET_FULL ? "FULL" : "HDRS");

@@ -35,7 +35,7 @@
  *   recipient {recipient, state, attempts, due, last?, dsn?, reason?, host?,
  *           address?}   state: waiting, delivered, failed
  *   show    a message with all its recipients, and {body, smtputf8,
- *           requiretls, ret?, envid?, auth?, client: {name…}, header}
+ *           requiretls, verp, ret?, envid?, auth?, client: {name…}, header}
  *   body    {offset, size, base64, next?}: next is the next offset
  *   retry, hold, release, delete, bounce, redirect  {messages, recipients,
  *           next?}: how many were changed, or with dry_run would be

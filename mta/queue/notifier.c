@@ -101,14 +101,18 @@ wants(const struct entry_rcpt *to, enum notice notice)
 	return false;
 }
 
-/* False where nobody is. A notice that fails is the postmaster's, but for one
+/* False where nobody is. rcpt is one of those whom it is about: with VERP each
+ * has its own. A notice that fails is the postmaster's, but for one
  * to the postmaster. */
 static bool
 find_reader(const struct notifier *n, const struct entry *e, enum notice notice,
-    struct address *reader)
+    size_t rcpt, struct address *reader)
 {
 	if (!address_is_null(&e->mail.reverse_path)) {
 		*reader = e->mail.reverse_path;
+		if (e->mail.verp)
+			(void)address_make_verp(&e->mail.reverse_path,
+			    &e->rcpts[rcpt].to.forward_path, reader);
 		return true;
 	}
 	*reader = n->postmaster;
@@ -341,10 +345,10 @@ out:
 	return rc;
 }
 
-int
-notifier_tell(struct notifier *notifier, struct queue_change *change,
-    enum notice notice, const struct entry *e, const size_t *rcpts, size_t n,
-    struct fault *f)
+/* One notice. */
+static int
+tell(struct notifier *notifier, struct queue_change *change, enum notice notice,
+    const struct entry *e, const size_t *rcpts, size_t n, struct fault *f)
 {
 	struct writing w = {
 	    .notifier = notifier,
@@ -353,7 +357,7 @@ notifier_tell(struct notifier *notifier, struct queue_change *change,
 	};
 	int rc = 0;
 
-	if (!find_reader(notifier, e, notice, &w.reader))
+	if (!find_reader(notifier, e, notice, rcpts[0], &w.reader))
 		return 0;
 	buf_init(&w.recipients, TEXT_MAX);
 	buf_init(&w.subject, TEXT_MAX);
@@ -371,4 +375,17 @@ notifier_tell(struct notifier *notifier, struct queue_change *change,
 	buf_clear(&w.text);
 	arena_clear(&w.arena);
 	return rc;
+}
+
+int
+notifier_tell(struct notifier *notifier, struct queue_change *change,
+    enum notice notice, const struct entry *e, const size_t *rcpts, size_t n,
+    struct fault *f)
+{
+	size_t step = e->mail.verp ? 1 : n;
+
+	for (size_t i = 0; i < n; i += step)
+		if (tell(notifier, change, notice, e, &rcpts[i], step, f) < 0)
+			return -1;
+	return 0;
 }

@@ -110,6 +110,7 @@ set_up_receiver(void)
 	    .max_hops = (unsigned)o->max_hops,
 	    .xforward = true,
 	    .requiretls = true,
+	    .verp = true,
 	};
 	set_up_users(&o->trusted_users);
 }

@@ -33,6 +33,7 @@ struct list {
 	struct arena arena;
 	struct list_facts facts;
 	struct address owner;
+	bool verp;
 	/* The members; those of whom SMTPUTF8 is needed stand last. */
 	struct envelope_rcpt *members;
 	size_t n, room, n_ascii;
@@ -83,7 +84,9 @@ read_settings(struct list *l, struct str text)
 		struct str rest = text, value = str_cut(&text, ' ');
 		struct str name = str_cut(&value, '=');
 
-		if (str_is(name, STR_LIT("from"))) {
+		if (str_is(name, STR_LIT("verp"))) {
+			l->verp = str_is(value, STR_LIT("yes"));
+		} else if (str_is(name, STR_LIT("from"))) {
 			l->facts.rewrites_from =
 			    str_is(value, STR_LIT("rewrite"));
 		} else if (str_is(name, STR_LIT("id"))) {
@@ -316,6 +319,7 @@ send_some(struct list *l, unsigned nth, const struct envelope_rcpt *members,
 	if (n == 0)
 		return 0;
 	mail.reverse_path = l->owner;
+	mail.verp = l->verp;
 	mail.ret = RET_HDRS;
 	mail.envid = (struct str){0};
 	mail.size = 0;

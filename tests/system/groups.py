@@ -325,6 +325,46 @@ class Owners(Case):
             [["boss@far.example"], ["pm@far.example"]])
 
 
+class Verp(Case):
+
+    SETTINGS = ("--verp", "yes")
+
+    def test_each_member_gets_a_sender_that_names_it(self):
+        long = "x" * 30 + "@" + "y" * 30 + ".example"
+        self.admin("group", "member", "add", TEAM, long)
+        self.send()
+        self.assertEqual(
+            sorted((m["sender"], m["rcpts"]) for m in self.far.messages),
+            [("owner-list+jane=far.example@" + DOMAIN, [JANE]),
+             ("owner-list+jo=far.example@" + DOMAIN, ["jo@far.example"]),
+             (OWNER, [long])])
+        for user in ("ann", "bob"):
+            [m] = self.inbox(user)
+            self.assertEqual(
+                m.field("Return-Path"),
+                ["<owner-list+%s=%s@%s>" % (user, DOMAIN, DOMAIN)])
+        # It is our word to the queue, and no other's.
+        for m in self.far.messages:
+            self.assertNotIn("XVERP", m["mail"])
+
+    def test_what_comes_back_says_whose_it_was(self):
+        for address in (JANE, "jo@far.example"):
+            self.far.refuse[address] = "550 5.1.1 gone"
+        self.send()
+        self.assertEqual(
+            sorted(x for m in self.inbox("carl") for x in m.field("To")),
+            ["owner-list+jane=far.example@" + DOMAIN,
+             "owner-list+jo=far.example@" + DOMAIN])
+
+    def test_the_queue_holds_it_once(self):
+        self.far.refuse[JANE] = "450 4.2.0 later"
+        self.far.refuse["jo@far.example"] = "450 4.2.0 later"
+        self.assertRegex(self.try_send(), "^250")
+        self.assertEqual(self.instance.status("queued")["waiting"], 1)
+        shown = self.instance.admin_json("queue", "list")["messages"]
+        self.assertEqual([m["sender"] for m in shown], [OWNER])
+
+
 class Loops(Case):
 
     SETTINGS = ("--posters", "anyone")

@@ -52,7 +52,7 @@ make_example(struct entry *e)
 	e->mail.envid = str("env=1\n");
 	e->mail.has_auth = true;
 	e->mail.auth = str("ann@example.org");
-	e->mail.smtputf8 = e->mail.requiretls = true;
+	e->mail.smtputf8 = e->mail.requiretls = e->mail.verp = true;
 	e->client = (struct envelope_xforward){str("client.example"),
 	    str("192.0.2.1"), str("4711"), str("ESMTP"), str("helo"), str("id"),
 	    str("REMOTE")};
@@ -103,7 +103,8 @@ START_TEST(an_entry_comes_back_as_it_was)
 	ck_assert_int_eq(e.mail.body, BODY_BINARYMIME);
 	ck_assert_int_eq(e.mail.ret, RET_HDRS);
 	ck_assert_view_eq(e.mail.envid, "env=1\n");
-	ck_assert(e.mail.has_auth && e.mail.smtputf8 && e.mail.requiretls);
+	ck_assert(e.mail.has_auth && e.mail.smtputf8 && e.mail.requiretls &&
+		  e.mail.verp);
 	ck_assert_view_eq(e.mail.auth, "ann@example.org");
 	ck_assert_view_eq(e.client.name, "client.example");
 	ck_assert_view_eq(e.client.addr, "192.0.2.1");

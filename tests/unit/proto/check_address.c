@@ -365,6 +365,51 @@ START_TEST(detail_is_cut_at_the_first_separator)
 }
 END_TEST
 
+START_TEST(verp_names_the_recipient_where_it_can)
+{
+	static const struct {
+		const char *from, *to, *verp; /* NULL: none */
+	} cases[] = {
+	    {"owner-list@example.org", "jane@far.example",
+		"owner-list+jane=far.example@example.org"},
+	    {"o@example.org", "J+x@Far.example",
+		"o+J+x=far.example@example.org"},
+	    {"o@example.org", "caf\xc3\xa9@x.example",
+		"o+caf\xc3\xa9=x.example@example.org"},
+	    {"o@example.org", "\"a b\"@x.example", NULL},
+	    {"o@example.org", "a@[192.0.2.1]", NULL},
+	    /* 64 bytes, and 65. */
+	    {"o@example.org",
+		"a@b1234567890123456789012345678901234567890123456789.example",
+		"o+a=b1234567890123456789012345678901234567890123456789.example"
+		"@example.org"},
+	    {"owner@example.org",
+		"a@b1234567890123456789012345678901234567890123456789.example",
+		NULL},
+	};
+	struct address from, to, verp;
+	char text[ADDRESS_TEXT_SIZE];
+	struct fault f;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *want = cases[i].verp;
+
+		ck_assert_int_eq(
+		    address_parse(str(cases[i].from), &from, &f), 0);
+		ck_assert_int_eq(address_parse(str(cases[i].to), &to, &f), 0);
+		ck_assert(
+		    address_make_verp(&from, &to, &verp) == (want != NULL));
+		address_format(&verp, text);
+		ck_assert_str_eq(text, want != NULL ? want : cases[i].from);
+		ck_assert(verp.is_utf8 == (to.is_utf8 && want != NULL));
+	}
+	memset(&from, 0, sizeof from);
+	from.host = ADDRESS_NO_HOST;
+	ck_assert(!address_make_verp(&from, &to, &verp));
+	ck_assert(address_is_null(&verp));
+}
+END_TEST
+
 START_TEST(xtext_goes_out_and_in_again)
 {
 	char all[256];
@@ -409,4 +454,5 @@ UNIT_MAIN("address", address_parses_what_the_grammar_has,
     utf8_is_for_those_who_asked_for_it, ill_formed_utf8_is_refused,
     a_key_is_lower_case_with_a_labels, local_parts_compare_byte_for_byte,
     a_domain_stands_alone_as_in_ehlo, detail_is_cut_at_the_first_separator,
-    xtext_goes_out_and_in_again, what_is_not_xtext_is_refused)
+    verp_names_the_recipient_where_it_can, xtext_goes_out_and_in_again,
+    what_is_not_xtext_is_refused)

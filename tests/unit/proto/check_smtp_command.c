@@ -32,6 +32,8 @@ static const struct {
     {{.has_auth = true}, false, 0, EXT_DSN, ""},
     {{.requiretls = true}, false, 0, EXT_REQUIRETLS, " REQUIRETLS"},
     {{.requiretls = true}, false, 0, EXT_DSN, ""},
+    {{.verp = true}, false, 0, EXT_XVERP, " XVERP"},
+    {{.verp = true}, false, 0, EXT_REQUIRETLS, ""},
 };
 
 START_TEST(mail_has_the_parameters_that_the_peer_knows)

@@ -94,6 +94,8 @@ on_mail(void *ctx, const struct smtp_state *st,
 		buf_puts(&t->events, " utf8");
 	if (mail->requiretls)
 		buf_puts(&t->events, " requiretls");
+	if (mail->verp)
+		buf_puts(&t->events, " verp");
 	if (mail->ret != RET_UNSET)
 		buf_putf(&t->events, " ret=%d", mail->ret);
 	if (mail->envid.len > 0)
@@ -286,6 +288,7 @@ enum {
 	PLAIN_OK = 1 << 8,
 	LIMITS = 1 << 9, /* of errors, commands, hops and header */
 	SLOW = 1 << 10,  /* outcomes come later */
+	VERP = 1 << 11,
 };
 
 static void
@@ -308,6 +311,7 @@ set_up(struct fixture *t, unsigned how)
 		.auth_plain_ok = (how & PLAIN_OK) != 0,
 		.xforward = (how & XFORWARD) != 0,
 		.requiretls = (how & REQUIRETLS) != 0,
+		.verp = (how & VERP) != 0,
 	    }};
 	buf_init(&t->events, EVENTS_MAX);
 	buf_init(&t->out, OUT_MAX);
@@ -713,6 +717,14 @@ static const struct dialogue tls[] = {
 	  "hello a.example|mail <x@y.example> requiretls|reset|", 0 },
 	{ REQUIRETLS, HELLO MAIL_IN(" REQUIRETLS"), HELLO_OK
 	  "555 5.5.4 REQUIRETLS is not offered\r\n", NULL, 0 },
+	{ TLS | VERP, HELLO MAIL_IN(" XVERP"),
+	  TLS_HELLO_OK "250-LIMITS RCPTMAX=3\r\n250 XVERP\r\n" MAIL_OK,
+	  "hello a.example|mail <x@y.example> verp|reset|", 0 },
+	{ TLS | VERP, HELLO MAIL_IN(" XVERP=+="),
+	  TLS_HELLO_OK "250-LIMITS RCPTMAX=3\r\n250 XVERP\r\n"
+	  "501 5.5.4 bad value of the parameter XVERP\r\n", NULL, 0 },
+	{ REQUIRETLS, HELLO MAIL_IN(" XVERP"), HELLO_OK
+	  "555 5.5.4 XVERP is not offered\r\n", NULL, 0 },
 };
 
 #define AUTH_HELLO_OK TLS_HELLO_OK "250-AUTH PLAIN LOGIN\r\n" LIMITS_OK
