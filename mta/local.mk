@@ -59,6 +59,8 @@ libmta_a_SOURCES = \
 	mta/send/tls_policy.c mta/send/tls_policy.h \
 	mta/send/wire.c mta/send/wire.h \
 	mta/smtpd/deliver.c mta/smtpd/deliver.h \
+	mta/smtpd/domains.c mta/smtpd/domains.h \
+	mta/smtpd/etrn.c mta/smtpd/etrn.h \
 	mta/smtpd/explain_session.c mta/smtpd/explain_session.h \
 	mta/smtpd/forward.c mta/smtpd/forward.h \
 	mta/smtpd/list.c mta/smtpd/list.h \

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/net.h"
+#include "mta/smtpd/domains.h"
 #include "mta/smtpd/trust.h"
 #include "proto/address.h"
 
@@ -62,6 +63,20 @@ static const struct conf_option smtpd_options[] = {
 	  .help = "holds messages over 256 KiB while they pass" },
 	{ .name = "relay_from", .type = CONF_LIST, .offset = SMTPD(relay_from),
 	  .help = "networks whose clients count as known; none by default" },
+	{ .name = "relay_domains", .type = CONF_LIST,
+	  .offset = SMTPD(relay_domains),
+	  .help = "other hosts' domains whose mail is taken from everybody and "
+		  "kept for them (backup MX); \".example.org\" is all below" },
+	{ .name = "relay_recipients", .type = CONF_TEXT,
+	  .offset = SMTPD(relay_recipients),
+	  .help = "a socketmap server that knows the recipients in "
+		  "relay_domains; default: all are taken" },
+	{ .name = "etrn_domains", .type = CONF_LIST,
+	  .offset = SMTPD(etrn_domains),
+	  .help = "domains whose waiting mail a host may ask for (ETRN); "
+		  "default: relay_domains" },
+	{ .name = "etrn_from", .type = CONF_LIST, .offset = SMTPD(etrn_from),
+	  .help = "networks, besides known clients, that may use ETRN" },
 	{ .name = "sender_check", .type = CONF_BOOL,
 	  .offset = SMTPD(sender_check), .fallback = "on",
 	  .help = "a user may only send as the user's own addresses" },
@@ -217,6 +232,47 @@ smtpd_has_queue(const struct smtpd_options *o)
 }
 
 static int
+check_domains(const char *option, const struct conf_list *list, struct fault *f)
+{
+	struct domains domains;
+	struct fault why;
+
+	if (domains_init(&domains, list, &why) < 0)
+		return fault_perm(f, "5.3.5", "%s: %s", option, why.text);
+	domains_clear(&domains);
+	return 0;
+}
+
+/* For whom mail is kept, and who may ask for it. */
+static int
+check_relay(const struct smtpd_options *o, struct fault *f)
+{
+	struct net_network network;
+	struct fault why;
+
+	if (check_domains("relay_domains", &o->relay_domains, f) < 0 ||
+	    check_domains("etrn_domains", &o->etrn_domains, f) < 0 ||
+	    check_peer("relay_recipients", o->relay_recipients, f) < 0)
+		return -1;
+	for (size_t i = 0; i < o->etrn_from.n; i++)
+		if (net_parse_network(
+			str(o->etrn_from.items[i]), &network, &why) < 0)
+			return fault_perm(
+			    f, "5.3.5", "etrn_from: %s", why.text);
+	if (!smtpd_has_queue(o) &&
+	    (o->relay_domains.n > 0 || o->etrn_domains.n > 0))
+		return fault_perm(
+		    f, "5.3.5", "relay_domains and etrn_domains need a queue");
+	return 0;
+}
+
+const struct conf_list *
+smtpd_etrn_domains(const struct smtpd_options *o)
+{
+	return o->etrn_domains.n > 0 ? &o->etrn_domains : &o->relay_domains;
+}
+
+static int
 check_smtpd(const void *options, struct fault *f)
 {
 	const struct smtpd_options *o = options;
@@ -229,7 +285,7 @@ check_smtpd(const void *options, struct fault *f)
 	    check_peer("auth", o->auth, f) < 0 ||
 	    check_peer("lmtp", o->lmtp, f) < 0 ||
 	    (smtpd_has_queue(o) && check_peer("queue", o->queue, f) < 0) ||
-	    check_local_domain(o->local_domain, f) < 0)
+	    check_local_domain(o->local_domain, f) < 0 || check_relay(o, f) < 0)
 		return -1;
 	return check_relay_from(&o->relay_from, f);
 }

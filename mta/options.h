@@ -36,6 +36,12 @@ struct smtpd_options {
 
 	/* Rules. */
 	struct conf_list relay_from;    /* networks, see mta/smtpd/trust.h */
+	struct conf_list relay_domains; /* we are a backup MX of these */
+	const char *relay_recipients;   /* socketmap that knows theirs; NULL:
+					 * all are taken */
+	struct conf_list etrn_domains;  /* may be asked for; none:
+					* relay_domains */
+	struct conf_list etrn_from;     /* networks that may ask */
 	bool sender_check;              /* the sender must be the user's */
 	const char *postmaster;         /* gets <postmaster>; NULL:
 					 * postmaster@hostname */
@@ -67,6 +73,9 @@ struct smtpd_options {
 extern const struct conf_table smtpd_table;
 
 bool smtpd_has_queue(const struct smtpd_options *o);
+
+/* The domains that ETRN may name. */
+const struct conf_list *smtpd_etrn_domains(const struct smtpd_options *o);
 
 /* The first listener for users of this machine; NULL: there is none. */
 const char *smtpd_local_socket(const struct smtpd_options *o);

@@ -195,6 +195,25 @@ on_auth(struct smtp_client *c, struct buf *out, struct fault *f)
 	return CLIENT_READY;
 }
 
+void
+smtp_client_etrn(struct smtp_client *c, struct str node, struct buf *out)
+{
+	c->phase = PHASE_ETRN;
+	buf_puts(out, "ETRN ");
+	buf_put_str(out, node);
+	buf_puts(out, "\r\n");
+}
+
+static enum client_next
+on_etrn(struct smtp_client *c, struct fault *f)
+{
+	if (!reply_is_ok(&c->reply))
+		reply_to_fault(&c->reply, f);
+	c->words = smtp_client_keep_words(c);
+	c->phase = PHASE_READY;
+	return CLIENT_READY;
+}
+
 static enum client_next
 nonsense(struct smtp_client *c, struct fault *f)
 {
@@ -221,6 +240,8 @@ on_reply(
 		return on_starttls(c, in, f);
 	case PHASE_AUTH:
 		return on_auth(c, out, f);
+	case PHASE_ETRN:
+		return on_etrn(c, f);
 	case PHASE_COMMANDS:
 	case PHASE_FINAL:
 		return smtp_client_on_transaction(c, in, out, f);

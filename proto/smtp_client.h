@@ -77,6 +77,12 @@ void smtp_client_tls_done(struct smtp_client *client, struct buf *out);
 bool smtp_client_auth(struct smtp_client *client, struct str user,
     struct str password, struct buf *out) MUST_USE;
 
+/* At CLIENT_READY: ETRN (RFC 1985), where it is offered. The answer ends at
+ * CLIENT_READY again, with smtp_client_last_words(), and the fault where it is
+ * refused. node is one word, without CR and LF. */
+void smtp_client_etrn(
+    struct smtp_client *client, struct str node, struct buf *out);
+
 const struct smtp_peer *smtp_client_peer(const struct smtp_client *client);
 
 /* Milliseconds to wait for what comes next, or, at CLIENT_BODY, to write a

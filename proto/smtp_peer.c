@@ -55,6 +55,7 @@ take_extension(struct smtp_peer *peer, struct str line)
 	    {"ENHANCEDSTATUSCODES", EXT_ENHANCEDSTATUSCODES},
 	    {"LIMITS", EXT_LIMITS},
 	    {"XVERP", EXT_XVERP},
+	    {"ETRN", EXT_ETRN},
 	};
 	struct str words = str_trim(line), name = str_cut(&words, ' ');
 	unsigned bit = 0;

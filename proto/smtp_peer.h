@@ -22,6 +22,7 @@ enum smtp_extension {
 	EXT_ENHANCEDSTATUSCODES = 1 << 11,
 	EXT_LIMITS = 1 << 12,
 	EXT_XVERP = 1 << 13, /* Postfix */
+	EXT_ETRN = 1 << 14,
 };
 
 struct smtp_peer {

@@ -46,6 +46,7 @@ struct smtp_server_conf {
 	bool auth_plain_ok;       /* the named loopback exception: AUTH
 					 * without TLS */
 	bool xforward;            /* this peer is a trusted part */
+	bool etrn;                /* offered; needs policy->etrn */
 	bool requiretls;          /* REQUIRETLS may be offered: over TLS,
 					 * and to a trusted part */
 	bool verp;                /* XVERP is offered */
@@ -107,6 +108,15 @@ struct smtp_policy {
 	/* The recipient is not yet among st->rcpts. */
 	int (*rcpt)(void *ctx, const struct smtp_state *st,
 	    const struct envelope_rcpt *rcpt, struct fault *f);
+
+	/*
+	 * ETRN (RFC 1985). node is one word: "example.org", "@example.org" for
+	 * all below it too, or "#name". *started: how many messages are being
+	 * tried now, 0 where none waits, -1 where that is not known. A permanent
+	 * fault is 459 (with 5.5.4: 501), a temporary one 458.
+	 */
+	int (*etrn)(void *ctx, const struct smtp_state *st, struct str node,
+	    int64_t *started, struct fault *f);
 
 	/* Before 354, or the first BDAT. */
 	int (*body_open)(

@@ -46,6 +46,8 @@ put_extensions(const struct smtp_server *s, struct buf *b)
 			    "SOURCE");
 	if (c->max_rcpts != 0)
 		buf_putf(b, "\nLIMITS RCPTMAX=%u", c->max_rcpts);
+	if (c->etrn)
+		buf_puts(b, "\nETRN");
 	if (offers_requiretls(s))
 		buf_puts(b, "\nREQUIRETLS");
 	if (c->verp)
@@ -286,6 +288,45 @@ on_off(struct smtp_server *s, struct str args, struct smtp_reply *r)
 	reply_set(r, 502, "5.5.1", "%s is not offered", s->verb);
 }
 
+static void
+set_etrn_fault(struct smtp_reply *r, struct str node, const struct fault *f)
+{
+	if (f->kind == FAULT_TEMP)
+		reply_set(r, 458, f->dsn,
+		    "unable to queue messages for node %.*s: %s", STR_ARG(node),
+		    f->text);
+	else if (strcmp(f->dsn, "5.5.4") == 0)
+		reply_set(
+		    r, 501, f->dsn, "ETRN %.*s: %s", STR_ARG(node), f->text);
+	else
+		reply_set(r, 459, f->dsn, "node %.*s not allowed: %s",
+		    STR_ARG(node), f->text);
+}
+
+static void
+on_etrn(struct smtp_server *s, struct str args, struct smtp_reply *r)
+{
+	int64_t started = -1;
+	struct fault f;
+
+	if (!s->conf->etrn)
+		on_off(s, args, r);
+	else if (args.len == 0 || str_has(args, ' '))
+		reply_set(r, 501, "5.5.4", "syntax: ETRN node");
+	else if (s->policy->etrn(s->ctx, &s->st, args, &started, &f) < 0)
+		set_etrn_fault(r, args, &f);
+	else if (started < 0)
+		reply_set(r, 250, "2.0.0", "queuing for node %.*s started",
+		    STR_ARG(args));
+	else if (started == 0)
+		reply_set(r, 251, "2.0.0", "no messages waiting for node %.*s",
+		    STR_ARG(args));
+	else
+		reply_set(r, 253, "2.0.0",
+		    "%" PRId64 " pending messages for node %.*s started",
+		    started, STR_ARG(args));
+}
+
 /* A browser that was made to speak to a mail server. What follows are lines
  * that somebody else has chosen. */
 static void
@@ -348,7 +389,7 @@ static const struct smtp_verb verbs[] = {
 	{ "HELP",     BOTH, IN_ANY,              EVER | ARGS,               on_help },
 	{ "VRFY",     BOTH, IN_ANY,              ARGS,                      on_vrfy },
 	{ "EXPN",     BOTH, IN_ANY,              ARGS,                      on_off },
-	{ "ETRN",     BOTH, IN_ANY,              ARGS,                      on_off },
+	{ "ETRN",     BOTH, IN(READY),           ARGS,                      on_etrn },
 	{ "TURN",     BOTH, IN_ANY,              ARGS,                      on_off },
 	{ "GET",      BOTH, IN_ANY,              EVER | ARGS,               on_http },
 	{ "POST",     BOTH, IN_ANY,              EVER | ARGS,               on_http },

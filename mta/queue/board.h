@@ -148,11 +148,12 @@ void board_stop(struct board *b);
 
 /* A hop by its key, or a domain, gets nothing until it is resumed. */
 void board_pause(struct board *b, struct str name, bool pause, int64_t now);
-/* Dead hops of a domain, or (empty) all, are tried at once. */
+/* Dead hops of a domain, of all below it (".example.org"), or (empty) all, are
+ * tried at once. */
 void board_revive(struct board *b, struct str domain, int64_t now);
 void board_each_hop(struct board *b, int64_t now,
     void (*each)(void *ctx, const struct scheduler_hop *hop), void *ctx);
-/* Each lane of a domain, or (empty) all. */
+/* Each lane of a domain, of all below it, or (empty) all. */
 void board_each_lane(struct board *b, struct str domain,
     void (*each)(void *ctx, struct str domain, uint64_t owner, uint64_t rows),
     void *ctx);

@@ -123,6 +123,17 @@ revive_hop(void *ctx, struct map_node *node)
 	board_hop_settle(ctx, h);
 }
 
+/* Whether a lane's domain is meant by one as the operator writes it. */
+static bool
+is_meant(struct str meant, const struct lane *l)
+{
+	struct str domain = str_n(l->domain, l->domain_len);
+
+	if (str_starts(meant, STR_LIT(".")))
+		return str_ends(domain, meant);
+	return str_is(domain, meant);
+}
+
 struct reviving {
 	struct board *board;
 	struct str domain;
@@ -134,8 +145,7 @@ revive_lane(void *ctx, struct map_node *node)
 	const struct reviving *r = ctx;
 	const struct lane *l = STRUCT_OF(node, struct lane, node);
 
-	if (l->hop != NULL &&
-	    str_is(str_n(l->domain, l->domain_len), r->domain))
+	if (l->hop != NULL && is_meant(r->domain, l))
 		revive_hop(r->board, &l->hop->node);
 }
 
@@ -205,10 +215,10 @@ show_lane(void *ctx, struct map_node *node)
 {
 	const struct showing_lanes *s = ctx;
 	const struct lane *l = STRUCT_OF(node, struct lane, node);
-	struct str domain = str_n(l->domain, l->domain_len);
 
-	if (s->domain.len == 0 || str_is(s->domain, domain))
-		s->each(s->ctx, domain, l->owner, l->rows);
+	if (s->domain.len == 0 || is_meant(s->domain, l))
+		s->each(
+		    s->ctx, str_n(l->domain, l->domain_len), l->owner, l->rows);
 }
 
 void

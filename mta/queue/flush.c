@@ -23,6 +23,7 @@ struct flush {
 	size_t n;
 	int64_t last;     /* the time of the last that was read */
 	uint64_t changed; /* messages */
+	uint64_t rows;    /* that wait */
 };
 
 static void
@@ -31,7 +32,7 @@ keep_lane(void *ctx, struct str domain, uint64_t owner, uint64_t rows)
 	struct flush *fl = ctx;
 	struct flush_lane *lane = arena_new(&fl->arena, struct flush_lane);
 
-	(void)rows;
+	fl->rows += rows;
 	lane->domain = arena_str(&fl->arena, domain);
 	lane->owner = owner;
 	lane->next = fl->lanes;
@@ -102,7 +103,7 @@ flush_lane(struct flush *fl, const struct flush_lane *lane)
 }
 
 uint64_t
-scheduler_flush(struct scheduler *s, struct str domain)
+scheduler_flush(struct scheduler *s, struct str domain, uint64_t *rows)
 {
 	struct flush *fl = mem_new(struct flush);
 	uint64_t n;
@@ -118,6 +119,8 @@ scheduler_flush(struct scheduler *s, struct str domain)
 	for (const struct flush_lane *l = fl->lanes; l != NULL; l = l->next)
 		flush_lane(fl, l);
 	n = fl->changed;
+	if (rows != NULL)
+		*rows = fl->rows;
 	arena_clear(&fl->arena);
 	mem_free(fl);
 	return n;

@@ -26,7 +26,7 @@ queue_method_flush(void *ctx, const json_t *params, struct fault *f)
 
 	if (scheduler == NULL)
 		return NULL;
-	n = scheduler_flush(scheduler, str(domain));
+	n = scheduler_flush(scheduler, str(domain), NULL);
 	log_info(NULL, "queue flushed", "domain", domain, "messages",
 	    LOG_NUM(n), NULL);
 	result = json_new_object();

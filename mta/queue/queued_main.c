@@ -109,6 +109,7 @@ set_up_receiver(void)
 	    .max_errors = ERRORS_MAX,
 	    .max_hops = (unsigned)o->max_hops,
 	    .xforward = true,
+	    .etrn = true,
 	    .requiretls = true,
 	    .verp = true,
 	};
@@ -229,6 +230,7 @@ set_up_scheduler(struct service *service)
 	if (scheduler_start(queued.scheduler, &f) < 0)
 		give_up(&f);
 	queued.admin.scheduler = queued.scheduler;
+	queued.receiver.scheduler = queued.scheduler;
 }
 
 static void

@@ -17,6 +17,7 @@
 #include "proto/smtp_server.h"
 
 struct queue;
+struct scheduler;
 
 struct receive_counters {
 	atomic_uint_fast64_t connections;
@@ -27,6 +28,7 @@ struct receive_counters {
 /* What all sessions share; constant but for the counters. */
 struct receiver {
 	struct queue *queue;
+	struct scheduler *scheduler; /* for ETRN */
 	const char *hostname;
 	const char *spool_dir; /* holds large messages while they come */
 	struct smtp_server_conf engine;

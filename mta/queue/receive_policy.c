@@ -14,6 +14,8 @@
 #include "base/spool.h"
 #include "mta/queue/queue.h"
 #include "mta/queue/receive_private.h"
+#include "mta/queue/scheduler.h"
+#include "proto/domain.h"
 #include "proto/trace.h"
 
 enum {
@@ -36,6 +38,29 @@ on_mail(void *ctx, const struct smtp_state *st,
 	else
 		ident_make(&s->message);
 	s->log.message = s->message.text;
+	return 0;
+}
+
+/* A part that speaks for a host which was away. Who may ask was decided there. */
+static int
+on_etrn(void *ctx, const struct smtp_state *st, struct str node,
+    int64_t *started, struct fault *f)
+{
+	struct receive_session *s = ctx;
+	bool below = str_starts(node, STR_LIT("@"));
+	char domain[DOMAIN_SIZE], all[DOMAIN_SIZE + 1];
+	uint64_t rows, more = 0, n;
+
+	(void)st;
+	if (!domain_to_ascii(str_from(node, below), domain))
+		return fault_perm(f, "5.5.4", "that is no domain");
+	n = scheduler_flush(s->receiver->scheduler, str(domain), &rows);
+	snprintf(all, sizeof all, ".%s", domain);
+	if (below)
+		n += scheduler_flush(s->receiver->scheduler, str(all), &more);
+	*started = n > 0 ? (int64_t)n : rows + more > 0 ? -1 : 0;
+	log_info(&s->log, "queue flushed", "domain", below ? all : domain,
+	    "messages", LOG_NUM(n), NULL);
 	return 0;
 }
 
@@ -248,6 +273,7 @@ on_refused(void *ctx, const struct smtp_state *st, const char *verb,
 
 const struct smtp_policy receive_policy = {
     .mail = on_mail,
+    .etrn = on_etrn,
     .body_open = on_body_open,
     .body_write = on_body_write,
     .body_close = on_body_close,

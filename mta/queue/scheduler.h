@@ -85,9 +85,12 @@ int scheduler_start(struct scheduler *scheduler, struct fault *f) MUST_USE;
 /* Begins no more attempts; those under way end. */
 void scheduler_stop(struct scheduler *scheduler);
 
-/* Makes all that waits due now: for a domain, or (empty) for all; a dead hop is
- * tried at once. Returns how many messages that concerns. */
-uint64_t scheduler_flush(struct scheduler *scheduler, struct str domain);
+/* Makes all that waits due now: for a domain, with a dot in front all below it,
+ * or (empty) for all; a dead hop is tried at once. Returns how many messages
+ * that concerns; *rows, where it is not NULL, gets what waits at all, for the
+ * recipients of one domain each. */
+uint64_t scheduler_flush(
+    struct scheduler *scheduler, struct str domain, uint64_t *rows);
 /* Deliveries under way, for `status`. */
 unsigned scheduler_active(struct scheduler *scheduler);
 /* A hop (its key, or a domain) begins no more attempts until it is resumed.

@@ -194,6 +194,37 @@ wire_auth(
 	return fault_temp(f, "4.7.8", "authentication failed: %s", text);
 }
 
+/* "253 2.0.0 OK, 5 pending messages for node…" (RFC 1985 5.2). */
+static int64_t
+count_started(struct str words)
+{
+	uint64_t n;
+
+	str_cut(&words, ' ');
+	while (words.len > 0)
+		if (str_to_u64(str_cut(&words, ' '), 1, INT64_MAX, &n))
+			return (int64_t)n;
+	return -1;
+}
+
+int
+wire_etrn(struct wire *w, struct str node, int64_t *started, struct fault *f)
+{
+	struct str words, rest;
+	uint64_t code;
+
+	if ((wire_peer(w)->extensions & EXT_ETRN) == 0)
+		return fault_perm(f, "5.5.1", "the server does not offer ETRN");
+	smtp_client_etrn(w->client, node, &w->out);
+	if (drive(w, CLIENT_SEND, f) != CLIENT_READY)
+		return -1;
+	words = rest = smtp_client_last_words(w->client);
+	if (!str_to_u64(str_cut(&rest, ' '), 250, 253, &code))
+		return -1;
+	*started = code == 251 ? 0 : code == 253 ? count_started(words) : -1;
+	return 0;
+}
+
 struct str
 wire_last_words(const struct wire *w)
 {

@@ -43,6 +43,12 @@ int wire_starttls(struct wire *wire, struct tls_client *client,
 int wire_auth(struct wire *wire, const char *user, const char *password,
     struct fault *f) MUST_USE;
 
+/* ETRN (RFC 1985). *started: how many messages are being tried now, 0 where
+ * none waits, -1 where the server does not say. 5.5.1 where it does not offer
+ * it. */
+int wire_etrn(struct wire *wire, struct str node, int64_t *started,
+    struct fault *f) MUST_USE;
+
 /* The reply by which the server has ended the session or refused STARTTLS, as
  * smtp_client_last_words() has it. */
 struct str wire_last_words(const struct wire *wire);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/spool.h"
 #include "mta/smtpd/deliver.h"
+#include "mta/smtpd/etrn.h"
 #include "mta/smtpd/note.h"
 #include "mta/smtpd/session.h"
 #include "proto/auth_client.h"
@@ -239,6 +240,8 @@ on_rcpt(void *ctx, const struct smtp_state *st,
 	    .login = smtpd_session_user(s, st),
 	    .sender = &st->mail->reverse_path,
 	    .has_queue = s->smtpd->queue != NULL,
+	    .relay_domains = &s->smtpd->relay_domains,
+	    .relay_recipients = s->smtpd->relay_recipients,
 	    .notes = s->notes,
 	};
 	struct fault why;
@@ -348,6 +351,7 @@ const struct smtp_policy smtpd_policy = {
     .auth_step = on_auth_step,
     .auth_abort = on_auth_abort,
     .mail = on_mail,
+    .etrn = etrn_start,
     .rcpt = on_rcpt,
     .body_open = on_body_open,
     .body_write = on_body_write,

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "mta/smtpd/list.h"
+#include "mta/smtpd/domains.h"
 #include "mta/smtpd/note.h"
 #include "proto/socketmap.h"
 
@@ -288,6 +289,56 @@ add_elsewhere(struct recipients *r, const struct recipient_rules *rules,
 	return 0;
 }
 
+/* text is the address as it is written. */
+static bool
+is_never_ours(const struct address *a, const char *text)
+{
+	return text[0] == '"' || strpbrk(a->local, "@%!") != NULL;
+}
+
+/* Whether the host that we keep mail for knows the recipient: 1, 0, -1. */
+static int
+is_relayed(
+    const struct recipient_rules *rules, const char *key, struct fault *why)
+{
+	struct buf value;
+	int found;
+
+	if (rules->relay_recipients == NULL)
+		return 1;
+	buf_init(&value, SOCKETMAP_REPLY_MAX);
+	found = socketmap_look_up(
+	    rules->relay_recipients, "recipient", str(key), &value, why);
+	note_look_up(rules->notes, "recipient of relay_recipients", str(key),
+	    found, buf_str(&value), why);
+	buf_clear(&value);
+	return found;
+}
+
+/* We are a backup MX of the domain. */
+static int
+add_relayed(struct recipients *r, const struct recipient_rules *rules,
+    const struct envelope_rcpt *rcpt, struct fault *why, struct fault *f)
+{
+	char text[ADDRESS_TEXT_SIZE], key[ADDRESS_TEXT_SIZE];
+	int found;
+
+	address_format(&rcpt->forward_path, text);
+	note_option(rules->notes, "relay_domains", "mail is kept for this one");
+	/* What it would make of a route, who knows. */
+	if (!rules->known_client && is_never_ours(&rcpt->forward_path, text))
+		return fault_perm(
+		    f, "5.7.1", "<%s>: relay access denied", text);
+	if (!address_key(&rcpt->forward_path, key))
+		return bad_answer(str(text), why, f);
+	found = is_relayed(rules, key, why);
+	if (found < 0)
+		return directory_fault(why, f);
+	if (found == 0)
+		return fault_perm(f, "5.1.1", "<%s>: no such user there", text);
+	return add_elsewhere(r, rules, &rcpt->forward_path, rcpt, f);
+}
+
 /* What is no recipient of ours: known clients send elsewhere too. */
 static int
 add_other(struct recipients *r, const struct recipient_rules *rules,
@@ -307,6 +358,8 @@ add_other(struct recipients *r, const struct recipient_rules *rules,
 		    rules->notes, "local domain", "it has no such recipient");
 		return fault_perm(f, "5.1.1", "<%s>: no such user here", text);
 	}
+	if (domain.len > 0 && domains_has(rules->relay_domains, domain))
+		return add_relayed(r, rules, rcpt, why, f);
 	note_rule(rules->notes, "relay", "%s",
 	    rules->known_client ? "a known client may send elsewhere"
 				: "only known clients may send elsewhere");
@@ -354,13 +407,6 @@ add_returned(struct recipients *r, const struct recipient_rules *rules,
 		rc = add_elsewhere(r, rules, &sender, rcpt, f) < 0 ? -1 : 1;
 	buf_clear(&value);
 	return rc;
-}
-
-/* text is the address as it is written. */
-static bool
-is_never_ours(const struct address *a, const char *text)
-{
-	return text[0] == '"' || strpbrk(a->local, "@%!") != NULL;
 }
 
 int

@@ -23,6 +23,7 @@
 #include "proto/envelope.h"
 #include "proto/smtp_server.h"
 
+struct domains;
 struct notes;
 struct socketmap_client;
 
@@ -59,12 +60,15 @@ struct recipient_rules {
 	bool known_client; /* logged in, or from a trusted network */
 	struct str login;  /* empty: not logged in */
 	const struct address *sender;
+	const struct domains *relay_domains;
+	struct socketmap_client *relay_recipients; /* NULL: all are taken */
 	bool has_queue;      /* else nothing is taken for elsewhere */
 	struct notes *notes; /* NULL: nobody asks for the rules */
 };
 
 /*
  * Takes one more RCPT, or refuses it: 5.1.1 no such user, 5.7.1 relay denied,
+ * also where a route to elsewhere hides in a local part of relay_domains,
  * 5.7.2 who may not send to the group, 4.3.0 where the directory does not
  * answer (why says what it said) or mail is for elsewhere or a group and there
  * is no queue, 4.5.3 too many mailboxes or groups.

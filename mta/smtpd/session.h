@@ -17,6 +17,7 @@
 #include "base/net.h"
 #include "base/server.h"
 #include "mta/options.h"
+#include "mta/smtpd/domains.h"
 #include "mta/smtpd/local.h"
 #include "mta/smtpd/message.h"
 #include "proto/address.h"
@@ -55,6 +56,11 @@ struct smtpd {
 	struct net_network *trusted;
 	size_t n_trusted;
 	struct local_rules local;
+	struct domains relay_domains, etrn_domains;
+	struct socketmap_client *relay_recipients; /* NULL: all are taken */
+	struct net_network *etrn_from;
+	size_t n_etrn_from;
+	struct net_address queue_address;
 	struct smtpd_counters counters;
 	/* For explain.c. */
 	const struct conf *conf;

@@ -155,6 +155,40 @@ set_up_local(const struct conf_list *names)
 }
 
 static void
+set_up_domains(
+    const char *option, const struct conf_list *list, struct domains *domains)
+{
+	struct fault f;
+
+	if (domains_init(domains, list, &f) < 0)
+		die(EX_CONFIG, "posthouse-smtpd: %s: %s", option, f.text);
+}
+
+static void
+set_up_relay(struct service *service, struct socketmap_client_conf map)
+{
+	const struct smtpd_options *o = smtpd.options;
+	struct fault f;
+
+	set_up_domains(
+	    "relay_domains", &o->relay_domains, &smtpd.relay_domains);
+	set_up_domains(
+	    "etrn_domains", smtpd_etrn_domains(o), &smtpd.etrn_domains);
+	if (o->relay_recipients != NULL) {
+		map.address = peer_address(service, o->relay_recipients, "");
+		smtpd.relay_recipients = socketmap_client_new(&map);
+	}
+	smtpd.etrn_from =
+	    mem_zeroed(o->etrn_from.n + 1, sizeof *smtpd.etrn_from);
+	smtpd.n_etrn_from = o->etrn_from.n;
+	for (size_t i = 0; i < o->etrn_from.n; i++)
+		if (net_parse_network(str(o->etrn_from.items[i]),
+			&smtpd.etrn_from[i], &f) < 0)
+			die(EX_CONFIG, "posthouse-smtpd: etrn_from: %s",
+			    f.text);
+}
+
+static void
 set_up(struct service *service)
 {
 	const struct smtpd_options *o = service_options(service);
@@ -191,8 +225,10 @@ set_up(struct service *service)
 		struct lmtp_pool_conf queue = lmtp;
 
 		queue.address = peer_address(service, o->queue, "queue.sock");
+		smtpd.queue_address = queue.address;
 		smtpd.queue = lmtp_pool_new(&queue);
 	}
+	set_up_relay(service, directory);
 	smtpd.repeats = repeats_new(REPEATS_MAX, REPEATS_MS);
 	smtpd.templates = templates_new(NULL, &f);
 	if (smtpd.templates == NULL)
@@ -220,6 +256,7 @@ engine_conf(const struct listen_options *l)
 	    .auth_required = l->protocol == SMTPD_SUBMISSION ||
 			     l->protocol == SMTPD_SUBMISSIONS,
 	    .auth_plain_ok = l->auth_without_tls,
+	    .etrn = smtpd.etrn_domains.n > 0 && smtpd.queue != NULL,
 	    .requiretls = smtpd.tls != NULL && delivers_on_this_host,
 	};
 }
@@ -289,6 +326,10 @@ clean_up(struct smtpd_listener *listeners)
 	repeats_free(&smtpd.repeats);
 	templates_free(&smtpd.templates);
 	tls_server_free(&smtpd.tls);
+	socketmap_client_free(&smtpd.relay_recipients);
+	domains_clear(&smtpd.relay_domains);
+	domains_clear(&smtpd.etrn_domains);
+	mem_free(smtpd.etrn_from);
 	mem_free(smtpd.trusted);
 	mem_free(smtpd.local.anyone);
 }

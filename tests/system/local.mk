@@ -14,6 +14,7 @@ SYSTEM_TESTS += \
 	tests/system/auth_guard.py \
 	tests/system/auth_protocol.py \
 	tests/system/auth_scram.py \
+	tests/system/backup_mx.py \
 	tests/system/clients.py \
 	tests/system/clients_volume.py \
 	tests/system/dns_answers.py \

@@ -412,6 +412,46 @@ START_TEST(a_dead_hop_is_tried_at_once_where_the_operator_asks)
 }
 END_TEST
 
+static void
+count_lane(void *ctx, struct str domain, uint64_t owner, uint64_t rows)
+{
+	uint64_t *n = ctx;
+
+	(void)domain;
+	(void)owner;
+	*n += rows;
+}
+
+START_TEST(a_domain_with_a_dot_means_all_below_it)
+{
+	static const struct {
+		const char *domain;
+		uint64_t rows;
+	} meant[] = {
+	    {"example.org", 1},
+	    {".example.org", 5},
+	    {".a.example.org", 0},
+	    {"", 13},
+	};
+
+	begin();
+	queue("example.org", 1);
+	for (size_t i = 0; i < 2; i++)
+		queue("a.example.org", 1);
+	for (size_t i = 0; i < 3; i++)
+		queue("b.example.org", 1);
+	for (size_t i = 0; i < 7; i++)
+		queue("notexample.org", 1);
+	for (size_t i = 0; i < ARRAY_LEN(meant); i++) {
+		uint64_t n = 0;
+
+		board_each_lane(board, str(meant[i].domain), count_lane, &n);
+		ck_assert_uint_eq(n, meant[i].rows);
+	}
+	end();
+}
+END_TEST
+
 static struct manner
 only_b_is_up(const struct message *m)
 {
@@ -643,6 +683,7 @@ UNIT_MAIN("board", a_message_leaves_at_once,
     concurrency_begins_low_and_grows_to_the_maximum,
     a_dead_hop_is_probed_and_not_hammered,
     a_dead_hop_is_tried_at_once_where_the_operator_asks,
+    a_domain_with_a_dot_means_all_below_it,
     what_goes_elsewhere_does_not_wait_for_a_dead_hop,
     a_row_that_is_read_during_its_attempt_is_not_forgotten,
     a_provider_gets_no_more_than_is_allowed,

@@ -97,6 +97,12 @@ START_TEST(options_refuse_what_would_open_a_door)
 	    {"listen \"unix:/x\" { protocol = local "
 	     "auth_without_tls = on }",
 		"no meaning"},
+	    {"relay_domains = {\"far.example\"}\nqueue = \"none\"",
+		"need a queue"},
+	    {"relay_domains = {\"a b\"}", "relay_domains"},
+	    {"etrn_domains = {\"*\"}", "etrn_domains"},
+	    {"etrn_from = {\"far.example\"}", "etrn_from"},
+	    {"relay_recipients = \"nowhere\"", "relay_recipients"},
 	    {"local_domain = \"a b\"", "local_domain"},
 	    {"max_errors = 0", ""},
 	};

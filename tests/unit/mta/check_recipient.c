@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "mta/smtpd/domains.h"
 #include "mta/smtpd/note.h"
 #include "tests/unit/mta/maps.h"
 
@@ -33,6 +34,7 @@ static const struct map_entry entries[] = {
 	"bob@example.org"},
     {"recipient", "out@example.org", SOCKETMAP_OK,
 	"jane@far.example ann@example.org"},
+    {"recipient", "ill@kept.example", SOCKETMAP_TEMP, "database is ill"},
     {"reverse", "SRS0=abcdef=aa=far.example=Jane@example.org", SOCKETMAP_OK,
 	"Jane@far.example"},
     {"reverse", "SRS0=forged=aa=far.example=x@example.org", SOCKETMAP_PERM,
@@ -60,6 +62,9 @@ static struct peer directory;
 static struct address postmaster, sender;
 static struct recipient_rules rules;
 static struct recipients r;
+static char kept_name[] = "kept.example", kept_below[] = ".below.example";
+static char *kept_names[] = {kept_name, kept_below};
+static const struct domains kept = {kept_names, 2};
 
 static void
 set_up(void)
@@ -79,6 +84,8 @@ set_up(void)
 	ck_assert_int_eq(address_parse(str("jo@far.example"), &sender, &f), 0);
 	rules.sender = &sender;
 	rules.has_queue = true;
+	rules.relay_domains = &kept;
+	rules.relay_recipients = NULL;
 	memset(&r, 0, sizeof r);
 }
 
@@ -379,6 +386,40 @@ START_TEST(recipient_that_must_be_quoted_is_nobody)
 }
 END_TEST
 
+START_TEST(recipient_keeps_mail_for_relay_domains)
+{
+	set_up();
+	ck_assert_str_eq(rcpt("<any@kept.example>"), "ok");
+	ck_assert_str_eq(rcpt("<any@Kept.Example>"), "ok");
+	ck_assert_str_eq(rcpt("<any@a.below.example>"), "ok");
+	ck_assert_str_eq(rcpt("<any@below.example>"), "5.7.1");
+	ck_assert_str_eq(rcpt("<any@notkept.example>"), "5.7.1");
+	ck_assert_uint_eq(r.n, 2);
+	ck_assert_int_eq(r.ways[0], WAY_QUEUE);
+	/* No way round. */
+	ck_assert_str_eq(rcpt("<x%far.example@kept.example>"), "5.7.1");
+	ck_assert_str_eq(rcpt("<\"x@far.example\"@kept.example>"), "5.7.1");
+	rules.has_queue = false;
+	ck_assert_str_eq(rcpt("<any@kept.example>"), "4.3.0");
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_of_a_relay_domain_may_have_to_be_known)
+{
+	set_up();
+	/* A recipient that "recipient" of the directory knew would be local:
+	 * the map of the test serves both. */
+	rules.relay_recipients = rules.directory;
+	ck_assert_str_eq(rcpt("<nobody@kept.example>"), "5.1.1");
+	rules.known_client = true;
+	ck_assert_str_eq(rcpt("<nobody@kept.example>"), "5.1.1");
+	ck_assert_str_eq(rcpt("<ill@kept.example>"), "4.3.0");
+	ck_assert_str_eq(rcpt("<any@elsewhere.example>"), "ok");
+	tear_down();
+}
+END_TEST
+
 static const char *
 noted_rule(const struct notes *notes, size_t i)
 {
@@ -411,7 +452,9 @@ START_TEST(recipient_tells_which_rules_have_decided)
 }
 END_TEST
 
-UNIT_MAIN("recipient", recipient_tells_which_rules_have_decided,
+UNIT_MAIN("recipient", recipient_keeps_mail_for_relay_domains,
+    recipient_of_a_relay_domain_may_have_to_be_known,
+    recipient_tells_which_rules_have_decided,
     recipient_that_must_be_quoted_is_nobody,
     recipient_takes_whom_the_directory_knows,
     recipient_takes_postmaster_without_a_domain,

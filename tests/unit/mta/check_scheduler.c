@@ -673,7 +673,7 @@ START_TEST(a_flush_makes_all_due_and_revives_a_dead_hop)
 	await_sent(1);
 	down = false;
 	/* Only what became durable is flushed. */
-	while (scheduler_flush(scheduler, str("down.example")) == 0)
+	while (scheduler_flush(scheduler, str("down.example"), NULL) == 0)
 		usleep(1000);
 	await_sent(2);
 	await_empty();

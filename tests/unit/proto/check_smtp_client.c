@@ -958,7 +958,26 @@ START_TEST(the_reply_that_has_decided_is_kept)
 }
 END_TEST
 
-UNIT_MAIN("smtp_client", data_goes_step_by_step_without_pipelining,
+BOTH_WAYS(etrn_is_asked_between_messages)
+{
+	begin(DIALECT_LMTP, "250-s\r\n250 ETRN\r\n");
+	ck_assert_uint_eq(smtp_client_peer(client)->extensions, EXT_ETRN);
+	smtp_client_etrn(client, str("@far.example"), &out);
+	said("ETRN @far.example\r\n");
+	ck_assert_int_eq(hear("253 2.0.0 5 pending\r\n"), CLIENT_READY);
+	ck_assert_view_eq(
+	    smtp_client_last_words(client), "253 2.0.0 5 pending");
+	smtp_client_etrn(client, str("far.example"), &out);
+	said("ETRN far.example\r\n");
+	ck_assert_int_eq(hear("459 5.7.1 not yours\r\n"), CLIENT_READY);
+	ck_assert_view_eq(
+	    smtp_client_last_words(client), "459 5.7.1 not yours");
+	ck_assert_int_eq(send_to(1, 1), CLIENT_SEND);
+	tear_down();
+}
+
+UNIT_MAIN("smtp_client", etrn_is_asked_between_messages,
+    data_goes_step_by_step_without_pipelining,
     data_is_one_batch_with_pipelining, chunks_make_the_transaction_one_write,
     lmtp_answers_for_each_recipient, each_refusal_reaches_whom_it_concerns,
     after_rset_the_next_transaction_is_as_usual,

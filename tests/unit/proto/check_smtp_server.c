@@ -261,7 +261,28 @@ on_auth_abort(void *ctx)
 	buf_puts(&t->events, "abort|");
 }
 
+static int
+on_etrn(void *ctx, const struct smtp_state *st, struct str node,
+    int64_t *started, struct fault *f)
+{
+	struct fixture *t = ctx;
+
+	ck_assert_ptr_null(st->mail);
+	buf_putf(&t->events, "etrn %.*s|", STR_ARG(node));
+	if (str_is(node, STR_LIT("busy.example")))
+		return fault_temp(f, "4.3.0", "no queue");
+	if (str_is(node, STR_LIT("other.example")))
+		return fault_perm(f, "5.7.1", "not yours");
+	if (str_is(node, STR_LIT("-")))
+		return fault_perm(f, "5.5.4", "that is no domain");
+	*started = str_is(node, STR_LIT("five.example"))    ? 5
+		   : str_is(node, STR_LIT("@some.example")) ? -1
+							    : 0;
+	return 0;
+}
+
 static const struct smtp_policy policy = {
+    .etrn = on_etrn,
     .hello = on_hello,
     .auth_mechanisms = on_auth_mechanisms,
     .auth_step = on_auth_step,
@@ -289,6 +310,7 @@ enum {
 	LIMITS = 1 << 9, /* of errors, commands, hops and header */
 	SLOW = 1 << 10,  /* outcomes come later */
 	VERP = 1 << 11,
+	ETRN = 1 << 12,
 };
 
 static void
@@ -310,6 +332,7 @@ set_up(struct fixture *t, unsigned how)
 		.auth_required = (how & NEEDS_AUTH) != 0,
 		.auth_plain_ok = (how & PLAIN_OK) != 0,
 		.xforward = (how & XFORWARD) != 0,
+		.etrn = (how & ETRN) != 0,
 		.requiretls = (how & REQUIRETLS) != 0,
 		.verp = (how & VERP) != 0,
 	    }};
@@ -727,6 +750,34 @@ static const struct dialogue tls[] = {
 	  "555 5.5.4 XVERP is not offered\r\n", NULL, 0 },
 };
 
+/* RFC 1985 5.2. */
+static const struct dialogue etrn[] = {
+	{ ETRN, HELLO "ETRN five.example\r\nETRN none.example\r\n"
+	  "etrn @some.example\r\n",
+	  TLS_HELLO_OK "250-LIMITS RCPTMAX=3\r\n250 ETRN\r\n"
+	  "253 2.0.0 5 pending messages for node five.example started\r\n"
+	  "251 2.0.0 no messages waiting for node none.example\r\n"
+	  "250 2.0.0 queuing for node @some.example started\r\n",
+	  "hello a.example|etrn five.example|etrn none.example|"
+	  "etrn @some.example|", 0 },
+	{ ETRN, HELLO "ETRN busy.example\r\nETRN other.example\r\nETRN -\r\n"
+	  "ETRN\r\nETRN a b\r\n" MAIL "ETRN five.example\r\n",
+	  TLS_HELLO_OK "250-LIMITS RCPTMAX=3\r\n250 ETRN\r\n"
+	  "458 4.3.0 unable to queue messages for node busy.example: "
+	  "no queue\r\n"
+	  "459 5.7.1 node other.example not allowed: not yours\r\n"
+	  "501 5.5.4 ETRN -: that is no domain\r\n"
+	  "501 5.5.4 syntax: ETRN node\r\n501 5.5.4 syntax: ETRN node\r\n"
+	  MAIL_OK "503 5.5.1 not within a transaction\r\n", NULL, 0 },
+	{ 0, HELLO "ETRN five.example\r\n",
+	  HELLO_OK "502 5.5.1 ETRN is not offered\r\n",
+	  "hello a.example|refused ETRN 502|", 0 },
+	{ ETRN | NEEDS_AUTH | AUTH | PLAIN_OK, HELLO "ETRN five.example\r\n",
+	  TLS_HELLO_OK "250-AUTH PLAIN LOGIN\r\n250-LIMITS RCPTMAX=3\r\n"
+	  "250 ETRN\r\n530 5.7.0 authentication is required\r\n",
+	  "hello a.example|refused ETRN 530|", 0 },
+};
+
 #define AUTH_HELLO_OK TLS_HELLO_OK "250-AUTH PLAIN LOGIN\r\n" LIMITS_OK
 #define WELCOME "235 2.7.0 authentication succeeded\r\n"
 #define WRONG "535 5.7.8 authentication failed: wrong user name or password\r\n"
@@ -874,6 +925,12 @@ START_TEST(tls_begins_a_new_session)
 }
 END_TEST
 
+START_TEST(etrn_says_how_much_is_sent_now)
+{
+	LEAD_ALL(etrn);
+}
+END_TEST
+
 START_TEST(who_logs_in_is_known_until_the_end)
 {
 	LEAD_ALL(auth);
@@ -901,7 +958,7 @@ static const struct {
     {"HELP\r\n", {214, 214, 214, 214, 214}},
     {"VRFY x\r\n", {252, 252, 252, 252, 252}},
     {"EXPN x\r\n", {502, 502, 502, 502, 502}},
-    {"ETRN x\r\n", {502, 502, 502, 502, 502}},
+    {"ETRN x\r\n", {503, 251, 503, 503, 503}},
     {"TURN\r\n", {502, 502, 502, 502, 502}},
     {"LHLO x\r\n", {500, 500, 500, 500, 500}},
 };
@@ -915,7 +972,8 @@ START_TEST(each_verb_has_its_place)
 
 	for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
 		for (size_t phase = 0; phase < ARRAY_LEN(ways); phase++) {
-			set_up(&t, AUTH | PLAIN_OK | STARTTLS | XFORWARD);
+			set_up(
+			    &t, AUTH | PLAIN_OK | STARTTLS | XFORWARD | ETRN);
 			talk(&t, str(ways[phase]), IN_MAX, IN_MAX);
 			buf_reset(&t.out);
 			talk(&t, str(orders[i].command), IN_MAX, IN_MAX);
@@ -1279,8 +1337,8 @@ END_TEST
 UNIT_MAIN("smtp_server", a_dialogue_does_not_depend_on_how_it_is_cut,
     parameters_are_taken_strictly, a_chunk_is_never_a_command,
     lmtp_answers_for_each_recipient, tls_begins_a_new_session,
-    who_logs_in_is_known_until_the_end, each_verb_has_its_place,
-    input_behind_starttls_ends_the_session,
+    etrn_says_how_much_is_sent_now, who_logs_in_is_known_until_the_end,
+    each_verb_has_its_place, input_behind_starttls_ends_the_session,
     no_other_end_of_data_smuggles_a_message,
     a_line_that_is_too_long_is_dropped_to_its_end,
     a_message_that_is_too_big_is_refused_at_its_end,
