@@ -555,15 +555,10 @@ mend(struct index *index)
 }
 
 static void
-run_jobs(struct index *index)
+run_jobs(struct index *index, struct index_job *job)
 {
-	struct index_job *job, *next;
+	struct index_job *next;
 
-	pthread_mutex_lock(&index->mutex);
-	job = index->jobs;
-	index->jobs = NULL;
-	index->last_job = &index->jobs;
-	pthread_mutex_unlock(&index->mutex);
 	for (; job != NULL; job = next) {
 		next = job->next;
 		if (index->env == NULL)
@@ -581,10 +576,11 @@ run_jobs(struct index *index)
 	}
 }
 
-/* Waits for something to do; false when it is time to stop. *entries is taken
- * from the queue. */
+/* Waits for something to do; false when it is time to stop. Both lists are
+ * taken at one moment: so what was learnt before a job is written before. */
 static bool
-wait_for_work(struct index *index, struct index_entry **entries)
+wait_for_work(
+    struct index *index, struct index_entry **entries, struct index_job **jobs)
 {
 	struct timespec until;
 	bool go_on;
@@ -609,7 +605,10 @@ wait_for_work(struct index *index, struct index_entry **entries)
 	index->last = &index->first;
 	index->n_entries = 0;
 	index->entry_bytes = 0;
-	go_on = !index->stopping || *entries != NULL || index->jobs != NULL;
+	*jobs = index->jobs;
+	index->jobs = NULL;
+	index->last_job = &index->jobs;
+	go_on = !index->stopping || *entries != NULL || *jobs != NULL;
 	pthread_mutex_unlock(&index->mutex);
 	return go_on;
 }
@@ -619,15 +618,16 @@ run(void *ctx)
 {
 	struct index *index = ctx;
 	struct index_entry *entries;
+	struct index_job *jobs;
 
 	/* Deliveries come first: the index may fall behind. Linux keeps this
 	 * value for each thread. */
 	setpriority(PRIO_PROCESS, (id_t)gettid(), YIELD);
-	while (wait_for_work(index, &entries)) {
+	while (wait_for_work(index, &entries, &jobs)) {
 		uint64_t aborts = index->aborts;
 
 		write_entries(index, entries);
-		run_jobs(index);
+		run_jobs(index, jobs);
 		if (!has_entries(index))
 			settle_waiting(index, false);
 		if (index->env != NULL &&

@@ -512,6 +512,22 @@ START_TEST(what_the_queue_can_not_hold_is_found_by_looking)
 }
 END_TEST
 
+START_TEST(what_was_learnt_before_a_job_is_known_to_it)
+{
+	begin();
+	/* While the writer has one in hand, the next comes, then the job. */
+	for (unsigned n = 1; n <= 400; n++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "%u.a", n);
+		learn(name, "");
+		if (n % 2 == 0)
+			assert_sum(1, n, n, n * (sizeof text - 1));
+	}
+	end();
+}
+END_TEST
+
 START_TEST(a_rebuild_gives_the_same_again)
 {
 	begin();
@@ -596,6 +612,6 @@ UNIT_MAIN("index", what_is_delivered_is_known,
     an_index_with_a_byte_turned_over_is_made_anew,
     an_index_that_was_cut_is_made_anew,
     what_the_queue_can_not_hold_is_found_by_looking,
-    a_rebuild_gives_the_same_again, a_delivery_is_remembered,
-    a_delivery_is_known_though_its_table_is_damaged,
+    what_was_learnt_before_a_job_is_known_to_it, a_rebuild_gives_the_same_again,
+    a_delivery_is_remembered, a_delivery_is_known_though_its_table_is_damaged,
     ten_days_later_a_delivery_is_forgotten)
