@@ -2,8 +2,11 @@
 /* posthouse user: who has a mailbox, and who may log in. */
 #include "config.h"
 
+#include <string.h>
+
 #include "admin/call.h"
 #include "admin/cmd.h"
+#include "admin/cmd_user.h"
 #include "admin/list.h"
 #include "admin/password.h"
 
@@ -13,6 +16,8 @@ static int list(struct cmd_line *line, struct fault *f);
 static int passwd(struct cmd_line *line, struct fault *f);
 static int disable(struct cmd_line *line, struct fault *f);
 static int enable(struct cmd_line *line, struct fault *f);
+static int set(struct cmd_line *line, struct fault *f);
+static int show(struct cmd_line *line, struct fault *f);
 
 /* clang-format off */
 const struct cmd cmd_user[] = {
@@ -28,6 +33,27 @@ const struct cmd cmd_user[] = {
 	  "no log-ins, and mail is refused", disable },
 	{ "user", "enable", "NAME", 1, 1, 0,
 	  "undo disable", enable },
+	{ "user", "show", "NAME", 1, 1, CMD_JSON,
+	  "all about one", show },
+	{ "user", "set", "NAME [--main-password on|off]", 1, 1, 0,
+	  "what the user may do", set },
+	{ "user", "app-password add",
+	  "NAME APP [--services LIST] [--expires TIME]", 2, 2, CMD_JSON,
+	  "a password for one program, shown once", cmd_user_app_add },
+	{ "user", "app-password list", "NAME", 1, 1, CMD_JSON,
+	  "all of a user's", cmd_user_app_list },
+	{ "user", "app-password revoke", "NAME APP", 2, 2, 0,
+	  "no longer", cmd_user_app_revoke },
+	{ 0 },
+};
+
+static const struct table_column fields[] = {
+	{ "user", "user", TABLE_TEXT },
+	{ "password", "password", TABLE_BOOL },
+	{ "main password", "main_password", TABLE_BOOL },
+	{ "disabled", "disabled", TABLE_BOOL },
+	{ "created", "created", TABLE_DATE },
+	{ "changed", "changed", TABLE_DATE },
 	{ 0 },
 };
 
@@ -93,6 +119,58 @@ static int
 enable(struct cmd_line *line, struct fault *f)
 {
 	return change(line, "user.enable", NULL, f);
+}
+
+/* The switches that were given. */
+static int
+put_switches(const struct cmd_line *line, json_t *params, struct fault *f)
+{
+	static const struct {
+		const char *option, *key;
+	} switches[] = {
+	    {"main-password", "main_password"},
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(switches); i++) {
+		const char *value = cmd_option(line, switches[i].option);
+
+		if (value == NULL)
+			continue;
+		if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+			return fault_perm(
+			    f, "5.5.4", "--%s: on or off", switches[i].option);
+		json_put_bool(
+		    params, switches[i].key, strcmp(value, "on") == 0);
+		n++;
+	}
+	return n > 0 ? 0 : fault_perm(f, "5.5.4", "nothing to change is given");
+}
+
+static int
+set(struct cmd_line *line, struct fault *f)
+{
+	json_t *params = json_new_object();
+
+	json_put_text(params, "user", line->args[0]);
+	if (put_switches(line, params, f) < 0) {
+		json_free(&params);
+		return -1;
+	}
+	return call_once(line, PLACE_AUTHD, "user.set", params, NULL, f);
+}
+
+static int
+show(struct cmd_line *line, struct fault *f)
+{
+	json_t *params = json_new_object(), *result = NULL;
+
+	json_put_text(params, "user", line->args[0]);
+	if (call_once(line, PLACE_AUTHD, "user.get", params, &result, f) < 0)
+		return -1;
+	list_print_object(line, fields, result);
+	json_free(&result);
+	return 0;
 }
 
 static int

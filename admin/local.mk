@@ -16,7 +16,7 @@ libadmin_a_SOURCES = \
 	admin/cmd_status.c \
 	admin/cmd_tls.c \
 	admin/cmd_trace.c \
-	admin/cmd_user.c \
+	admin/cmd_user.c admin/cmd_user.h admin/cmd_user_app.c \
 	admin/list.c admin/list.h \
 	admin/password.c admin/password.h \
 	admin/place.c admin/place.h \

@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: ISC */
-/* Who gets in by a password. */
+/*
+ * Who gets in by a password.
+ *
+ * An app password that is good ends it; for all else a hash is computed, even
+ * where the answer is known: an app password that was right but is not good
+ * must look like a wrong one.
+ */
 #include "config.h"
 
 #include "auth/access.h"
 
+#include <time.h>
+
 #include "auth/directory.h"
+#include "auth/directory_app.h"
 #include "auth/password.h"
+#include "auth/service.h"
 #include "base/mem.h"
 
 /* Whoever has only a hash, from elsewhere or from before, shows the password
@@ -27,30 +37,81 @@ out:
 }
 
 int
+access_allow(
+    const struct directory_user *user, const char *service, struct fault *f)
+{
+	if (user->disabled)
+		fault_perm(f, "5.7.13", "disabled");
+	else if (user->main_closed && service_is_mail(service))
+		fault_perm(f, "5.7.13", "main password is closed to mail");
+	else
+		return 1;
+	return 0;
+}
+
+/* 1 where it is one and good; 0 where it is none, or trouble says why it is not
+ * good; -1 where that could not be found out. */
+static int
+check_app(struct directory *d, const struct directory_user *user,
+    const struct access *a, const char **trouble, struct fault *f)
+{
+	int64_t now = (int64_t)time(NULL);
+	struct directory_app app;
+	struct fault ignored;
+	int rc = directory_app_find(d, a->name, a->password, &app, f);
+
+	if (rc <= 0)
+		return rc;
+	if (user->disabled)
+		*trouble = "disabled";
+	else if (directory_app_is_expired(&app, now))
+		*trouble = "app password has expired";
+	else if (!directory_app_is_for(&app, a->service))
+		*trouble = "app password is not for this service";
+	/* Who logs in does not wait for the disk to be well. */
+	if (*trouble == NULL)
+		(void)!directory_app_note_use(
+		    d, str(user->name), &app, now, &ignored);
+	mem_wipe(&app, sizeof app);
+	return *trouble == NULL;
+}
+
+/* A user without a name is nobody. */
+static int
+check_main(struct directory *d, const struct directory_user *user,
+    const struct access *a, const char *trouble, struct fault *f)
+{
+	int rc = password_verify(a->password, user->hash, f);
+
+	if (rc < 0)
+		return -1;
+	if (rc > 0 && access_allow(user, a->service, f)) {
+		add_scram(d, user, a->password);
+		return 1;
+	}
+	if (user->name[0] == '\0')
+		trouble = "no such user";
+	else if (rc == 0 && trouble == NULL)
+		trouble = "wrong password";
+	if (trouble != NULL)
+		fault_perm(f, "5.7.8", "%s", trouble);
+	return 0;
+}
+
+int
 access_check(
-    struct directory *d, struct str name, struct str password, struct fault *f)
+    struct directory *d, const struct access *a, bool *is_app, struct fault *f)
 {
 	struct directory_user user = {0};
-	int found = directory_user_get(d, name, &user, f);
-	int rc;
+	const char *trouble = NULL;
+	int rc = directory_user_get(d, a->name, &user, f);
 
-	if (found < 0)
-		return -1;
-	rc = password_verify(password, user.hash, f);
-	if (rc < 0)
-		goto out;
-	if (found > 0 && rc > 0 && !user.disabled) {
-		add_scram(d, &user, password);
-		goto out;
-	}
-	if (found == 0)
-		fault_perm(f, "5.7.8", "no such user");
-	else if (rc == 0)
-		fault_perm(f, "5.7.8", "wrong password");
-	else
-		fault_perm(f, "5.7.13", "disabled");
-	rc = 0;
-out:
+	*is_app = false;
+	if (rc > 0)
+		rc = check_app(d, &user, a, &trouble, f);
+	*is_app = rc > 0;
+	if (rc == 0)
+		rc = check_main(d, &user, a, trouble, f);
 	mem_wipe(user.hash, sizeof user.hash);
 	return rc;
 }

@@ -1,25 +1,40 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Whether a password that came in the clear lets its user in.
+ * Whether a password that came in the clear, the user's own or one of the app
+ * passwords, lets its user in.
  */
 #ifndef AUTH_ACCESS_H
 #define AUTH_ACCESS_H
+
+#include <stdbool.h>
 
 #include "base/attr.h"
 #include "base/fault.h"
 #include "base/str.h"
 
 struct directory;
+struct directory_user;
+
+struct access {
+	struct str name, password;
+	const char *service; /* a key of service.h; "" where nobody has said */
+};
 
 /*
- * 1 where the password is the user's and the user may log in; 0 where not, and
+ * 1 where the password is one of the user's and good for this; 0 where not, and
  * -1 (temporary) where that cannot be found out now. The fault says why, for
  * our log only: the client must not learn whether it was the name or the
  * password. All who are refused cost the same work, that of a hash.
  *
- * A user who has no keys for SCRAM yet gets them now.
+ * *is_app: it was an app password, which nobody can have guessed. A user who
+ * has no keys for SCRAM yet gets them now.
  */
-int access_check(struct directory *d, struct str name, struct str password,
+int access_check(struct directory *d, const struct access *access, bool *is_app,
+    struct fault *f) MUST_USE;
+
+/* What a user who has proven the main password may still be refused for: 0
+ * and the fault, else 1. */
+int access_allow(const struct directory_user *user, const char *service,
     struct fault *f) MUST_USE;
 
 #endif

@@ -334,21 +334,45 @@ directory_user_set_password(struct directory *d, struct str name,
 	return directory_end_change(d, rc, f);
 }
 
+unsigned
+directory_user_switches(const struct directory_user *user)
+{
+	return (user->disabled ? DIRECTORY_DISABLED : 0U) |
+	       (user->main_closed ? DIRECTORY_MAIN_CLOSED : 0U);
+}
+
+void
+directory_user_set_switches(struct directory_user *user, unsigned switches)
+{
+	user->disabled = switches & DIRECTORY_DISABLED;
+	user->main_closed = switches & DIRECTORY_MAIN_CLOSED;
+}
+
 int
-directory_user_set_disabled(
-    struct directory *d, struct str name, bool disabled, struct fault *f)
+directory_user_switch(struct directory *d, struct str name, unsigned on,
+    unsigned off, struct fault *f)
 {
 	struct directory_user user;
+	unsigned now;
 	int rc;
 
 	directory_begin_change(d);
 	rc = directory_need_user(d, name, &user, f);
-	if (rc == 0 && user.disabled != disabled) {
-		user.disabled = disabled;
+	now = rc == 0 ? (directory_user_switches(&user) | on) & ~off : 0;
+	if (rc == 0 && now != directory_user_switches(&user)) {
+		directory_user_set_switches(&user, now);
 		user.changed = (int64_t)time(NULL);
 		d->driver->put_user(d->store, &user);
 	}
 	return directory_end_change(d, rc, f);
+}
+
+int
+directory_user_set_disabled(
+    struct directory *d, struct str name, bool disabled, struct fault *f)
+{
+	return directory_user_switch(d, name, disabled ? DIRECTORY_DISABLED : 0,
+	    disabled ? 0 : DIRECTORY_DISABLED, f);
 }
 
 /* Aliases. */

@@ -35,10 +35,11 @@ enum {
 struct directory;
 
 struct directory_user {
-	char name[256];  /* "user@domain" */
-	char hash[256];  /* crypt(5); empty: no password, no login */
-	bool disabled;   /* no login; mail is refused with 5.2.1 */
-	int64_t created; /* seconds since 1970 */
+	char name[256];   /* "user@domain" */
+	char hash[256];   /* crypt(5); empty: no password, no login */
+	bool disabled;    /* no login; mail is refused with 5.2.1 */
+	bool main_closed; /* the password is not for mail (service.h) */
+	int64_t created;  /* seconds since 1970 */
 	int64_t changed;
 };
 
@@ -96,6 +97,13 @@ int directory_user_add_scram(struct directory *d,
     struct fault *f) MUST_USE;
 int directory_user_set_disabled(struct directory *d, struct str name,
     bool disabled, struct fault *f) MUST_USE;
+/* Makes those of `on` true and those of `off` false. */
+enum directory_switch {
+	DIRECTORY_DISABLED = 1,
+	DIRECTORY_MAIN_CLOSED = 2,
+};
+int directory_user_switch(struct directory *d, struct str name, unsigned on,
+    unsigned off, struct fault *f) MUST_USE;
 /*
  * name may be "@domain", the catch-all, and may have a sub-address
  * ("ann+lists@…"), which then goes before ann's. Targets need not exist yet,

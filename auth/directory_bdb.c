@@ -3,7 +3,7 @@
  * The directory in Berkeley DB, an environment of seven tables:
  *
  *   domain  DOMAIN             "1"
- *   user    DOMAIN NUL LOCAL   "1 DISABLED CREATED CHANGED HASH"
+ *   user    DOMAIN NUL LOCAL   "1 SWITCHES CREATED CHANGED HASH"
  *   alias   DOMAIN NUL LOCAL   "1 TARGET TARGET…"; no LOCAL: the catch-all
  *   group   DOMAIN NUL LOCAL   "1" and lines "NAME=VALUE"
  *   member  DOMAIN NUL LOCAL NUL ADDRESS   "1"; the group's key stands first
@@ -84,8 +84,9 @@ directory_bdb_bad_record(struct str key, struct fault *f)
 static void
 format_user(const struct directory_user *user, char text[USER_MAX])
 {
-	snprintf(text, USER_MAX, "1 %d %" PRId64 " %" PRId64 " %s",
-	    user->disabled, user->created, user->changed, user->hash);
+	snprintf(text, USER_MAX, "1 %u %" PRId64 " %" PRId64 " %s",
+	    directory_user_switches(user), user->created, user->changed,
+	    user->hash);
 }
 
 static bool
@@ -103,10 +104,12 @@ static bool
 parse_user(struct str key, struct str value, struct directory_user *user)
 {
 	struct str version = str_cut(&value, ' ');
-	struct str disabled = str_cut(&value, ' ');
+	uint64_t switches;
 
 	memset(user, 0, sizeof *user);
-	user->disabled = str_is(disabled, STR_LIT("1"));
+	if (!str_to_u64(str_cut(&value, ' '), 0, UINT32_MAX, &switches))
+		return false;
+	directory_user_set_switches(user, (unsigned)switches);
 	return str_is(version, STR_LIT("1")) &&
 	       take_time(&value, &user->created) &&
 	       take_time(&value, &user->changed) &&

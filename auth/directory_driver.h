@@ -120,7 +120,12 @@ struct directory {
 	bool without_scram;
 };
 
-/* Within a change: 0 with the user, or -1. */
+/* enum directory_switch of a user's record. */
+unsigned directory_user_switches(const struct directory_user *user);
+void directory_user_set_switches(
+    struct directory_user *user, unsigned switches);
+
+/* 0 with the user, or -1 where there is none. */
 int directory_need_user(struct directory *d, struct str name,
     struct directory_user *user, struct fault *f) MUST_USE;
 

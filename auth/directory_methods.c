@@ -11,6 +11,8 @@
  *   user.passwd     user, password or hash
  *   user.disable    user
  *   user.enable     user
+ *   user.get        user
+ *   user.set        user, main_password?: bool
  *   alias.add       alias, targets: [address…]
  *   alias.del       alias
  *   alias.list      domain? after? limit?
@@ -28,7 +30,8 @@
  * also next: what to give as `after` in the following call. Objects:
  *
  *   {domain}
- *   {user, password: bool, disabled: bool, created, changed}   (unix times)
+ *   {user, password: bool, disabled: bool, created, changed (unix times),
+ *    main_password: bool}
  *   {alias, targets: [address…]}
  *   {group, owners: [address…], and the settings}   (group.get returns it too)
  *   {member}
@@ -305,21 +308,80 @@ user_enable(void *ctx, const json_t *params, struct fault *f)
 	return set_disabled(ctx, params, false, f);
 }
 
+/* A switch that is given: into on or off. */
 static int
-list_user(void *ctx, const struct directory_user *user)
+take_switch(const json_t *params, const char *key, unsigned which,
+    unsigned switches[2], struct fault *f)
 {
-	struct directory_page *page = ctx;
-	json_t *item;
+	const json_t *value = json_get(params, key);
 
-	if (!directory_methods_has_room(page, user->name, strlen(user->name)))
-		return 1;
-	item = json_new_object();
+	if (value == NULL)
+		return 0;
+	/* What is no truth value has the fallback, whatever that is. */
+	if (json_get_bool(params, key, true) !=
+	    json_get_bool(params, key, false))
+		return fault_perm(f, "5.5.4", "%s: true or false", key);
+	switches[json_get_bool(params, key, false)] |= which;
+	return 0;
+}
+
+static json_t *
+user_set(void *ctx, const json_t *params, struct fault *f)
+{
+	const char *user = directory_methods_need_text(params, "user", f);
+	unsigned switches[2] = {0, 0}; /* those to be closed, and opened */
+
+	if (user == NULL ||
+	    take_switch(params, "main_password", DIRECTORY_MAIN_CLOSED,
+		switches, f) < 0 ||
+	    directory_user_switch(ctx, str(user), switches[0], switches[1], f) <
+		0)
+		return NULL;
+	return directory_methods_changed("user", user);
+}
+
+static json_t *
+user_to_json(const struct directory_user *user)
+{
+	json_t *item = json_new_object();
+
 	json_put_text(item, "user", user->name);
 	json_put_bool(item, "password", user->hash[0] != '\0');
 	json_put_bool(item, "disabled", user->disabled);
 	json_put_int(item, "created", user->created);
 	json_put_int(item, "changed", user->changed);
-	json_add(page->items, item);
+	json_put_bool(item, "main_password", !user->main_closed);
+	return item;
+}
+
+static json_t *
+user_get(void *ctx, const json_t *params, struct fault *f)
+{
+	const char *name = directory_methods_need_text(params, "user", f);
+	struct directory_user user;
+	json_t *result;
+	int rc;
+
+	if (name == NULL)
+		return NULL;
+	rc = directory_user_get(ctx, str(name), &user, f);
+	if (rc == 0)
+		fault_perm(f, "5.1.1", "%.100s: there is no such user", name);
+	if (rc <= 0)
+		return NULL;
+	result = user_to_json(&user);
+	mem_wipe(user.hash, sizeof user.hash);
+	return result;
+}
+
+static int
+list_user(void *ctx, const struct directory_user *user)
+{
+	struct directory_page *page = ctx;
+
+	if (!directory_methods_has_room(page, user->name, strlen(user->name)))
+		return 1;
+	json_add(page->items, user_to_json(user));
 	return 0;
 }
 
@@ -443,6 +505,11 @@ const struct control_method directory_methods[] = {
     {"user.passwd", user_passwd},
     {"user.disable", user_disable},
     {"user.enable", user_enable},
+    {"user.get", user_get},
+    {"user.set", user_set},
+    {"app_password.add", directory_method_app_add},
+    {"app_password.list", directory_method_app_list},
+    {"app_password.revoke", directory_method_app_revoke},
     {"alias.add", alias_add},
     {"alias.del", alias_del},
     {"alias.list", alias_list},

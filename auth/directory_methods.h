@@ -39,6 +39,9 @@ bool directory_methods_has_room(
 json_t *directory_methods_end_page(
     struct directory_page *page, const char *what, int rc) MUST_USE;
 
+control_call directory_method_app_add, directory_method_app_list,
+    directory_method_app_revoke;
+
 control_call directory_method_group_add, directory_method_group_set,
     directory_method_group_del, directory_method_group_get,
     directory_method_group_list, directory_method_member_add,

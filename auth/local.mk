@@ -2,9 +2,11 @@
 noinst_LIBRARIES += libauth.a
 libauth_a_SOURCES = \
 	auth/access.c auth/access.h \
+	auth/app_password.c auth/app_password.h \
 	auth/auth_session.c auth/auth_session.h \
 	auth/authd.h \
 	auth/directory.c auth/directory.h \
+	auth/directory_app.c auth/directory_app.h \
 	auth/directory_bdb.c auth/directory_bdb.h \
 	auth/directory_bdb_credential.c auth/directory_bdb_group.c \
 	auth/directory_driver.h \
@@ -12,7 +14,7 @@ libauth_a_SOURCES = \
 	auth/directory_group.c auth/directory_group.h \
 	auth/directory_members.c \
 	auth/directory_methods.c auth/directory_methods.h \
-	auth/directory_methods_group.c \
+	auth/directory_methods_app.c auth/directory_methods_group.c \
 	auth/directory_resolve.c \
 	auth/directory_scram.c \
 	auth/directory_secret.c \
@@ -27,6 +29,7 @@ libauth_a_SOURCES = \
 	auth/sasl.c auth/sasl.h \
 	auth/saslprep.c auth/saslprep.h \
 	auth/scram.c auth/scram.h \
+	auth/service.c auth/service.h \
 	auth/socketmap_session.c auth/socketmap_session.h \
 	auth/srs.c auth/srs.h \
 	auth/tally.c auth/tally.h

@@ -103,6 +103,8 @@ judge(struct login *l, enum sasl_result result, struct str proof,
 	    .client = str(l->client),
 	    .proof = proof,
 	    .is_right = result == EXCHANGE_OK,
+	    .is_strong =
+		result == EXCHANGE_OK && sasl_exchange_is_strong(l->exchange),
 	};
 	struct guard_verdict v =
 	    guard_judge(l->authd->guard, &about, clock_ms());
@@ -141,6 +143,8 @@ login_step(struct login *l, bool first, struct str response, bool has_response,
 	*delay = 0;
 	if (l->is_proven)
 		return end(l, response, challenge);
+	if (first)
+		sasl_exchange_set_service(l->exchange, l->service);
 	result = sasl_exchange_step(l->exchange, first ? l->mechanism : NULL,
 	    response, has_response, challenge, &f);
 	if (result == EXCHANGE_CONTINUE)

@@ -25,6 +25,7 @@
 #include "auth/mechanism.h"
 #include "auth/name.h"
 #include "auth/scram.h"
+#include "auth/service.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -42,9 +43,13 @@ struct sasl_exchange {
 	char user[NAME_SIZE];
 	struct fault why;
 	bool has_why;
+	struct fault
+	    bar; /* of SCRAM: why even the right password is not good */
 	/* Of SCRAM: why it cannot succeed; what is wrong with the user. */
 	const char *trouble;
-	bool has_keys, disabled;
+	bool has_keys, is_barred;
+	char service[SERVICE_SIZE];
+	bool is_strong;
 };
 
 /* What it allocates may have held a password. */
@@ -177,20 +182,13 @@ check_password(sasl_conn_t *conn, void *ctx, const char *user,
     const char *password, unsigned len, struct propctx *props)
 {
 	struct sasl_exchange *x = ctx;
+	const struct access a = {str(user), str_n(password, len), x->service};
+	int rc = access_check(x->directory, &a, &x->is_strong, &x->why);
 
 	(void)conn;
 	(void)props;
-	switch (access_check(
-	    x->directory, str(user), str_n(password, len), &x->why)) {
-	case 1:
-		return SASL_OK;
-	case 0:
-		x->has_why = true;
-		return SASL_BADAUTH;
-	default:
-		x->has_why = true;
-		return SASL_TRYAGAIN;
-	}
+	x->has_why = rc <= 0;
+	return rc > 0 ? SASL_OK : rc == 0 ? SASL_BADAUTH : SASL_TRYAGAIN;
 }
 
 /* Who logs in acts for nobody else. */
@@ -208,8 +206,8 @@ authorize(sasl_conn_t *conn, void *ctx, const char *wanted, unsigned wanted_len,
 	x->has_why = true;
 	if (!str_is(str_n(wanted, wanted_len), str_n(user, user_len)))
 		fault_perm(&x->why, "5.7.8", "wants to act for another user");
-	else if (x->disabled)
-		fault_perm(&x->why, "5.7.13", "disabled");
+	else if (x->is_barred)
+		x->why = x->bar;
 	else
 		x->has_why = false;
 	if (!x->has_why)
@@ -306,7 +304,7 @@ find_keys(struct sasl_exchange *x, struct scram_keys *keys)
 		x->trouble = "no such user";
 		return found;
 	}
-	x->disabled = user.disabled;
+	x->is_barred = !access_allow(&user, x->service, &x->bar);
 	rc = take_keys(x, keys);
 	if (rc == 0)
 		x->trouble = "no keys for SCRAM yet";
@@ -475,6 +473,13 @@ sasl_exchange_new(struct directory *directory)
 }
 
 void
+sasl_exchange_set_service(struct sasl_exchange *x, const char *service)
+{
+	/* What is no name is as if it had not been said. */
+	(void)!service_key(str(service), x->service);
+}
+
+void
 sasl_exchange_free(struct sasl_exchange **exchange)
 {
 	if (*exchange == NULL)
@@ -580,6 +585,12 @@ sasl_exchange_step(struct sasl_exchange *x, const char *mechanism,
 		return fail(x, rc, f);
 	buf_put_str(challenge, out);
 	return rc == SASL_OK ? take_user(x, f) : EXCHANGE_CONTINUE;
+}
+
+bool
+sasl_exchange_is_strong(const struct sasl_exchange *exchange)
+{
+	return exchange->is_strong;
 }
 
 const char *

@@ -37,6 +37,10 @@ enum sasl_result {
 
 /* Borrows the directory. One thread at a time. */
 struct sasl_exchange *sasl_exchange_new(struct directory *directory) MUST_USE;
+/* What the user wants to log in to, as the asking server has named it. Before
+ * the first step. */
+void sasl_exchange_set_service(
+    struct sasl_exchange *exchange, const char *service);
 void sasl_exchange_free(struct sasl_exchange **exchange);
 
 /*
@@ -47,6 +51,9 @@ void sasl_exchange_free(struct sasl_exchange **exchange);
 enum sasl_result sasl_exchange_step(struct sasl_exchange *exchange,
     const char *mechanism, struct str response, bool has_response,
     struct buf *challenge, struct fault *f);
+
+/* Whether the proof was one that cannot be guessed: an app password. */
+bool sasl_exchange_is_strong(const struct sasl_exchange *exchange);
 
 /* The login in key form, as far as it is known: proven only after
  * EXCHANGE_OK. "" before. Lives as long as the exchange. */

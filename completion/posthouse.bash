@@ -66,6 +66,8 @@ _posthouse() {
 			choices+=' --size --to'
 		fi
 		case ${plain[0]-}:${plain[1]-} in
+		user:set) choices+=' --main-password' ;;
+		user:app-password) choices+=' --expires --services' ;;
 		group:add | group:set)
 			choices+=' --from --list-id --owners --posters --title'
 			choices+=' --unsubscribe --verp' ;;
@@ -79,7 +81,10 @@ _posthouse() {
 		2:domain:del | 2:user:list | 2:alias:list | 2:mailbox:list | \
 			2:group:list)
 			choices=$(_posthouse_names "$command" domain) ;;
-		2:user:del | 2:user:passwd | 2:user:disable | 2:user:enable)
+		2:user:app-password)
+			choices=$(_posthouse_words "$command" "user app-password") ;;
+		2:user:del | 2:user:passwd | 2:user:disable | 2:user:enable | \
+			2:user:show | 2:user:set | 3:user:app-password)
 			choices=$(_posthouse_names "$command" user) ;;
 		2:group:set | 2:group:del | 2:group:show)
 			choices=$(_posthouse_names "$command" group) ;;

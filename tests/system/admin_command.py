@@ -63,7 +63,8 @@ class Commands:
                  for x in i.admin_json("user", "list", DOMAIN)["users"]}
         dora = users["dora@" + DOMAIN]
         self.assertEqual(
-            set(dora), {"user", "password", "disabled", "created", "changed"})
+            set(dora), {"user", "password", "disabled", "created", "changed",
+                        "main_password"})
         self.assertTrue(dora["password"])
         self.assertFalse(dora["disabled"])
         self.assertLess(abs(dora["created"] - time.time()), 60)

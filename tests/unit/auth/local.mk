@@ -3,12 +3,16 @@ EXTRA_DIST += tests/unit/auth/place.h tests/unit/auth/scram_client.h \
 	tests/unit/auth/served.h
 AUTH_UNIT_LIBS = libauth.a libproto.a $(UNIT_LIBS) $(AUTH_LIBS)
 
+UNIT_TESTS += tests/unit/auth/check_app_password
+tests_unit_auth_check_app_password_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_auth_session
 tests_unit_auth_check_auth_session_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_directory
 tests_unit_auth_check_directory_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_directory_group
 tests_unit_auth_check_directory_group_LDADD = $(AUTH_UNIT_LIBS)
+UNIT_TESTS += tests/unit/auth/check_directory_app
+tests_unit_auth_check_directory_app_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_directory_methods
 tests_unit_auth_check_directory_methods_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_access
@@ -27,6 +31,8 @@ UNIT_TESTS += tests/unit/auth/check_saslprep
 tests_unit_auth_check_saslprep_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_scram
 tests_unit_auth_check_scram_LDADD = $(AUTH_UNIT_LIBS)
+UNIT_TESTS += tests/unit/auth/check_service
+tests_unit_auth_check_service_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_socketmap_session
 tests_unit_auth_check_socketmap_session_LDADD = $(AUTH_UNIT_LIBS)
 UNIT_TESTS += tests/unit/auth/check_srs
