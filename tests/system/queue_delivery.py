@@ -27,6 +27,8 @@ class Case(unittest.TestCase):
         self.instance = Instance(fill=False, start=False,
                                  queued=self.options())
         self.addCleanup(self.instance.close)
+        # Whoever is told of something is looked up.
+        self.instance.authd.start()
         self.instance.queued.start()
 
     def options(self):

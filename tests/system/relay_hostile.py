@@ -253,6 +253,8 @@ class Hostility(unittest.TestCase):
                 case.domain, case.kind, case.server.port,
                 case.route.format(password=password))
         cls.instance = Instance(fill=False, start=False, queued=conf)
+        # Whoever is told of something is looked up.
+        cls.instance.authd.start()
         cls.instance.queued.start()
         for case in cls.cases:
             cls.hand_over(case)
