@@ -279,18 +279,17 @@ void
 reply_to_fault(const struct smtp_reply *r, struct fault *f)
 {
 	struct str text = buf_str(&r->text);
-	char dsn[sizeof r->dsn];
+	const char *dsn = r->code < 500 ? "4.0.0" : "5.0.0";
 
 	if (r->code < 400 || r->code > 599) {
 		fault_temp(f, "4.5.0", "unexpected reply %d %.*s", r->code,
 		    STR_ARG(text));
 		return;
 	}
-	snprintf(dsn, sizeof dsn, "%d.0.0", r->code / 100);
+	if (r->dsn[0] != '\0')
+		dsn = r->dsn;
 	if (r->code < 500)
-		fault_temp(
-		    f, r->dsn[0] == '\0' ? dsn : r->dsn, "%.*s", STR_ARG(text));
+		fault_temp(f, dsn, "%.*s", STR_ARG(text));
 	else
-		fault_perm(
-		    f, r->dsn[0] == '\0' ? dsn : r->dsn, "%.*s", STR_ARG(text));
+		fault_perm(f, dsn, "%.*s", STR_ARG(text));
 }

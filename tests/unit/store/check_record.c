@@ -76,7 +76,7 @@ END_TEST
 
 START_TEST(the_largest_record_fits)
 {
-	char text[RECORD_TEXT_MAX + 50];
+	char text[RECORD_TEXT_MAX + 50] = "";
 	struct str s = str_n(text, sizeof text);
 	struct record r = {
 	    .info = s, .ident = s, .message_id = s, .subject = s, .sender = s};
