@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "auth/home.h"
 #include "auth/options.h"
 
 struct directory;
@@ -25,6 +26,7 @@ struct authd {
 	const struct authd_options *options;
 	struct directory *directory;
 	struct guard *guard;
+	struct homes homes;
 	atomic_uint connection; /* number of the last of the auth protocol */
 	struct authd_counters counters;
 };

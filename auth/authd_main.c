@@ -18,6 +18,7 @@
 #include "auth/auth_session.h"
 #include "auth/authd.h"
 #include "auth/directory.h"
+#include "auth/door_session.h"
 #include "auth/guard.h"
 #include "auth/name.h"
 #include "auth/password.h"
@@ -93,10 +94,21 @@ set_up_guard(void)
 	mem_free(exempt);
 }
 
+static void
+set_up_homes(void)
+{
+	const struct authd_options *o = authd.options;
+	struct fault f;
+
+	if (homes_init(&authd.homes, o->mail_root, o->mail_user, &f) < 0)
+		die(EX_CONFIG, "%s: %s", program, f.text);
+}
+
 /* Listeners. */
 
 struct door {
-	const char *protocol, *socket; /* the latter in run_dir */
+	const char *protocol;
+	const char *socket; /* in run_dir; NULL: only where configured */
 	const struct conf_list *addresses;
 	const char *mode, *group_option, *group;
 	const struct session_ops *ops;
@@ -122,7 +134,7 @@ open_door(struct service *service, const struct door *door)
 
 	for (size_t i = 0; i < door->addresses->n; i++)
 		listen_at(service, door, door->addresses->items[i]);
-	if (door->addresses->n > 0)
+	if (door->addresses->n > 0 || door->socket == NULL)
 		return;
 	snprintf(path, sizeof path, "unix:%s/%s",
 	    service_common(service)->run_dir, door->socket);
@@ -138,6 +150,11 @@ set_up_listeners(struct service *service)
 		"socketmap_group", o->socketmap_group, &socketmap_session_ops},
 	    {"auth", "auth.sock", &o->auth, o->auth_mode, "auth_group",
 		o->auth_group, &auth_session_ops},
+	    {"saslauthd", NULL, &o->saslauthd, o->saslauthd_mode,
+		"saslauthd_group", o->saslauthd_group, &saslauthd_session_ops},
+	    {"authdaemon", NULL, &o->authdaemon, o->authdaemon_mode,
+		"authdaemon_group", o->authdaemon_group,
+		&authdaemon_session_ops},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(doors); i++)
@@ -227,6 +244,7 @@ main(int argc, char **argv)
 		die(EX_UNAVAILABLE, "%s: %s", program, f.text);
 	set_limits(service);
 	set_up_guard();
+	set_up_homes();
 	set_srs_domain(service);
 	set_up_listeners(service);
 	directory_path(service, path);

@@ -19,7 +19,9 @@ libauth_a_SOURCES = \
 	auth/directory_scram.c \
 	auth/directory_secret.c \
 	auth/directory_srs.c \
+	auth/door_session.c auth/door_session.h \
 	auth/guard.c auth/guard.h \
+	auth/home.c auth/home.h \
 	auth/login.c auth/login.h \
 	auth/mechanism.c auth/mechanism.h \
 	auth/name.c auth/name.h \

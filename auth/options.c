@@ -43,6 +43,29 @@ static const struct conf_option authd_options[] = {
 	  .offset = AUTHD(auth_without_tls), .fallback = "off",
 	  .help = "check passwords too that the asking server did not get "
 		  "over TLS" },
+	{ .name = "saslauthd", .type = CONF_LIST, .offset = AUTHD(saslauthd),
+	  .help = "addresses to check passwords at as saslauthd does; "
+		  "default: none" },
+	{ .name = "saslauthd_mode", .type = CONF_TEXT,
+	  .offset = AUTHD(saslauthd_mode), .fallback = "0660",
+	  .help = "who may have passwords checked at those unix sockets" },
+	{ .name = "saslauthd_group", .type = CONF_TEXT,
+	  .offset = AUTHD(saslauthd_group),
+	  .help = "the group of those unix sockets" },
+	{ .name = "authdaemon", .type = CONF_LIST,
+	  .offset = AUTHD(authdaemon),
+	  .help = "addresses to check passwords at as Courier's authdaemond "
+		  "does; default: none" },
+	{ .name = "authdaemon_mode", .type = CONF_TEXT,
+	  .offset = AUTHD(authdaemon_mode), .fallback = "0660",
+	  .help = "who may have passwords checked at those unix sockets" },
+	{ .name = "authdaemon_group", .type = CONF_TEXT,
+	  .offset = AUTHD(authdaemon_group),
+	  .help = "the group of those unix sockets" },
+	{ .name = "mail_root", .type = CONF_PATH, .offset = AUTHD(mail_root),
+	  .help = "lmtpd's root, for servers that ask where a user's mail is" },
+	{ .name = "mail_user", .type = CONF_TEXT, .offset = AUTHD(mail_user),
+	  .help = "lmtpd's user, whom the mailboxes belong to" },
 	{ .name = "lock_failures", .type = CONF_NUMBER,
 	  .offset = AUTHD(lock_failures), .fallback = "20", .max = 1000000,
 	  .help = "wrong passwords in lock_time that lock an account, or a "
@@ -163,6 +186,42 @@ authd_options_has_scram(const struct authd_options *o)
 	return false;
 }
 
+static bool
+has_plain(const struct authd_options *o)
+{
+	for (size_t i = 0; i < o->mechanisms.n; i++) {
+		if (str_is_nocase(
+			str(o->mechanisms.items[i]), STR_LIT("PLAIN")))
+			return true;
+	}
+	return false;
+}
+
+/* What they are given is a name and a password. */
+static int
+check_doors(const struct authd_options *o, struct fault *f)
+{
+	const bool any = o->saslauthd.n > 0 || o->authdaemon.n > 0;
+
+	if (any && !has_plain(o))
+		return fault_perm(f, "5.3.5",
+		    "%s: needs PLAIN among the mechanisms",
+		    o->saslauthd.n > 0 ? "saslauthd" : "authdaemon");
+	return 0;
+}
+
+static int
+check_mail(const struct authd_options *o, struct fault *f)
+{
+	if (o->mail_root != NULL && o->mail_user == NULL)
+		return fault_perm(f, "5.3.5",
+		    "mail_root: needs mail_user, whom the mailboxes belong to");
+	if (o->authdaemon.n > 0 && o->mail_root == NULL)
+		return fault_perm(f, "5.3.5",
+		    "authdaemon: needs mail_root, where the mailboxes are");
+	return 0;
+}
+
 static int
 check_authd(const void *options, struct fault *f)
 {
@@ -171,6 +230,11 @@ check_authd(const void *options, struct fault *f)
 	if (check_addresses("socketmap", &o->socketmap, f) < 0 ||
 	    check_addresses("auth", &o->auth, f) < 0 ||
 	    check_networks("guard_exempt", &o->guard_exempt, f) < 0 ||
+	    check_addresses("saslauthd", &o->saslauthd, f) < 0 ||
+	    check_mode("saslauthd_mode", o->saslauthd_mode, f) < 0 ||
+	    check_addresses("authdaemon", &o->authdaemon, f) < 0 ||
+	    check_mode("authdaemon_mode", o->authdaemon_mode, f) < 0 ||
+	    check_mail(o, f) < 0 || check_doors(o, f) < 0 ||
 	    check_mode("socketmap_mode", o->socketmap_mode, f) < 0 ||
 	    check_mechanisms(&o->mechanisms, f) < 0 ||
 	    check_srs_domain(o->srs_domain, f) < 0)

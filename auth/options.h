@@ -22,6 +22,15 @@ struct authd_options {
 	const char *auth_group;
 	bool auth_without_tls;
 	struct conf_list mechanisms; /* of SASL */
+	struct conf_list saslauthd;  /* empty: none */
+	const char *saslauthd_mode;
+	const char *saslauthd_group;
+	struct conf_list authdaemon; /* empty: none */
+	const char *authdaemon_mode;
+	const char *authdaemon_group;
+
+	const char *mail_root; /* NULL: nobody is told where mail is */
+	const char *mail_user;
 
 	uint64_t lock_failures; /* 0: nothing is locked */
 	uint64_t lock_time;     /* ms */

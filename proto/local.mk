@@ -4,6 +4,7 @@ libproto_a_SOURCES = \
 	proto/address.c proto/address.h \
 	proto/auth_client.c proto/auth_client.h \
 	proto/auth_line.c proto/auth_line.h \
+	proto/authdaemon.c proto/authdaemon.h \
 	proto/domain.c proto/domain.h \
 	proto/dot.c proto/dot.h \
 	proto/downgrade.c proto/downgrade.h \
@@ -16,6 +17,7 @@ libproto_a_SOURCES = \
 	proto/mime.c proto/mime.h \
 	proto/reply.c proto/reply.h \
 	proto/report.c proto/report.h \
+	proto/saslauthd.c proto/saslauthd.h \
 	proto/smtp_client.c proto/smtp_client.h \
 	proto/smtp_client_private.h proto/smtp_client_send.c \
 	proto/smtp_command.c proto/smtp_command.h \

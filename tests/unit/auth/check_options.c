@@ -44,6 +44,9 @@ START_TEST(options_have_sane_defaults)
 	ck_assert_ptr_null(o->socketmap_group);
 	ck_assert_ptr_null(o->auth_group);
 	ck_assert(!o->auth_without_tls);
+	ck_assert_uint_eq(o->saslauthd.n, 0);
+	ck_assert_uint_eq(o->authdaemon.n, 0);
+	ck_assert_ptr_null(o->mail_root);
 	ck_assert_uint_eq(o->lock_failures, 20);
 	ck_assert_uint_eq(o->lock_time, 600000);
 	ck_assert_uint_eq(o->failure_delay, 15000);
@@ -86,6 +89,12 @@ static const char *const bad[] = {
     "authd { guard_exempt = {\"192.0.2.1\", \"webmail\"} }",
     "authd { lock_time = \"0s\" }",
     "authd { failure_delay = \"2m\" }",
+    "authd { saslauthd = {\"192.0.2.1:2345\"} }",
+    "authd { saslauthd_mode = \"rw\" }",
+    "authd { saslauthd = {\"unix:/run/x.sock\"} "
+    "mechanisms = {\"LOGIN\"} }",
+    "authd { authdaemon = {\"unix:/run/x.sock\"} }",
+    "authd { mail_root = \"/mail\" }",
     "authd { threads = 0 }",
     "authd { unknown = 1 }",
 };
