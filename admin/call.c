@@ -92,7 +92,10 @@ ask_daemon(const struct call *call, struct fault *f)
 static int
 open_directory(struct call *call, struct fault *f)
 {
-	call->directory = directory_open(call->place.dir, f);
+	const struct directory_conf conf = authd_directory_conf(
+	    conf_get(call->conf, &authd_table), call->place.dir);
+
+	call->directory = directory_open(&conf, f);
 	if (call->directory == NULL)
 		return -1;
 	directory_set_scram(call->directory,
@@ -195,6 +198,25 @@ call_open(const char *conf_file, enum place_owner owner, struct fault *f)
 	    place_of(call->conf, owner, &call->place, f) < 0 ||
 	    reach(call, f) < 0)
 		call_close(&call);
+	return call;
+}
+
+struct call *
+call_open_alone(
+    const char *conf_file, struct directory_conf *conf, struct fault *f)
+{
+	struct call *call = mem_new(struct call);
+
+	call->owner = PLACE_AUTHD;
+	call->conf = place_read_conf(conf_file, false, f);
+	if (call->conf == NULL ||
+	    place_of(call->conf, PLACE_AUTHD, &call->place, f) < 0 ||
+	    place_prepare(call->conf, &call->place, f) < 0 ||
+	    place_become_user(&call->place, f) < 0)
+		call_close(&call);
+	else
+		*conf = authd_directory_conf(
+		    conf_get(call->conf, &authd_table), call->place.dir);
 	return call;
 }
 

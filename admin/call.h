@@ -15,6 +15,7 @@
 #include "base/json.h"
 
 struct call;
+struct directory_conf;
 
 /*
  * Finds the owner, or takes its place: then this process is its user from here
@@ -24,6 +25,15 @@ struct call;
 struct call *call_open(
     const char *conf_file, enum place_owner owner, struct fault *f) MUST_USE;
 void call_close(struct call **call);
+
+/*
+ * For what is done on the directory itself, whether posthouse-authd runs or not:
+ * this process is its user from here on. conf, which lives as long as the call,
+ * says where it is. One in Berkeley DB has one owner: directory_open() fails
+ * with 4.3.2 while posthouse-authd runs. There are no methods.
+ */
+struct call *call_open_alone(const char *conf_file, struct directory_conf *conf,
+    struct fault *f) MUST_USE;
 
 /* Returns the method's result (new). Borrows params, which may be NULL. */
 json_t *call_method(struct call *call, const char *method, const json_t *params,

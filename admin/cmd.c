@@ -22,6 +22,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_status,
     cmd_config,
     cmd_domain,
+    cmd_directory,
     cmd_user,
     cmd_alias,
     cmd_group,

@@ -5,6 +5,7 @@ libadmin_a_SOURCES = \
 	admin/cmd.c admin/cmd.h \
 	admin/cmd_alias.c \
 	admin/cmd_config.c \
+	admin/cmd_directory.c \
 	admin/cmd_domain.c \
 	admin/cmd_group.c \
 	admin/cmd_explain.c \

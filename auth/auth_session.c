@@ -180,8 +180,7 @@ put_greeting(struct auth_session *s, unsigned connection)
 	buf_putf(
 	    out, "SPID\t%ld\nCUID\t%u\nCOOKIE\t", (long)getpid(), connection);
 	crypto_random(cookie, sizeof cookie);
-	for (size_t i = 0; i < sizeof cookie; i++)
-		buf_putf(out, "%02x", cookie[i]);
+	buf_put_hex(out, str_n((const char *)cookie, sizeof cookie));
 	buf_puts(out, "\nDONE\n");
 }
 

@@ -214,9 +214,11 @@ set_srs_domain(const struct service *service)
 static void
 start_directory(const char *path)
 {
+	const struct directory_conf conf =
+	    authd_directory_conf(authd.options, path);
 	struct fault f;
 
-	if (directory_start(authd.directory, path, &f) < 0)
+	if (directory_start(authd.directory, &conf, &f) < 0)
 		die(f.kind == FAULT_TEMP ? EX_TEMPFAIL : EX_CONFIG, "%s: %s",
 		    program, f.text);
 }

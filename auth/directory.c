@@ -26,24 +26,64 @@ directory_new(void)
 {
 	struct directory *d = mem_new(struct directory);
 
-	d->driver = &directory_bdb;
 	pthread_mutex_init(&d->changes, NULL);
 	return d;
 }
 
-int
-directory_start(struct directory *d, const char *dir, struct fault *f)
+#ifdef HAVE_PGSQL
+
+static const struct directory_driver *
+driver_of(const struct directory_conf *conf, struct fault *f)
 {
-	d->store = d->driver->open(dir, f);
+	(void)f;
+	return conf->database != NULL ? &directory_pgsql : &directory_bdb;
+}
+
+int
+directory_migrate(const struct directory_conf *conf, bool anew, unsigned *from,
+    struct fault *f)
+{
+	return directory_pgsql_migrate(conf, anew, from, f);
+}
+
+#else
+
+static const struct directory_driver *
+driver_of(const struct directory_conf *conf, struct fault *f)
+{
+	if (conf->database == NULL)
+		return &directory_bdb;
+	fault_perm(f, "5.3.5", "built without PostgreSQL");
+	return NULL;
+}
+
+int
+directory_migrate(const struct directory_conf *conf, bool anew, unsigned *from,
+    struct fault *f)
+{
+	(void)anew;
+	(void)from;
+	return driver_of(conf, f) == NULL ? -1 : 0;
+}
+
+#endif
+
+int
+directory_start(
+    struct directory *d, const struct directory_conf *conf, struct fault *f)
+{
+	d->driver = driver_of(conf, f);
+	if (d->driver != NULL)
+		d->store = d->driver->open(conf, f);
 	return d->store == NULL ? -1 : 0;
 }
 
 struct directory *
-directory_open(const char *dir, struct fault *f)
+directory_open(const struct directory_conf *conf, struct fault *f)
 {
 	struct directory *d = directory_new();
 
-	if (directory_start(d, dir, f) < 0)
+	if (directory_start(d, conf, f) < 0)
 		directory_close(&d);
 	return d;
 }

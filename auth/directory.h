@@ -54,14 +54,41 @@ struct directory_counts {
 	uint64_t domains, users, aliases, groups;
 };
 
-/* dir is made where it is missing; one process owns it (base/db.h). */
-struct directory *directory_open(const char *dir, struct fault *f) MUST_USE;
+/* Where it is kept. Strings are borrowed for the call. */
+struct directory_conf {
+	/* A Berkeley DB environment, made where it is missing; one process owns
+	 * it (base/db.h). */
+	const char *dir;
+
+	/* PostgreSQL instead: how to connect (as for PQconnectdb()); NULL: no.
+	 * Built without it: a permanent fault. */
+	const char *database;
+	unsigned connections; /* at once */
+	int64_t timeout_ms;   /* of each question */
+	int64_t fresh_ms;     /* so long an answer holds */
+	int64_t stale_ms;     /* while the server is away */
+	/* Queries of the operator's; NULL: our own tables. $1 is the address
+	 * ("@domain" for a catch-all) or the domain. A domain of ours is one
+	 * row or more; a user is a row: hash and, where there is a second
+	 * column, whether it is disabled; an alias is one row a target. With
+	 * any of them the directory is only read, and has no lists. */
+	const char *domain_query, *user_query, *alias_query;
+};
+
+struct directory *directory_open(
+    const struct directory_conf *conf, struct fault *f) MUST_USE;
 void directory_close(struct directory **directory);
 /* The two halves of opening, for a daemon that hands the directory around
  * before it has become the user whose files these are. */
 struct directory *directory_new(void) MUST_USE;
-int directory_start(
-    struct directory *d, const char *dir, struct fault *f) MUST_USE;
+int directory_start(struct directory *d, const struct directory_conf *conf,
+    struct fault *f) MUST_USE;
+
+/* For PostgreSQL: makes the tables (only with `anew`), or brings them up to
+ * date, before the directory can be opened. Returns their version and *from,
+ * what it was (0: there were none). */
+int directory_migrate(const struct directory_conf *conf, bool anew,
+    unsigned *from, struct fault *f) MUST_USE;
 
 /* Whether keys for SCRAM are to be made of new passwords: so it is unless it
  * is switched off. Before anything else. */

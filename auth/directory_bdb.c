@@ -145,13 +145,13 @@ store_close(struct directory_store **store)
 }
 
 static struct directory_store *
-store_open(const char *where, struct fault *f)
+store_open(const struct directory_conf *conf, struct fault *f)
 {
 	const struct db_env_options o = {
 	    .cache = CACHE, .durability = DB_DURABLE, .fatal = true};
 	struct directory_store *s = mem_new(struct directory_store);
 
-	s->env = db_env_open(where, &o, f);
+	s->env = db_env_open(conf->dir, &o, f);
 	if (s->env == NULL ||
 	    (s->domain = db_open(s->env, "domain", f)) == NULL ||
 	    (s->user = db_open(s->env, "user", f)) == NULL ||
@@ -462,6 +462,15 @@ each_alias(struct directory_store *s, struct str domain, struct str after,
 }
 
 static int
+each_setting(struct directory_store *s, directory_each_setting_call *each,
+    void *ctx, struct fault *f)
+{
+	const struct str all = {0};
+
+	return db_scan(s->setting, all, all, each, ctx, f);
+}
+
+static int
 count(struct directory_store *s, struct directory_counts *c, struct fault *f)
 {
 	if (db_count(s->domain, &c->domains, f) < 0 ||
@@ -503,5 +512,6 @@ const struct directory_driver directory_bdb = {
     .put_credential = directory_bdb_put_credential,
     .del_credential = directory_bdb_del_credential,
     .each_credential = directory_bdb_each_credential,
+    .each_setting = each_setting,
     .count = count,
 };

@@ -6,56 +6,18 @@
 #include "base/mem.h"
 
 enum {
-	GROUP_MAX = sizeof(struct directory_group) + 200, /* of a record */
+	GROUP_MAX = 2 + DIRECTORY_GROUP_RECORD_MAX,
 	MEMBER_KEY_SIZE = DIRECTORY_BDB_KEY_SIZE + 1 + NAME_SIZE,
 };
-
-/* Records. What is not known was written by a later program, and ignored. */
-
-static void
-format_group(const struct directory_group *g, struct buf *b)
-{
-	buf_putf(b, "1\nposters=%s\nfrom=%d\nverp=%d\n",
-	    directory_posters_name(g->posters), g->rewrites_from, g->verp);
-	buf_putf(b, "title=%s\nlist_id=%s\nunsubscribe=%s\n", g->title,
-	    g->list_id, g->unsubscribe);
-	buf_putf(b, "owners=%s\nnamed=%s\n", g->owners, g->named);
-}
-
-static bool
-take_line(struct directory_group *g, struct str line)
-{
-	struct str value = line, name = str_cut(&value, '=');
-	bool yes = str_is(value, STR_LIT("1"));
-
-	if (str_is(name, STR_LIT("posters")))
-		return directory_posters_parse(value, &g->posters);
-	if (str_is(name, STR_LIT("from")))
-		g->rewrites_from = yes;
-	else if (str_is(name, STR_LIT("verp")))
-		g->verp = yes;
-	else if (str_is(name, STR_LIT("title")))
-		return str_copy(value, g->title, sizeof g->title);
-	else if (str_is(name, STR_LIT("list_id")))
-		return str_copy(value, g->list_id, sizeof g->list_id);
-	else if (str_is(name, STR_LIT("unsubscribe")))
-		return str_copy(value, g->unsubscribe, sizeof g->unsubscribe);
-	else if (str_is(name, STR_LIT("owners")))
-		return str_copy(value, g->owners, sizeof g->owners);
-	else if (str_is(name, STR_LIT("named")))
-		return str_copy(value, g->named, sizeof g->named);
-	return true;
-}
 
 static bool
 parse_group(struct str key, struct str value, struct directory_group *g)
 {
-	bool ok = str_is(str_cut(&value, '\n'), STR_LIT("1"));
+	char name[NAME_SIZE];
 
-	memset(g, 0, sizeof *g);
-	while (ok && value.len > 0)
-		ok = take_line(g, str_cut(&value, '\n'));
-	return ok && directory_bdb_name(key, g->name);
+	return str_is(str_cut(&value, '\n'), STR_LIT("1")) &&
+	       directory_bdb_name(key, name) &&
+	       directory_group_parse(str(name), value, g);
 }
 
 int
@@ -83,7 +45,8 @@ directory_bdb_put_group(
 	struct buf value;
 
 	buf_init(&value, GROUP_MAX);
-	format_group(g, &value);
+	buf_puts(&value, "1\n");
+	directory_group_format(g, &value);
 	directory_bdb_put(s, s->group, directory_bdb_str(&k), buf_str(&value));
 	buf_clear(&value);
 }

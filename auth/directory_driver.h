@@ -29,8 +29,12 @@ typedef int directory_each_credential_call(
 
 struct directory_store;
 
+typedef int directory_each_setting_call(
+    void *ctx, struct str name, struct str value);
+
 struct directory_driver {
-	struct directory_store *(*open)(const char *where, struct fault *f);
+	struct directory_store *(*open)(
+	    const struct directory_conf *conf, struct fault *f);
 	void (*close)(struct directory_store **store);
 
 	/* 1 found, 0 not, -1 fault. targets is replaced by names split by
@@ -105,12 +109,27 @@ struct directory_driver {
 	    struct directory_store *store, struct str user, struct str kind);
 	int (*each_credential)(struct directory_store *store, struct str user,
 	    directory_each_credential_call *each, void *ctx, struct fault *f);
+	int (*each_setting)(struct directory_store *store,
+	    directory_each_setting_call *each, void *ctx, struct fault *f);
 
 	int (*count)(struct directory_store *store,
 	    struct directory_counts *counts, struct fault *f);
 };
 
 extern const struct directory_driver directory_bdb;
+/* Not where Posthouse was built without PostgreSQL. */
+extern const struct directory_driver directory_pgsql;
+
+/* directory_migrate() */
+int directory_pgsql_migrate(const struct directory_conf *conf, bool anew,
+    unsigned *from, struct fault *f) MUST_USE;
+
+/* The form in which drivers keep a group: lines "NAME=VALUE". */
+enum { DIRECTORY_GROUP_RECORD_MAX = sizeof(struct directory_group) + 200 };
+void directory_group_format(const struct directory_group *g, struct buf *b);
+/* name is its key. False where the record is none. */
+bool directory_group_parse(
+    struct str name, struct str record, struct directory_group *g) MUST_USE;
 
 struct directory {
 	const struct directory_driver *driver;

@@ -9,9 +9,12 @@ libauth_a_SOURCES = \
 	auth/directory_app.c auth/directory_app.h \
 	auth/directory_bdb.c auth/directory_bdb.h \
 	auth/directory_bdb_credential.c auth/directory_bdb_group.c \
+	auth/directory_cache.c auth/directory_cache.h \
+	auth/directory_copy.c auth/directory_copy.h \
 	auth/directory_driver.h \
 	auth/directory_expand.c auth/directory_expand.h \
 	auth/directory_group.c auth/directory_group.h \
+	auth/directory_group_record.c \
 	auth/directory_members.c \
 	auth/directory_methods.c auth/directory_methods.h \
 	auth/directory_methods_app.c auth/directory_methods_group.c \
@@ -36,9 +39,18 @@ libauth_a_SOURCES = \
 	auth/srs.c auth/srs.h \
 	auth/tally.c auth/tally.h
 
+if PGSQL
+libauth_a_SOURCES += \
+	auth/directory_pgsql.c auth/directory_pgsql.h \
+	auth/directory_pgsql_list.c \
+	auth/directory_pgsql_schema.c \
+	auth/directory_pgsql_write.c \
+	auth/pgsql.c auth/pgsql.h
+endif
+
 # What a program that links libauth.a needs besides.
 AUTH_LIBS = libproto.a libbase.a $(SASL_LIBS) $(CRYPT_LIBS) \
-	$(UNISTRING_LIBS) $(PROTO_LIBS) \
+	$(UNISTRING_LIBS) $(PGSQL_LIBS) $(PROTO_LIBS) \
 	$(BASE_LIBS)
 
 sbin_PROGRAMS += posthouse-authd

@@ -22,6 +22,33 @@ static const struct conf_option authd_options[] = {
 	{ .name = "directory", .type = CONF_PATH, .offset = AUTHD(directory),
 	  .help = "the folder of the directory; "
 		  "default: directory in state_dir" },
+	{ .name = "database", .type = CONF_TEXT, .offset = AUTHD(database),
+	  .help = "PostgreSQL instead: how to connect, as in "
+		  "\"host=/run/postgresql dbname=mail\"" },
+	{ .name = "database_connections", .type = CONF_NUMBER,
+	  .offset = AUTHD(database_connections), .fallback = "8", .min = 1,
+	  .max = 1000,
+	  .help = "connections to it at once" },
+	{ .name = "database_timeout", .type = CONF_TIME,
+	  .offset = AUTHD(database_timeout), .fallback = "5s", .min = 100,
+	  .max = 600000,
+	  .help = "how long an answer of it may take" },
+	{ .name = "database_cache", .type = CONF_TIME,
+	  .offset = AUTHD(database_cache), .fallback = "5s", .max = 86400000,
+	  .help = "how long an answer of it holds" },
+	{ .name = "database_stale", .type = CONF_TIME,
+	  .offset = AUTHD(database_stale), .fallback = "1d",
+	  .max = 2592000000,
+	  .help = "how long what it knew holds while it is away" },
+	{ .name = "domain_query", .type = CONF_TEXT,
+	  .offset = AUTHD(domain_query),
+	  .help = "whether the domain $1 is ours, in tables of others: rows" },
+	{ .name = "user_query", .type = CONF_TEXT, .offset = AUTHD(user_query),
+	  .help = "the password hash of the user $1, and whether it is "
+		  "disabled" },
+	{ .name = "alias_query", .type = CONF_TEXT,
+	  .offset = AUTHD(alias_query),
+	  .help = "the targets of the alias $1, one a row" },
 	{ .name = "socketmap", .type = CONF_LIST, .offset = AUTHD(socketmap),
 	  .help = "addresses to serve look-ups at; "
 		  "default: socketmap.sock in run_dir" },
@@ -223,11 +250,32 @@ check_mail(const struct authd_options *o, struct fault *f)
 }
 
 static int
+check_database(const struct authd_options *o, struct fault *f)
+{
+	bool has_queries = o->domain_query != NULL || o->user_query != NULL ||
+			   o->alias_query != NULL;
+
+#ifndef HAVE_PGSQL
+	if (o->database != NULL)
+		return fault_perm(f, "5.3.5",
+		    "database: this Posthouse was built without PostgreSQL");
+#endif
+	if (has_queries && o->database == NULL)
+		return fault_perm(
+		    f, "5.3.5", "a query is of no use without database");
+	if (has_queries && (o->domain_query == NULL || o->user_query == NULL))
+		return fault_perm(
+		    f, "5.3.5", "domain_query and user_query are set together");
+	return 0;
+}
+
+static int
 check_authd(const void *options, struct fault *f)
 {
 	const struct authd_options *o = options;
 
-	if (check_addresses("socketmap", &o->socketmap, f) < 0 ||
+	if (check_database(o, f) < 0 ||
+	    check_addresses("socketmap", &o->socketmap, f) < 0 ||
 	    check_addresses("auth", &o->auth, f) < 0 ||
 	    check_networks("guard_exempt", &o->guard_exempt, f) < 0 ||
 	    check_addresses("saslauthd", &o->saslauthd, f) < 0 ||
@@ -248,3 +296,19 @@ const struct conf_table authd_table = {
     .size = sizeof(struct authd_options),
     .check = check_authd,
 };
+
+struct directory_conf
+authd_directory_conf(const struct authd_options *o, const char *dir)
+{
+	return (struct directory_conf){
+	    .dir = dir,
+	    .database = o->database,
+	    .connections = (unsigned)o->database_connections,
+	    .timeout_ms = (int64_t)o->database_timeout,
+	    .fresh_ms = (int64_t)o->database_cache,
+	    .stale_ms = (int64_t)o->database_stale,
+	    .domain_query = o->domain_query,
+	    .user_query = o->user_query,
+	    .alias_query = o->alias_query,
+	};
+}

@@ -7,12 +7,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "auth/directory.h"
 #include "base/attr.h"
 #include "base/conf.h"
 
 struct authd_options {
 	const char *user;      /* NULL: stays who it is */
 	const char *directory; /* NULL: directory below state_dir */
+
+	const char *database; /* NULL: Berkeley DB */
+	uint64_t database_connections;
+	uint64_t database_timeout, database_cache, database_stale; /* ms */
+	const char *domain_query, *user_query, *alias_query;
 
 	struct conf_list socketmap;  /* empty: socketmap.sock in run_dir */
 	const char *socketmap_mode;  /* octal, for unix sockets */
@@ -49,5 +55,9 @@ extern const struct conf_table authd_table;
 
 /* Whether one of the mechanisms wants SCRAM's keys. */
 bool authd_options_has_scram(const struct authd_options *o);
+/* Where the directory is; dir is the one of a Berkeley DB environment. Borrows
+ * both. */
+struct directory_conf authd_directory_conf(
+    const struct authd_options *o, const char *dir);
 
 #endif

@@ -222,3 +222,43 @@ buf_take_line(struct buf *b, struct str *line)
 	b->start += i + 1;
 	return true;
 }
+
+void
+buf_put_hex(struct buf *b, struct str bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < bytes.len; i++) {
+		unsigned char c = (unsigned char)bytes.at[i];
+
+		buf_putc(b, digits[c >> 4]);
+		buf_putc(b, digits[c & 15]);
+	}
+}
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool
+buf_put_unhex(struct buf *b, struct str hex)
+{
+	if (hex.len % 2 != 0)
+		return false;
+	for (size_t i = 0; i < hex.len; i += 2) {
+		int high = hex_value(hex.at[i]), low = hex_value(hex.at[i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		buf_putc(b, (char)(high << 4 | low));
+	}
+	return !buf_is_full(b);
+}

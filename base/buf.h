@@ -40,6 +40,10 @@ void buf_put_str(struct buf *b, struct str s);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
 void buf_putf(struct buf *b, const char *fmt, ...) FORMAT(2, 3);
+/* Bytes as hexadecimal digits, in lower case. */
+void buf_put_hex(struct buf *b, struct str bytes);
+/* The other way: false, with some of it put, where hex is no such text. */
+bool buf_put_unhex(struct buf *b, struct str hex) MUST_USE;
 void buf_vputf(struct buf *b, const char *fmt, va_list ap) FORMAT(2, 0);
 
 /*

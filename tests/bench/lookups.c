@@ -48,7 +48,8 @@ static void
 fill(const char *dir, unsigned users)
 {
 	struct fault f;
-	struct directory *d = directory_open(dir, &f);
+	struct directory *d =
+	    directory_open(&(const struct directory_conf){.dir = dir}, &f);
 	char name[NAME_MAX_SIZE];
 
 	if (d == NULL || directory_domain_add(d, str("example.org"), &f) < 0)

@@ -19,6 +19,7 @@ SYSTEM_TESTS += \
 	tests/system/backup_mx.py \
 	tests/system/clients.py \
 	tests/system/clients_volume.py \
+	tests/system/directory_pgsql.py \
 	tests/system/dns_answers.py \
 	tests/system/explain.py \
 	tests/system/groups.py \
@@ -66,6 +67,7 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/pki.py \
 	tests/system/lib/scram.py \
 	tests/system/lib/sink.py \
+	tests/system/lib/postgres.py \
 	tests/system/lib/smtpd.py \
 	tests/system/lib/wire.py
 

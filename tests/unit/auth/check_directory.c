@@ -381,10 +381,14 @@ END_TEST
 
 START_TEST(directory_has_one_owner)
 {
+	const struct directory_conf conf = {.dir = directory_path()};
 	struct fault f = {.text = ""};
 
+	/* A database may have many. */
+	if (test_database() != NULL)
+		return;
 	with_domain();
-	ck_assert_ptr_null(directory_open(directory_path(), &f));
+	ck_assert_ptr_null(directory_open(&conf, &f));
 	ck_assert_int_eq(f.kind, FAULT_TEMP);
 	ck_assert_str_eq(f.dsn, "4.3.2");
 	end_directory(&d);

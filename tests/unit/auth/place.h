@@ -5,21 +5,18 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "auth/directory.h"
+#ifdef HAVE_PGSQL
+#include "auth/pgsql.h"
+#endif
 #include "tests/unit/unit.h"
 
 static char place[64];
-
-static inline void
-make_place(void)
-{
-	snprintf(place, sizeof place, "/tmp/check-auth-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(place));
-}
 
 static inline void
 remove_files(const char *path)
@@ -43,11 +40,94 @@ directory_path(void)
 	return path;
 }
 
+/* The same tests run over the other driver: a variable of the environment
+ * names a database, and each test has a schema of its own in it. */
+static inline const char *
+test_database(void)
+{
+	return getenv("POSTHOUSE_TEST_DATABASE");
+}
+
+static inline struct directory_conf
+directory_conf(void)
+{
+	static char database[512];
+	struct directory_conf conf = {
+	    .dir = directory_path(), .connections = 4, .timeout_ms = 20000};
+
+	if (test_database() == NULL)
+		return conf;
+	snprintf(database, sizeof database,
+	    "%s options='-c search_path=\"%s\"'", test_database(), place);
+	conf.database = database;
+	return conf;
+}
+
+#ifdef HAVE_PGSQL
+
+static inline void
+run_in_database(const char *format)
+{
+	const struct pgsql_conf conf = {
+	    .connection = test_database(), .timeout_ms = 20000};
+	struct pgsql *pgsql = pgsql_new(&conf);
+	struct pgsql_statement statement;
+	struct fault f = {.text = ""};
+	char sql[256];
+	int rc;
+
+	snprintf(sql, sizeof sql, "%s \"%s\" %s", format, place,
+	    format[0] == 'D' ? "CASCADE" : "");
+	statement.sql = sql;
+	rc = pgsql_query(pgsql, &statement, NULL, 0, NULL, NULL, &f);
+	ck_assert_msg(rc == 0, "%s", f.text);
+	pgsql_free(&pgsql);
+}
+
+static inline void
+make_tables(void)
+{
+	const struct directory_conf conf = directory_conf();
+	struct fault f = {.text = ""};
+	unsigned from;
+	int rc;
+
+	run_in_database("CREATE SCHEMA");
+	rc = directory_migrate(&conf, true, &from, &f);
+	ck_assert_msg(rc > 0 && from == 0, "%s", f.text);
+}
+
+#else
+
+static inline void
+run_in_database(const char *format)
+{
+	(void)format;
+}
+
+static inline void
+make_tables(void)
+{
+	ck_abort_msg("built without PostgreSQL");
+}
+
+#endif
+
+static inline void
+make_place(void)
+{
+	snprintf(place, sizeof place, "/tmp/check-auth-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(place));
+	if (test_database() != NULL)
+		make_tables();
+}
+
 static inline struct directory *
 open_directory(void)
 {
 	struct fault f = {.text = ""};
-	struct directory *d = directory_open(directory_path(), &f);
+	const struct directory_conf conf = directory_conf();
+	struct directory *d = directory_open(&conf, &f);
 
 	ck_assert_msg(d != NULL, "%s", f.text);
 	return d;
@@ -64,7 +144,10 @@ static inline void
 end_directory(struct directory **d)
 {
 	directory_close(d);
-	remove_files(directory_path());
+	if (test_database() != NULL)
+		run_in_database("DROP SCHEMA");
+	else
+		remove_files(directory_path());
 	remove_files(place);
 }
 

@@ -96,6 +96,24 @@ START_TEST(buf_secret_keeps_its_bytes_when_it_grows)
 }
 END_TEST
 
+START_TEST(buf_writes_and_reads_hexadecimal)
+{
+	struct buf b;
+
+	buf_init(&b, 8);
+	buf_put_hex(&b, str_n("\0\x7f\xff", 3));
+	ck_assert_str_eq(buf_text(&b), "007fff");
+	buf_reset(&b);
+	ck_assert(buf_put_unhex(&b, str("007FfF")));
+	ck_assert(str_is(buf_str(&b), str_n("\0\x7f\xff", 3)));
+	ck_assert(!buf_put_unhex(&b, str("0")));
+	ck_assert(!buf_put_unhex(&b, str("0g")));
+	ck_assert(!buf_put_unhex(&b, str("-1")));
+	ck_assert(!buf_put_unhex(&b, str("00000000000000")));
+	buf_clear(&b);
+}
+END_TEST
+
 UNIT_MAIN("buf", buf_never_passes_its_maximum, buf_counts_only_unread_bytes,
     buf_take_line_strips_lf_and_crlf, buf_space_respects_the_maximum,
-    buf_secret_keeps_its_bytes_when_it_grows)
+    buf_secret_keeps_its_bytes_when_it_grows, buf_writes_and_reads_hexadecimal)
