@@ -73,10 +73,11 @@ struct connection {
 	struct buf in, out;
 };
 
-/* A found answer. Its bytes are map, key and value, one after the other. */
+/* Its bytes are map, key and value, one after the other. */
 struct answer {
 	uint64_t hash;
-	int64_t asked; /* clock_ms(); 0: none */
+	int64_t until; /* clock_ms(); 0: none */
+	bool is_missing;
 	uint32_t map, key, value;
 	uint32_t room;
 	char *bytes;
@@ -154,7 +155,7 @@ set_of(struct socketmap_client *c, uint64_t hash)
 static bool
 is_for(const struct answer *a, uint64_t hash, struct str map, struct str key)
 {
-	return a->asked != 0 && a->hash == hash &&
+	return a->until != 0 && a->hash == hash &&
 	       str_is(str_n(a->bytes, a->map), map) &&
 	       str_is(str_n(a->bytes + a->map, a->key), key);
 }
@@ -167,8 +168,7 @@ find(struct socketmap_client *c, uint64_t hash, struct str map, struct str key,
 	const struct answer *set = set_of(c, hash);
 
 	for (size_t i = 0; i < c->ways; i++)
-		if (is_for(&set[i], hash, map, key) &&
-		    now - set[i].asked < c->conf.cache_ms)
+		if (is_for(&set[i], hash, map, key) && now < set[i].until)
 			return &set[i];
 	return NULL;
 }
@@ -179,18 +179,20 @@ recall(struct socketmap_client *c, struct str map, struct str key, int64_t now,
 {
 	uint64_t hash = hash_of(map, key);
 	const struct answer *a;
+	bool is_found;
 
 	if (c->sets == 0)
 		return false;
 	pthread_mutex_lock(&c->mutex);
 	a = find(c, hash, map, key, now);
-	if (a != NULL) {
+	is_found = a != NULL && !a->is_missing;
+	if (is_found) {
 		buf_reset(value);
 		buf_put(value, a->bytes + a->map + a->key, a->value);
 	}
 	pthread_mutex_unlock(&c->mutex);
 	/* What does not fit is for the long way to complain of. */
-	return a != NULL && !buf_is_full(value);
+	return is_found && !buf_is_full(value);
 }
 
 /* With the mutex held: the place of this very key, or the oldest. */
@@ -203,7 +205,7 @@ place_for(
 	for (size_t i = 0; i < c->ways; i++) {
 		if (is_for(&set[i], hash, map, key))
 			return &set[i];
-		if (set[i].asked < oldest->asked)
+		if (set[i].until < oldest->until)
 			oldest = &set[i];
 	}
 	return oldest;
@@ -211,7 +213,7 @@ place_for(
 
 static void
 keep(struct socketmap_client *c, struct str map, struct str key,
-    struct str value, int64_t asked)
+    struct str value, int64_t until)
 {
 	size_t len = map.len + key.len + value.len;
 	uint64_t hash = hash_of(map, key);
@@ -226,7 +228,9 @@ keep(struct socketmap_client *c, struct str map, struct str key,
 		a->room = (uint32_t)len;
 	}
 	a->hash = hash;
-	a->asked = asked;
+	a->until = until;
+	/* Else it points somewhere, whatever its length. */
+	a->is_missing = value.at == NULL;
 	a->map = (uint32_t)map.len;
 	a->key = (uint32_t)key.len;
 	a->value = (uint32_t)value.len;
@@ -435,6 +439,28 @@ socketmap_look_up(struct socketmap_client *client, const char *map_name,
 	buf_reset(&c->in);
 	put_idle(client, c);
 	if (rc > 0)
-		keep(client, map, key, buf_str(value), now);
+		keep(client, map, key, buf_str(value),
+		    now + client->conf.cache_ms);
+	else if (rc == 0 && client->conf.missing_map != NULL &&
+		 str_is(map, str(client->conf.missing_map)))
+		keep(client, map, key, (struct str){0},
+		    now + client->conf.missing_ms);
 	return rc;
+}
+
+bool
+socketmap_is_missing(struct socketmap_client *client, struct str key)
+{
+	const char *name = client->conf.missing_map;
+	struct str map = str(name != NULL ? name : "");
+	const struct answer *a;
+	bool is_missing;
+
+	if (client->sets == 0 || map.len == 0)
+		return false;
+	pthread_mutex_lock(&client->mutex);
+	a = find(client, hash_of(map, key), map, key, clock_ms());
+	is_missing = a != NULL && a->is_missing;
+	pthread_mutex_unlock(&client->mutex);
+	return is_missing;
 }

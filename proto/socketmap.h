@@ -5,11 +5,12 @@
  * "PERM why" the other.
  *
  * The codec for the server, and a client that pools connections and keeps for
- * some seconds what was found (never what was not: a new user works at once).
+ * some seconds what was found (not what was not: a new user works at once).
  */
 #ifndef PROTO_SOCKETMAP_H
 #define PROTO_SOCKETMAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,10 @@ struct socketmap_client_conf {
 	int64_t timeout_ms;   /* for one look-up, connecting included */
 	int64_t cache_ms;     /* how long found answers are kept; 0: not */
 	size_t cache_entries; /* at most */
+	/* What this one map has not is kept too, for so long, and told by
+	 * socketmap_is_missing() only; NULL: none. */
+	const char *missing_map;
+	int64_t missing_ms;
 };
 
 /* May be used by many threads at once. */
@@ -60,5 +65,11 @@ void socketmap_client_free(struct socketmap_client **client);
  */
 int socketmap_look_up(struct socketmap_client *client, const char *map,
     struct str key, struct buf *value, struct fault *f) MUST_USE;
+
+/* Whether it is remembered that missing_map has no such key; asks nobody. For
+ * those with many messages to the same place, whom it does no harm to be told
+ * of a new key a fraction of a second late. */
+bool socketmap_is_missing(
+    struct socketmap_client *client, struct str key) MUST_USE;
 
 #endif

@@ -27,6 +27,7 @@ enum {
 	LOOKUP_MS = 10000,
 	CACHE_MS = 10000,
 	CACHE_ENTRIES = 10000,
+	MISSING_MS = 100, /* that a domain is not ours */
 	PASSWORD_MAX = 1024,
 };
 
@@ -226,6 +227,8 @@ set_maps(struct routes *routes, const struct routes_conf *conf, struct fault *f)
 	    .timeout_ms = LOOKUP_MS,
 	    .cache_ms = CACHE_MS,
 	    .cache_entries = CACHE_ENTRIES,
+	    .missing_map = "domain",
+	    .missing_ms = MISSING_MS,
 	};
 
 	if (set_peer(&map.address, o->socketmap, conf->run_dir,
@@ -361,7 +364,8 @@ ask_domains(struct routes *routes, struct str domain, struct fault *f)
 
 	if (domain.len == 0)
 		return 1; /* <postmaster> is ours */
-	if (domain.at[0] == '[')
+	if (domain.at[0] == '[' ||
+	    socketmap_is_missing(routes->directory, domain))
 		return 0;
 	buf_init(&value, SOCKETMAP_REPLY_MAX);
 	found = socketmap_look_up(

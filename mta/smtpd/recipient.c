@@ -339,7 +339,27 @@ add_relayed(struct recipients *r, const struct recipient_rules *rules,
 	return add_elsewhere(r, rules, &rcpt->forward_path, rcpt, f);
 }
 
-/* What is no recipient of ours: known clients send elsewhere too. */
+/* In a domain that is not ours: known clients send elsewhere too. */
+static int
+add_foreign(struct recipients *r, const struct recipient_rules *rules,
+    struct str domain, const struct envelope_rcpt *rcpt, struct fault *why,
+    struct fault *f)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (domain.len > 0 && domains_has(rules->relay_domains, domain))
+		return add_relayed(r, rules, rcpt, why, f);
+	note_rule(rules->notes, "relay", "%s",
+	    rules->known_client ? "a known client may send elsewhere"
+				: "only known clients may send elsewhere");
+	address_format(&rcpt->forward_path, text);
+	if (!rules->known_client)
+		return fault_perm(
+		    f, "5.7.1", "<%s>: relay access denied", text);
+	return add_elsewhere(r, rules, &rcpt->forward_path, rcpt, f);
+}
+
+/* What is no recipient of ours. */
 static int
 add_other(struct recipients *r, const struct recipient_rules *rules,
     struct str domain, const struct envelope_rcpt *rcpt, struct fault *why,
@@ -358,15 +378,7 @@ add_other(struct recipients *r, const struct recipient_rules *rules,
 		    rules->notes, "local domain", "it has no such recipient");
 		return fault_perm(f, "5.1.1", "<%s>: no such user here", text);
 	}
-	if (domain.len > 0 && domains_has(rules->relay_domains, domain))
-		return add_relayed(r, rules, rcpt, why, f);
-	note_rule(rules->notes, "relay", "%s",
-	    rules->known_client ? "a known client may send elsewhere"
-				: "only known clients may send elsewhere");
-	if (!rules->known_client)
-		return fault_perm(
-		    f, "5.7.1", "<%s>: relay access denied", text);
-	return add_elsewhere(r, rules, &rcpt->forward_path, rcpt, f);
+	return add_foreign(r, rules, domain, rcpt, why, f);
 }
 
 /* "SRS0=" and its like: see the map "reverse" of posthouse-authd(8). */
@@ -430,6 +442,11 @@ recipient_add(struct recipients *r, const struct recipient_rules *rules,
 	rc = add_returned(r, rules, rcpt, why, f);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
+	/* Where each message of many goes to the same place elsewhere, the
+	 * directory need not say each time that nobody there is ours. */
+	if (rules->known_client && rules->notes == NULL &&
+	    socketmap_is_missing(rules->directory, domain))
+		return add_foreign(r, rules, domain, rcpt, why, f);
 	if (is_never_ours(a, text))
 		note_rule(rules->notes, "local part",
 		    "with @, %% or ! in it, or quoted, it is never looked up");

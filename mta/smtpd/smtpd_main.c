@@ -27,6 +27,7 @@
 enum {
 	DRAIN_MS = 30000,
 	LOOKUPS_MAX = 10000, /* remembered at once */
+	MISSING_MS = 100,    /* that a domain is not ours */
 	REPEATS_MAX = 1000,
 	REPEATS_MS = 6 * 60 * 60 * 1000,
 };
@@ -205,6 +206,8 @@ set_up(struct service *service)
 	    .timeout_ms = (int64_t)o->lookup_timeout,
 	    .cache_ms = (int64_t)o->lookup_cache,
 	    .cache_entries = LOOKUPS_MAX,
+	    .missing_map = "domain",
+	    .missing_ms = MISSING_MS,
 	};
 	const struct net_address auth =
 	    peer_address(service, o->auth, "auth.sock");

@@ -67,9 +67,8 @@ static char *kept_names[] = {kept_name, kept_below};
 static const struct domains kept = {kept_names, 2};
 
 static void
-set_up(void)
+set_up_with(struct socketmap_client_conf conf)
 {
-	struct socketmap_client_conf conf = {.timeout_ms = 10000};
 	struct fault f;
 
 	peer_start(&directory, serve_maps, (void *)(uintptr_t)entries);
@@ -87,6 +86,12 @@ set_up(void)
 	rules.relay_domains = &kept;
 	rules.relay_recipients = NULL;
 	memset(&r, 0, sizeof r);
+}
+
+static void
+set_up(void)
+{
+	set_up_with((struct socketmap_client_conf){.timeout_ms = 10000});
 }
 
 static void
@@ -172,6 +177,32 @@ START_TEST(recipient_relays_for_nobody)
 	ck_assert_str_eq(rcpt("<out@example.org>"), "4.3.0");
 	ck_assert_uint_eq(r.n, 0);
 	ck_assert_uint_eq(r.n_members, 0);
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_asks_once_whether_a_domain_is_ours)
+{
+	set_up_with((struct socketmap_client_conf){
+	    .timeout_ms = 10000,
+	    .cache_ms = 60000,
+	    .cache_entries = 100,
+	    .missing_map = "domain",
+	    .missing_ms = 60000,
+	});
+	rules.known_client = true;
+	maps_asked = 0;
+	ck_assert_str_eq(rcpt("<x@elsewhere.example>"), "ok");
+	ck_assert_uint_eq(maps_asked, 2);
+	ck_assert_str_eq(rcpt("<x@elsewhere.example>"), "ok");
+	ck_assert_str_eq(rcpt("<y@Elsewhere.example>"), "ok");
+	ck_assert_uint_eq(maps_asked, 2);
+	ck_assert_uint_eq(r.n, 2);
+	ck_assert_int_eq(r.ways[1], WAY_QUEUE);
+	/* Whom nobody knows has no use of what we remember. */
+	rules.known_client = false;
+	ck_assert_str_eq(rcpt("<y@elsewhere.example>"), "5.7.1");
+	ck_assert_uint_eq(maps_asked, 4);
 	tear_down();
 }
 END_TEST
@@ -459,7 +490,7 @@ UNIT_MAIN("recipient", recipient_keeps_mail_for_relay_domains,
     recipient_takes_whom_the_directory_knows,
     recipient_takes_postmaster_without_a_domain,
     recipient_counts_each_mailbox_once, recipient_refuses_who_is_not_there,
-    recipient_relays_for_nobody,
+    recipient_relays_for_nobody, recipient_asks_once_whether_a_domain_is_ours,
     recipient_relays_for_known_clients_by_the_queue,
     recipient_of_an_alias_may_be_elsewhere,
     recipient_who_was_a_forwarded_sender_gets_what_comes_back,

@@ -102,6 +102,9 @@ serve(struct peer *peer, FILE *in, FILE *out)
 	shutdown(fileno(out), SHUT_RDWR);
 }
 
+/* How long the map "names" is known not to have something. */
+static int64_t missing_ms;
+
 static void
 set_up_client(int64_t timeout_ms, int64_t cache_ms, size_t entries)
 {
@@ -109,6 +112,8 @@ set_up_client(int64_t timeout_ms, int64_t cache_ms, size_t entries)
 	    .timeout_ms = timeout_ms,
 	    .cache_ms = cache_ms,
 	    .cache_entries = entries,
+	    .missing_map = missing_ms > 0 ? "names" : NULL,
+	    .missing_ms = missing_ms,
 	};
 
 	memset(&script, 0, sizeof script);
@@ -305,6 +310,46 @@ START_TEST(what_was_kept_grows_old)
 }
 END_TEST
 
+START_TEST(what_one_map_has_not_is_remembered_where_that_is_wished)
+{
+	missing_ms = 60000;
+	set_up_client(20000, 60000, 100);
+	ck_assert(!socketmap_is_missing(client, str("nobody")));
+	ck_assert_int_eq(
+	    socketmap_look_up(client, "other", str("nobody"), &value, &f), 0);
+	ck_assert(!socketmap_is_missing(client, str("nobody")));
+	/* Whoever looks it up gets the newest answer all the same. */
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(look_up("nobody"), 0);
+		ck_assert(socketmap_is_missing(client, str("nobody")));
+		ck_assert_uint_eq(script.queries, 2 + i);
+	}
+	ck_assert_int_eq(look_up("ann"), 1);
+	ck_assert(!socketmap_is_missing(client, str("ann")));
+	tear_down();
+	missing_ms = 0;
+	set_up_client(20000, 60000, 100);
+	ck_assert_int_eq(look_up("nobody"), 0);
+	ck_assert(!socketmap_is_missing(client, str("nobody")));
+	tear_down();
+}
+END_TEST
+
+START_TEST(what_is_missing_does_not_stay_so)
+{
+	int64_t since = clock_ms();
+
+	missing_ms = 30;
+	set_up_client(20000, 60000, 100);
+	ck_assert_int_eq(look_up("nobody"), 0);
+	while (socketmap_is_missing(client, str("nobody")))
+		ck_assert_int_lt(clock_ms() - since, 20000);
+	ck_assert_int_ge(clock_ms() - since, 30);
+	missing_ms = 0;
+	tear_down();
+}
+END_TEST
+
 START_TEST(the_cache_holds_no_more_than_it_may)
 {
 	char key[16];
@@ -490,7 +535,9 @@ UNIT_MAIN("socketmap", a_query_is_a_map_and_a_key,
     a_reply_that_no_client_would_take_is_not_sent, each_answer_means_one_thing,
     one_connection_serves_look_up_after_look_up,
     what_is_found_is_kept_and_what_is_not_is_asked_again,
-    what_was_kept_grows_old, the_cache_holds_no_more_than_it_may,
+    what_was_kept_grows_old,
+    what_one_map_has_not_is_remembered_where_that_is_wished,
+    what_is_missing_does_not_stay_so, the_cache_holds_no_more_than_it_may,
     the_same_key_in_another_map_is_another,
     a_kept_connection_that_was_closed_is_replaced,
     a_kept_connection_that_dies_of_the_query_is_replaced_once,
