@@ -64,6 +64,7 @@ struct db {
 	DB *db;
 	struct db_env *env;
 	char *name;
+	bool loose;
 };
 
 struct db_txn {
@@ -416,9 +417,11 @@ db_env_was_unclean(const struct db_env *env)
 	return env->unclean;
 }
 
-struct db *
-db_open(struct db_env *env, const char *name, struct fault *f)
+static struct db *
+open_db(struct db_env *env, const char *name, bool loose, struct fault *f)
 {
+	uint32_t flags = DB_CREATE | DB_AUTO_COMMIT | DB_THREAD |
+			 (loose ? DB_READ_UNCOMMITTED : 0);
 	struct db *db = mem_new(struct db);
 	char file[64];
 	int rc;
@@ -426,6 +429,7 @@ db_open(struct db_env *env, const char *name, struct fault *f)
 	snprintf(file, sizeof file, "%s.db", name);
 	db->env = env;
 	db->name = mem_dup(name);
+	db->loose = loose;
 	last_words[0] = '\0';
 	rc = db_create(&db->db, env->env, 0);
 	if (rc == 0)
@@ -433,14 +437,26 @@ db_open(struct db_env *env, const char *name, struct fault *f)
 	if (rc == 0)
 		rc = db->db->set_flags(db->db, DB_CHKSUM);
 	if (rc == 0)
-		rc = db->db->open(db->db, NULL, file, NULL, DB_BTREE,
-		    DB_CREATE | DB_AUTO_COMMIT | DB_THREAD, 0600);
+		rc = db->db->open(
+		    db->db, NULL, file, NULL, DB_BTREE, flags, 0600);
 	if (rc == 0)
 		return db;
 	fail(f, env, rc, name);
 	set_for_good(f);
 	db_close(&db);
 	return NULL;
+}
+
+struct db *
+db_open(struct db_env *env, const char *name, struct fault *f)
+{
+	return open_db(env, name, false, f);
+}
+
+struct db *
+db_open_loose(struct db_env *env, const char *name, struct fault *f)
+{
+	return open_db(env, name, true, f);
 }
 
 void
@@ -623,7 +639,8 @@ read_chunk(struct db *db, struct str from, struct chunk *c)
 	c->records.ulen = c->size;
 	c->records.flags = DB_DBT_USERMEM;
 	k.flags = DB_DBT_MALLOC;
-	rc = db->db->cursor(db->db, NULL, &cursor, DB_READ_COMMITTED);
+	rc = db->db->cursor(db->db, NULL, &cursor,
+	    db->loose ? DB_READ_UNCOMMITTED : DB_READ_COMMITTED);
 	if (rc != 0)
 		return rc;
 	rc = cursor->get(cursor, &k, &c->records, how | DB_MULTIPLE_KEY);

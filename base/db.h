@@ -67,6 +67,10 @@ bool db_is_damage(const struct fault *f);
 /* Damage that it meets is a permanent fault, as with the environment. */
 struct db *db_open(
     struct db_env *env, const char *name, struct fault *f) MUST_USE;
+/* The same, but db_scan() neither waits for a transaction of another thread nor
+ * makes it wait: it sees what that has done so far, and may yet undo. */
+struct db *db_open_loose(
+    struct db_env *env, const char *name, struct fault *f) MUST_USE;
 void db_close(struct db **db);
 
 /* Spans all databases of the environment. */

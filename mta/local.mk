@@ -22,6 +22,7 @@ libmta_a_SOURCES = \
 	mta/queue/queue_body.c \
 	mta/queue/queue_change.c \
 	mta/queue/queue_commit.c \
+	mta/queue/queue_fresh.c \
 	mta/queue/queue_lane.c \
 	mta/queue/reader.c mta/queue/reader.h \
 	mta/queue/receive.c mta/queue/receive.h mta/queue/receive_private.h \

@@ -14,6 +14,7 @@
 
 enum {
 	CACHE = 32 << 20,
+	FRESH_PART = 4, /* messages that came lately get as much on top */
 	DONE_MS = 7 * 60 * 60 * 1000,
 };
 
@@ -37,16 +38,19 @@ open_tables(struct queue *q, struct fault *f)
 	const struct {
 		struct db **db;
 		const char *name;
+		bool loose;
 	} tables[] = {
-	    {&q->message, "message"},
-	    {&q->body, "body"},
-	    {&q->due, "due"},
-	    {&q->done, "done"},
-	    {&q->setting, "setting"},
+	    {&q->message, "message", false},
+	    {&q->body, "body", false},
+	    {&q->due, "due", true},
+	    {&q->done, "done", false},
+	    {&q->setting, "setting", false},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
-		*tables[i].db = db_open(q->env, tables[i].name, f);
+		*tables[i].db = tables[i].loose
+				    ? db_open_loose(q->env, tables[i].name, f)
+				    : db_open(q->env, tables[i].name, f);
 		if (*tables[i].db == NULL)
 			return -1;
 	}
@@ -85,6 +89,7 @@ queue_open(const struct queue_conf *conf, struct fault *f)
 	if (q->conf.done_ms == 0)
 		q->conf.done_ms = DONE_MS;
 	o.cache = conf->cache > 0 ? conf->cache : CACHE;
+	q->fresh = queue_fresh_new(o.cache / FRESH_PART);
 	pthread_mutex_init(&q->mutex, NULL);
 	pthread_cond_init(&q->work, NULL);
 	q->env = db_env_open(q->dir, &o, f);
@@ -109,6 +114,7 @@ queue_close(struct queue **queue)
 	db_close(&q->done);
 	db_close(&q->setting);
 	db_env_close(&q->env);
+	queue_fresh_free(&q->fresh);
 	if (q->body_dir >= 0)
 		close(q->body_dir);
 	pthread_cond_destroy(&q->work);
@@ -125,6 +131,8 @@ queue_get(struct queue *queue, const struct ident *id, struct arena *arena,
 	struct buf value;
 	int rc;
 
+	if (queue_fresh_get(queue->fresh, id, arena, e))
+		return 1;
 	buf_init(&value, ENTRY_BYTES_MAX);
 	rc = db_get(queue->message, NULL, queue_key(id), &value, f);
 	if (rc > 0 && entry_decode(buf_str(&value), arena, e, f) < 0)
@@ -156,7 +164,9 @@ queue_each_piece(struct queue *queue, const struct entry *e,
 	if (e->body_in_file)
 		return queue_body_each_piece(queue, &e->id, piece, ctx, f);
 	buf_init(&body, QUEUE_BODY_INLINE);
-	rc = db_get(queue->body, NULL, queue_key(&e->id), &body, f);
+	rc = queue_fresh_get_body(queue->fresh, &e->id, &body)
+		 ? 1
+		 : db_get(queue->body, NULL, queue_key(&e->id), &body, f);
 	if (rc == 0)
 		rc =
 		    fault_temp(f, "4.3.0", "%s has left the queue", e->id.text);

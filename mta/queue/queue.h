@@ -39,7 +39,8 @@ enum { QUEUE_BODY_INLINE = 64 << 10 };
 
 struct queue_conf {
 	const char *dir;   /* state_dir/queue */
-	uint64_t cache;    /* bytes of Berkeley DB's cache; 0: 32 MiB */
+	uint64_t cache;    /* bytes of Berkeley DB's cache; 0: 32 MiB. A quarter
+			    * on top keeps messages that came lately. */
 	uint64_t min_free; /* bytes that must stay free on the disk: below it
 			    * new messages get 4.3.1 and changes go on */
 	int64_t done_ms;   /* how long after its id was made a message may be
@@ -128,7 +129,8 @@ int queue_each_lane(struct queue *queue,
     int (*each)(void *ctx, const struct queue_lane *lane), void *ctx,
     struct fault *f) MUST_USE;
 /* The rows of a lane from a time on (0: all), in order of time, until each()
- * returns something else than 0, which is then returned. */
+ * returns something else than 0, which is then returned. It waits for no
+ * commit: a row that a change is removing may be there or not. */
 int queue_each_due(struct queue *queue, struct str domain, uint64_t owner,
     int64_t from, int (*each)(void *ctx, const struct ident *id, int64_t due),
     void *ctx, struct fault *f) MUST_USE;

@@ -203,6 +203,8 @@ add_new(struct batch *b, struct op *op, struct fault *f)
 	if (!op->has_body)
 		return fault_temp(
 		    f, "4.3.0", "%s has left meanwhile", op->id.text);
+	op->is_new = true;
+	queue_fresh_expect(b->queue->fresh, &op->id);
 	if (db_put(b->queue->message, b->txn, queue_key(&op->id),
 		buf_str(&op->entry), f) < 0 ||
 	    put_body(b, op, f) < 0)
@@ -241,6 +243,7 @@ add_again(struct batch *b, struct op *op, struct str there,
 	struct known k;
 	size_t had;
 
+	queue_fresh_drop(b->queue->fresh, &op->id);
 	if (entry_decode(buf_str(&op->entry), &b->arena, &came, f) < 0)
 		return -1;
 	if (there.len > 0 && entry_decode(there, &b->arena, &e, f) < 0)
@@ -276,7 +279,7 @@ apply_add(struct batch *b, struct op *op, struct fault *f)
 	struct str there = {0}, tombstone = {0};
 	int found;
 
-	op->used_file = false;
+	op->used_file = op->is_new = false;
 	found = db_get(q->message, b->txn, queue_key(&op->id), &b->value, f);
 	if (found < 0)
 		return -1;
@@ -361,6 +364,7 @@ apply_edit(struct batch *b, struct op *op, struct fault *f)
 
 	if (found <= 0)
 		return found;
+	queue_fresh_drop(b->queue->fresh, &op->id);
 	if (entry_decode(buf_str(&b->value), &b->arena, &e, f) < 0)
 		return -1;
 	before = queue_due_rows(&e, &b->arena);

@@ -159,14 +159,15 @@ build_add(struct queue_change *c, struct op *op, struct entry *e,
     struct str head, struct spool *body, struct fault *f)
 {
 	struct queue *q = c->queue;
-	int there;
+	int there = 0;
 
 	e->size = op->size = head.len + (body != NULL ? spool_size(body) : 0);
 	e->body_in_file = e->size > QUEUE_BODY_INLINE;
 	if (check_room(q, e->size, f) < 0 || encode(op, e, f) < 0)
 		return -1;
-	/* A repeated hand-over needs no second body. */
-	there = queue_has(q, &e->id, f);
+	/* A repeated hand-over needs no second file. */
+	if (e->body_in_file)
+		there = queue_has(q, &e->id, f);
 	if (there < 0 || (there == 0 && copy_body(q, op, head, body, f) < 0))
 		return -1;
 	op->owner = queue_owner_hash(e->owner);

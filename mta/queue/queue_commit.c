@@ -170,6 +170,17 @@ remove_files(const struct batch *b)
 }
 
 static void
+settle_fresh(struct queue_fresh *fresh, struct queue_change *c, int rc)
+{
+	for (struct op *op = c->first; op != NULL; op = op->next) {
+		if (op->is_new && rc == 0)
+			queue_fresh_keep(fresh, op);
+		else if (op->is_new)
+			queue_fresh_drop(fresh, &op->id);
+	}
+}
+
+static void
 answer(struct queue_change *c, int rc, const struct fault *f)
 {
 	settle_files(c, rc);
@@ -199,14 +210,16 @@ static void
 finish(struct batch *b, struct queue_change *first, size_t n, int rc,
     struct fault *f)
 {
-	struct queue_change *next;
+	struct queue_change *c = first, *next;
 
+	for (size_t i = 0; i < n; i++, c = c->next)
+		settle_fresh(b->queue->fresh, c, rc);
 	if (rc == 0) {
 		keep_counters(b);
 		tell_lanes(b);
 		remove_files(b);
 	}
-	for (struct queue_change *c = first; n > 0; c = next, n--) {
+	for (c = first; n > 0; c = next, n--) {
 		next = c->next;
 		answer(c, rc, f);
 	}

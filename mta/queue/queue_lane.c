@@ -3,6 +3,9 @@
  * Rows of `due`. A key is the domain, a NUL, the owner's hash, the time and the
  * id: numbers with the highest byte first, so that order of bytes is order of
  * time, and a lane's rows stand in a row.
+ *
+ * The table is read without waiting for the committer: what a row says is not
+ * certain until its message has been read.
  */
 #include "config.h"
 
@@ -171,6 +174,7 @@ queue_each_lane(struct queue *queue,
 }
 
 struct due_scan {
+	struct queue *queue;
 	int (*each)(void *ctx, const struct ident *id, int64_t due);
 	void *ctx;
 	size_t prefix;
@@ -187,6 +191,9 @@ give_row(void *ctx, struct str key, struct str value)
 	if (key.len != s->prefix + 8 + IDENT_LEN)
 		return 0;
 	memcpy(id.text, tail + 8, IDENT_LEN);
+	/* Who watches will be told of it. */
+	if (queue_fresh_is_expected(s->queue->fresh, &id))
+		return 0;
 	return s->each(s->ctx, &id, (int64_t)read_big_endian(tail));
 }
 
@@ -195,7 +202,7 @@ queue_each_due(struct queue *queue, struct str domain, uint64_t owner,
     int64_t from, int (*each)(void *ctx, const struct ident *id, int64_t due),
     void *ctx, struct fault *f)
 {
-	struct due_scan s = {.each = each, .ctx = ctx};
+	struct due_scan s = {.queue = queue, .each = each, .ctx = ctx};
 	struct str prefix;
 	struct buf start;
 	int rc;

@@ -46,6 +46,7 @@ struct queue {
 	int body_dir;
 	struct db_env *env;
 	struct db *message, *body, *due, *done, *setting;
+	struct queue_fresh *fresh;
 
 	atomic_uint_fast64_t messages, bytes;
 	/* Of the table `body`, as far as one can tell: the rest of its file is
@@ -85,6 +86,7 @@ struct op {
 	bool has_body;    /* false: the message was there already */
 	bool made_file;   /* body/ID is this change's, until it is done */
 	bool used_file;   /* the transaction that was run last needs it */
+	bool is_new;      /* likewise, has made the message */
 	uint64_t size;    /* of the body */
 	uint64_t owner;
 	struct due_rows rows; /* in the change's arena */
@@ -132,6 +134,28 @@ int queue_body_sweep(struct queue *q, struct fault *f) MUST_USE;
 
 /* About how much of the table `body` a body takes; 0 for one in a file. */
 uint64_t queue_body_used(uint64_t size);
+
+/* queue_fresh.c: messages that came lately, in memory. */
+
+struct queue_fresh;
+
+struct queue_fresh *queue_fresh_new(size_t max) MUST_USE; /* bytes */
+void queue_fresh_free(struct queue_fresh **fresh);
+
+void queue_fresh_expect(struct queue_fresh *fresh, const struct ident *id);
+/* Takes the bytes of a message that is expected. */
+void queue_fresh_keep(struct queue_fresh *fresh, struct op *op);
+void queue_fresh_drop(struct queue_fresh *fresh, const struct ident *id);
+
+/* From any thread: whether its rows may be seen, but are not durable yet. */
+bool queue_fresh_is_expected(
+    struct queue_fresh *fresh, const struct ident *id) MUST_USE;
+/* False where the tables are to be asked. */
+bool queue_fresh_get(struct queue_fresh *fresh, const struct ident *id,
+    struct arena *arena, struct entry *e) MUST_USE;
+/* Appends it; for one that is not in a file. */
+bool queue_fresh_get_body(struct queue_fresh *fresh, const struct ident *id,
+    struct buf *body) MUST_USE;
 
 /* queue_apply.c: operations, inside a transaction. */
 

@@ -323,6 +323,52 @@ count_sizes(void *ctx, struct str key, struct str value)
 	return 0;
 }
 
+static int
+count_record(void *ctx, struct str key, struct str value)
+{
+	(void)key;
+	(void)value;
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+static unsigned
+count_records(struct db *db)
+{
+	struct fault f = {0};
+	unsigned n = 0;
+
+	ck_assert_int_eq(
+	    db_scan(db, str(""), str(""), count_record, &n, &f), 0);
+	return n;
+}
+
+START_TEST(a_loose_scan_waits_for_no_transaction)
+{
+	struct fault f = {0};
+	struct db_env *env;
+	struct db_txn *txn;
+	struct db *db;
+
+	make_dir();
+	env = open_env(&durable);
+	db = db_open_loose(env, "things", &f);
+	ck_assert_ptr_nonnull(db);
+	put(env, db, "a", "1");
+	txn = db_begin(env, &f);
+	ck_assert_ptr_nonnull(txn);
+	ck_assert_int_eq(db_put(db, txn, str("b"), str("2"), &f), 0);
+	ck_assert_int_eq(db_put(db, txn, str("c"), str("3"), &f), 0);
+	/* Any other kind would wait for ever here. */
+	ck_assert_uint_eq(count_records(db), 3);
+	db_abort(&txn);
+	ck_assert_uint_eq(count_records(db), 1);
+	db_close(&db);
+	db_env_close(&env);
+	remove_dir();
+}
+END_TEST
+
 START_TEST(a_scan_gives_each_record_once_over_many_chunks)
 {
 	struct seen s = {.stop_at = 300};
@@ -634,6 +680,7 @@ UNIT_MAIN("db", what_is_committed_is_read, what_is_aborted_never_was,
     a_transaction_reads_what_it_wrote,
     a_value_longer_than_the_buffer_is_a_permanent_fault,
     a_scan_keeps_to_its_prefix_and_order, a_scan_holds_no_lock_between_calls,
+    a_loose_scan_waits_for_no_transaction,
     a_scan_gives_each_record_once_over_many_chunks,
     a_scan_gives_records_longer_than_its_chunk, an_environment_has_one_owner,
     a_child_process_does_not_inherit_ownership_by_exec,

@@ -485,6 +485,32 @@ leave_it(void *ctx, struct entry *e, struct arena *arena)
 	return false;
 }
 
+START_TEST(what_came_and_was_changed_at_once_is_read_as_changed)
+{
+	struct outcome o = {0, ENTRY_DELIVERED, 0};
+	struct queue_change *c;
+	struct arena arena = {0};
+	struct example x;
+	struct entry e;
+	struct fault f;
+
+	begin();
+	make(&x, "bob@example.net c@example.com", 5);
+	c = queue_change_new(queue);
+	ck_assert_int_eq(queue_change_add(c, &x.e, str("body"), NULL, &f), 0);
+	queue_change_edit(c, &x.e.id, record, &o);
+	ck_assert_int_eq(queue_commit(queue, &c, &f), 0);
+	get(&x.e.id, &arena, &e);
+	ck_assert_int_eq(e.rcpts[0].state, ENTRY_DELIVERED);
+	assert_body(&x.e.id, str("body"));
+	o = (struct outcome){1, ENTRY_DELIVERED, 0};
+	edit(&x.e.id, record, &o);
+	ck_assert(!has(&x.e.id));
+	arena_clear(&arena);
+	end();
+}
+END_TEST
+
 START_TEST(an_edit_that_says_no_changes_nothing)
 {
 	struct example x;
@@ -1130,6 +1156,7 @@ UNIT_MAIN("queue", a_message_comes_back_after_reopening,
     owners_have_lanes_of_their_own, a_lane_gives_its_rows_in_order_of_time,
     a_held_message_has_no_rows, an_edit_moves_rows_and_keeps_what_it_says,
     a_message_leaves_when_nobody_waits_any_more,
+    what_came_and_was_changed_at_once_is_read_as_changed,
     an_edit_that_says_no_changes_nothing,
     a_large_body_is_a_file_that_leaves_with_its_message,
     head_and_spool_are_one_body, a_change_that_is_dropped_leaves_no_file,
