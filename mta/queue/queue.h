@@ -67,9 +67,14 @@ void queue_change_free(struct queue_change **change);
  * there already, or was lately, recipients that it does not have yet are added
  * to it, and the rest of the change is as if it had been stored (a repeated
  * hand-over). Fills *f with 4.3.1 where the disk is full. body may be NULL.
+ *
+ * No second file is written where the id is there. Where all its recipients are
+ * settled before the change is, that has a fault of which queue_has_left() is
+ * true: build it again.
  */
 int queue_change_add(struct queue_change *change, struct entry *e,
     struct str head, struct spool *body, struct fault *f) MUST_USE;
+bool queue_has_left(const struct fault *f);
 /*
  * Applies edit() to the entry as it is then, inside the transaction: it may be
  * called more than once (a deadlock), on the committer's thread, and must not

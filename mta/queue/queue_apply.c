@@ -195,14 +195,22 @@ put_body(struct batch *b, struct op *op, struct fault *f)
 				   queue_key(&op->id), buf_str(&op->body), f);
 }
 
+/* It was there when the change was built, so that no file was written. */
+static const char left[] = "has left meanwhile";
+
+bool
+queue_has_left(const struct fault *f)
+{
+	return f->kind == FAULT_TEMP && str_ends(str(f->text), str(left));
+}
+
 static int
 add_new(struct batch *b, struct op *op, struct fault *f)
 {
 	const struct due_rows *rows = &op->rows;
 
 	if (!op->has_body)
-		return fault_temp(
-		    f, "4.3.0", "%s has left meanwhile", op->id.text);
+		return fault_temp(f, "4.3.0", "%s %s", op->id.text, left);
 	op->is_new = true;
 	queue_fresh_expect(b->queue->fresh, &op->id);
 	if (db_put(b->queue->message, b->txn, queue_key(&op->id),
@@ -261,8 +269,7 @@ add_again(struct batch *b, struct op *op, struct str there,
 	if (e.n_rcpts > ENTRY_RCPTS_MAX)
 		return fault_temp(f, "4.5.3", "too many recipients");
 	if (there.len == 0 && !op->has_body)
-		return fault_temp(
-		    f, "4.3.0", "%s has left meanwhile", op->id.text);
+		return fault_temp(f, "4.3.0", "%s %s", op->id.text, left);
 	if (there.len == 0 && put_body(b, op, f) < 0)
 		return -1;
 	after = queue_due_rows(&e, &b->arena);

@@ -36,7 +36,8 @@ on_resume(void *state)
 {
 	struct receive_session *s = state;
 
-	receive_policy_finish(s);
+	if (!receive_policy_finish(s))
+		return SESSION_WAIT;
 	return smtp_stream_resume(&s->stream);
 }
 

@@ -21,6 +21,7 @@
 enum {
 	HEAD_MAX = 16 << 10,
 	IN_MEMORY = 256 << 10, /* of a body */
+	AGAIN_MAX = 10,
 };
 
 /* An id of ours goes on, so that a hand-over that is repeated is known. */
@@ -209,34 +210,55 @@ count(struct receive_session *s, bool taken)
 }
 
 static int
-on_body_close(void *ctx, const struct smtp_state *st,
-    struct smtp_outcome *outcomes, struct buf *words, struct fault *f)
+submit(struct receive_session *s, struct fault *f)
 {
-	struct receive_session *s = ctx;
 	struct queue *queue = s->receiver->queue;
 	struct queue_change *change = queue_change_new(queue);
 
-	s->entry = arena_new(st->arena, struct entry);
-	s->outcomes = outcomes;
-	s->words = words;
-	fill_entry(s->entry, s, st);
 	if (queue_change_add(change, s->entry, buf_str(&s->head), s->body, f) <
 	    0) {
 		queue_change_free(&change);
-		note(s, s->entry, f);
-		count(s, false);
 		return -1;
 	}
 	s->pending = true;
 	queue_submit(queue, &change, on_done, s);
-	return 1;
+	return 0;
 }
 
-void
+static int
+on_body_close(void *ctx, const struct smtp_state *st,
+    struct smtp_outcome *outcomes, struct buf *words, struct fault *f)
+{
+	struct receive_session *s = ctx;
+
+	s->entry = arena_new(st->arena, struct entry);
+	s->outcomes = outcomes;
+	s->words = words;
+	s->again = 0;
+	fill_entry(s->entry, s, st);
+	if (submit(s, f) == 0)
+		return 1;
+	note(s, s->entry, f);
+	count(s, false);
+	return -1;
+}
+
+/* A message for many comes in several transactions; those of before may have
+ * left while this one was on its way. */
+static bool
+submit_again(struct receive_session *s)
+{
+	return s->rc < 0 && queue_has_left(&s->fault) &&
+	       s->again++ < AGAIN_MAX && submit(s, &s->fault) == 0;
+}
+
+bool
 receive_policy_finish(struct receive_session *s)
 {
 	bool ok = s->rc == 0;
 
+	if (submit_again(s))
+		return false;
 	for (size_t i = 0; i < s->entry->n_rcpts; i++) {
 		s->outcomes[i].ok = ok;
 		if (!ok)
@@ -246,6 +268,7 @@ receive_policy_finish(struct receive_session *s)
 	count(s, ok);
 	if (ok)
 		buf_putf(s->words, "%s queued", s->message.text);
+	return true;
 }
 
 static void

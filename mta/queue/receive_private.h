@@ -29,6 +29,7 @@ struct receive_session {
 	struct smtp_outcome *outcomes;
 	struct buf *words;
 	struct entry *entry;
+	unsigned again; /* how often the change was built anew */
 	/* The committer's answer. Under the receiver's mutex: */
 	bool pending;
 	int rc;
@@ -38,8 +39,9 @@ struct receive_session {
 /* ctx is a struct receive_session. */
 extern const struct smtp_policy receive_policy;
 
-/* Fills the outcomes, when the session is resumed. */
-void receive_policy_finish(struct receive_session *s);
+/* Fills the outcomes, when the session is resumed. False where it must wait
+ * once more. */
+bool receive_policy_finish(struct receive_session *s) MUST_USE;
 /* Returns when the committer does not know the session any more. */
 void receive_policy_wait(struct receive_session *s);
 

@@ -197,6 +197,18 @@ class Members(Case):
         self.instance.queued.stop()
         self.assertRegex(self.try_send(), "^451 4.3.0 ")
 
+    def test_a_list_of_many(self):
+        """More than go into one transaction with the queue, which sends the
+        first ones while the others come; and a body that it keeps in a
+        file."""
+        many = ["m%03d@far.example" % i for i in range(750)]
+        self.admin("group", "member", "add", TEAM, *many)
+        self.send(message=MESSAGE + ("x" * 70 + "\r\n") * 1000)
+        self.assertEqual(
+            sorted(r for m in self.far.messages for r in m["rcpts"]),
+            sorted([JANE, "jo@far.example", *many]))
+        self.assertEqual(len(self.inbox("ann")), 1)
+
     def test_utf8_members_do_not_hinder_the_others(self):
         self.admin("group", "member", "add", TEAM, "caf\u00e9@far.example")
         self.send()

@@ -675,6 +675,40 @@ START_TEST(a_message_that_left_is_known_and_only_new_recipients_come)
 }
 END_TEST
 
+START_TEST(what_left_while_more_recipients_came_is_to_be_built_again)
+{
+	char *body = mem_zeroed(1, QUEUE_BODY_INLINE + 2);
+	struct arena arena = {0};
+	struct fault f = {0};
+	struct queue_change *c;
+	struct example x;
+	struct entry e;
+
+	begin();
+	memset(body, 'x', QUEUE_BODY_INLINE + 1);
+	make(&x, "bob@example.net", 5);
+	add(&x, body);
+	add_rcpts(&x, "d@example.org", 6);
+	c = queue_change_new(queue);
+	ck_assert_int_eq(queue_change_add(c, &x.e, str(body), NULL, &f), 0);
+	/* Now there is no file for the second one. */
+	remove_message(&x.e.id);
+	ck_assert_int_eq(queue_commit(queue, &c, &f), -1);
+	ck_assert(queue_has_left(&f));
+	ck_assert(!has(&x.e.id));
+	add(&x, body);
+	get(&x.e.id, &arena, &e);
+	ck_assert_uint_eq(e.n_rcpts, 1);
+	ck_assert_str_eq(e.rcpts[0].to.forward_path.local, "d");
+	assert_body(&x.e.id, str(body));
+	fault_temp(&f, "4.3.1", "the queue's disk is full");
+	ck_assert(!queue_has_left(&f));
+	arena_clear(&arena);
+	mem_free(body);
+	end();
+}
+END_TEST
+
 static void
 count_files(void *ctx, int rc, const struct fault *f)
 {
@@ -1163,6 +1197,7 @@ UNIT_MAIN("queue", a_message_comes_back_after_reopening,
     a_repeated_hand_over_is_stored_once,
     a_repeated_hand_over_brings_the_recipients_that_are_new,
     a_message_that_left_is_known_and_only_new_recipients_come,
+    what_left_while_more_recipients_came_is_to_be_built_again,
     no_answer_comes_before_the_files_have_gone, what_left_long_ago_is_forgotten,
     entries_come_in_order_of_arrival,
     who_watches_is_told_of_rows_that_come_and_go,
