@@ -168,10 +168,10 @@ static const struct conf_option queued_options[] = {
 	{ .name = "mta_sts", .type = CONF_BOOL, .offset = QUEUED(mta_sts),
 	  .fallback = "on",
 	  .help = "obey what domains say of TLS by MTA-STS" },
-	{ .name = "mta_sts_host", .type = CONF_TEXT,
-	  .offset = QUEUED(mta_sts_host),
-	  .help = "ADDRESS:PORT at which all their policies are fetched; "
-		  "default: each domain's own host" },
+	{ .name = "https_via", .type = CONF_TEXT,
+	  .offset = QUEUED(https_via),
+	  .help = "ADDRESS:PORT where connections for HTTPS go; default: "
+		  "to each host itself" },
 	{ .name = "connect_timeout", .type = CONF_TIME,
 	  .offset = QUEUED(connect_timeout), .fallback = "30s", .min = 100,
 	  .max = 600000,
@@ -326,7 +326,7 @@ check_queued(const void *options, struct fault *f)
 	    check_peer("socketmap", o->socketmap, f) < 0 ||
 	    check_peer("lmtp", o->lmtp, f) < 0 ||
 	    check_peer("transport_map", o->transport_map, f) < 0 ||
-	    check_https("mta_sts_host", o->mta_sts_host, f) < 0)
+	    check_https("https_via", o->https_via, f) < 0)
 		return -1;
 	return check_listen(o->listen, f);
 }

@@ -55,8 +55,7 @@ struct queued_options {
 				       * cannot */
 	uint64_t smtp_port;           /* of MX hosts */
 	bool mta_sts;                 /* obey policies of MTA-STS */
-	const char *mta_sts_host;     /* where all policies are fetched; NULL:
-				       * each at its domain's host */
+	const char *https_via;        /* where HTTPS goes; NULL: to each host */
 	uint64_t connect_timeout;     /* ms */
 	uint64_t reply_timeout;       /* ms */
 

@@ -10,6 +10,7 @@
 #include "mta/queued_options.h"
 #include "mta/send/dns.h"
 #include "mta/send/explain.h"
+#include "mta/send/https.h"
 #include "mta/send/route.h"
 #include "mta/send/sender.h"
 #include "mta/send/sts.h"
@@ -21,6 +22,7 @@ struct way_out {
 	struct dns *dns;
 	struct routes *routes;
 	struct shelf policies;
+	struct https *https;
 	struct sts *sts;
 	struct sender *sender;
 	struct target_conf target;
@@ -80,12 +82,26 @@ each_policy(void *ctx,
 }
 
 static int
+open_https(struct way_out *way, const struct queued_options *o, struct fault *f)
+{
+	const struct https_conf conf = {
+	    .dns = way->dns,
+	    .ca_file = o->ca_file,
+	    .via = o->https_via,
+	};
+
+	if (!o->mta_sts)
+		return 0;
+	way->https = https_new(&conf, f);
+	return way->https != NULL ? 0 : -1;
+}
+
+static int
 open_sts(struct way_out *way, const struct queued_options *o, struct fault *f)
 {
 	const struct sts_conf conf = {
 	    .dns = way->dns,
-	    .ca_file = o->ca_file,
-	    .policy_host = o->mta_sts_host,
+	    .https = way->https,
 	    .store = {put_policy, each_policy, &way->policies},
 	};
 
@@ -122,7 +138,7 @@ open_all(struct way_out *way, const struct queued_options *o,
 	way->routes = routes_new(&routes, f);
 	if (way->routes == NULL)
 		return -1;
-	if (open_sts(way, o, f) < 0)
+	if (open_https(way, o, f) < 0 || open_sts(way, o, f) < 0)
 		return -1;
 	sender.dns = way->dns;
 	sender.sts = way->sts;
@@ -165,6 +181,8 @@ way_out_free(struct way_out **way)
 	if (w == NULL)
 		return;
 	sender_free(&w->sender);
+	/* It may still have something to tell them. */
+	https_free(&w->https);
 	sts_free(&w->sts);
 	routes_free(&w->routes);
 	dns_free(&w->dns);

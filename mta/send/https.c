@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One thread for all requests, which libcurl's "multi" interleaves. Names were
- * looked up by whoever asks (dns.h), so that there is one way to do that.
+ * One thread for all requests, which libcurl's "multi" interleaves. Names are
+ * looked up before, on the thread that asks, so that there is one way to do that.
  */
 #include "config.h"
 
@@ -14,7 +14,9 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/net.h"
 #include "base/thread.h"
+#include "mta/send/dns.h"
 
 enum {
 	LIMIT_MS = 60000,
@@ -35,9 +37,8 @@ struct job {
 };
 
 struct https {
-	char *ca_file;
-	struct net_address via;
-	bool has_via;
+	struct dns *dns;
+	char *ca_file, *via;
 	int64_t limit_ms;
 	size_t answer_max;
 	CURLM *multi;
@@ -207,11 +208,11 @@ https_new(const struct https_conf *conf, struct fault *f)
 	struct https *h = mem_new(struct https);
 
 	pthread_mutex_init(&h->mutex, NULL);
+	h->dns = conf->dns;
 	if (conf->ca_file != NULL)
 		h->ca_file = mem_dup(conf->ca_file);
-	h->has_via = conf->via != NULL;
-	if (h->has_via)
-		h->via = *conf->via;
+	if (conf->via != NULL)
+		h->via = mem_dup(conf->via);
 	h->limit_ms = conf->limit_ms > 0 ? conf->limit_ms : LIMIT_MS;
 	h->answer_max = conf->answer_max > 0 ? conf->answer_max : ANSWER_MAX;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
@@ -247,6 +248,7 @@ https_free(struct https **https)
 		curl_multi_cleanup(h->multi);
 	pthread_mutex_destroy(&h->mutex);
 	mem_free(h->ca_file);
+	mem_free(h->via);
 	mem_free(h);
 	*https = NULL;
 }
@@ -305,28 +307,53 @@ host_of(const struct net_address *address, char text[140])
 	return str_head(str(text), str_find_last(str(text), ':'));
 }
 
-/* "host:443:192.0.2.1,[2001:db8::1]", or "::127.0.0.1:8443". */
-static void
-set_places(struct https *h, struct job *j, const struct https_request *r,
-    const char *host, uint16_t port)
+/* What stands behind "host:443:": "192.0.2.1,[2001:db8::1]". A host that is an
+ * address needs nothing. */
+static int
+put_addresses(struct https *h, const char *host, int64_t deadline,
+    struct buf *b, struct fault *f)
 {
+	struct net_address addresses[DNS_RECORDS_MAX];
+	struct dns_answer a;
 	char text[140];
-	struct buf b;
 
+	if (host[0] == '[')
+		return 0;
+	if (dns_addresses(h->dns, host, deadline, &a, addresses, NULL, f) < 0)
+		return -1;
+	if (a.n == 0)
+		return fault_temp(f, "4.4.4", "%.150s has no address", host);
+	for (size_t i = 0; i < a.n && i < HTTPS_ADDRESSES_MAX; i++)
+		buf_putf(b, "%s%.*s", i > 0 ? "," : "",
+		    STR_ARG(host_of(&addresses[i], text)));
+	return 0;
+}
+
+static int
+set_places(struct https *h, struct job *j, const struct https_request *r,
+    struct fault *f)
+{
+	char host[HTTPS_HOST_SIZE];
+	uint16_t port;
+	struct buf b;
+	int rc = 0;
+
+	if (!https_take_host(r->url, host, &port))
+		return fault_perm(
+		    f, "5.5.4", "\"%.150s\" is no https:// URL", r->url);
 	buf_init(&b, PLACES_MAX);
-	if (h->has_via) {
-		net_format(&h->via, text, sizeof text);
-		buf_putf(&b, "::%s", text);
+	if (h->via != NULL) {
+		buf_putf(&b, "::%s", h->via);
 	} else {
 		buf_putf(&b, "%s:%u:", host, port);
-		for (size_t i = 0; i < r->n && i < HTTPS_ADDRESSES_MAX; i++)
-			buf_putf(&b, "%s%.*s", i > 0 ? "," : "",
-			    STR_ARG(host_of(&r->addresses[i], text)));
+		rc = put_addresses(h, host, r->deadline, &b, f);
 	}
-	j->places = curl_slist_append(NULL, buf_text(&b));
+	if (rc == 0)
+		j->places = curl_slist_append(NULL, buf_text(&b));
 	buf_clear(&b);
 	curl_easy_setopt(j->easy,
-	    h->has_via ? CURLOPT_CONNECT_TO : CURLOPT_RESOLVE, j->places);
+	    h->via != NULL ? CURLOPT_CONNECT_TO : CURLOPT_RESOLVE, j->places);
+	return rc;
 }
 
 static void
@@ -392,14 +419,8 @@ push(struct https *h, struct job *j, struct fault *f)
 int
 https_begin(struct https *h, const struct https_request *r, struct fault *f)
 {
-	char host[HTTPS_HOST_SIZE];
-	struct job *j;
-	uint16_t port;
+	struct job *j = mem_new(struct job);
 
-	if (!https_take_host(r->url, host, &port))
-		return fault_perm(
-		    f, "5.5.4", "\"%.150s\" is no https:// URL", r->url);
-	j = mem_new(struct job);
 	buf_init(&j->body, h->answer_max);
 	j->done = r->done;
 	j->ctx = r->ctx;
@@ -407,9 +428,8 @@ https_begin(struct https *h, const struct https_request *r, struct fault *f)
 	if (j->easy == NULL)
 		die(EX_OSERR, "posthouse: libcurl: no memory");
 	set_up(h, j, r->url);
-	set_places(h, j, r, host, port);
 	set_post(j, r);
-	if (push(h, j, f) == 0)
+	if (set_places(h, j, r, f) == 0 && push(h, j, f) == 0)
 		return 0;
 	free_job(&j);
 	return -1;

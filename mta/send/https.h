@@ -14,7 +14,6 @@
 
 #include "base/attr.h"
 #include "base/fault.h"
-#include "base/net.h"
 #include "base/str.h"
 
 enum {
@@ -23,18 +22,20 @@ enum {
 	HTTPS_ADDRESSES_MAX = 10, /* of a host that are looked at */
 };
 
+struct dns;
 struct https;
 
 struct https_conf {
+	struct dns *dns;     /* borrowed */
 	const char *ca_file; /* whom to trust; NULL: the system's */
-	/* Where all connections go, whatever the host; NULL: to the addresses
-	 * of the request. */
-	const struct net_address *via;
+	/* "192.0.2.1:443": where all connections go, whatever the host; NULL:
+	 * to the host's addresses. */
+	const char *via;
 	int64_t limit_ms;  /* for a request as a whole; 0: 60 s */
 	size_t answer_max; /* bytes; longer answers are faults; 0: 64 KiB */
 };
 
-/* Makes a thread. The conf's values are copied. */
+/* Makes a thread. Texts are copied. */
 struct https *https_new(
     const struct https_conf *conf, struct fault *f) MUST_USE;
 /* Ends what is under way: done() is called for each. */
@@ -56,9 +57,8 @@ struct https_answer {
 
 /* All but ctx is copied. */
 struct https_request {
-	const char *url;                     /* "https://host[:port]/path" */
-	const struct net_address *addresses; /* of its host; ports are 0 */
-	size_t n;
+	const char *url;  /* "https://host[:port]/path" */
+	int64_t deadline; /* clock_ms(), for DNS */
 	struct str post;  /* at NULL: GET */
 	const char *type; /* of what is posted */
 	/* Once, on the thread of https; must not block. */
@@ -66,8 +66,8 @@ struct https_request {
 	void *ctx;
 };
 
-/* -1, and done() is not called: no URL of HTTPS (permanent, 5.5.4), or too many
- * requests wait (temporary, 4.3.2). */
+/* Blocks for DNS. -1, and done() is not called: no URL of HTTPS (permanent,
+ * 5.5.4), no address (4.4.3, 4.4.4), or too many requests wait (4.3.2). */
 int https_begin(struct https *https, const struct https_request *request,
     struct fault *f) MUST_USE;
 

@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
-#include "base/net.h"
 #include "base/thread.h"
 #include "mta/send/https.h"
 
@@ -36,8 +35,6 @@ enum {
 
 struct sts {
 	struct sts_conf conf;
-	struct net_address host;
-	struct https *https;
 	pthread_t thread;
 	bool has_thread;
 	pthread_mutex_t mutex; /* guards what follows */
@@ -238,30 +235,21 @@ static int
 begin_fetch(struct sts *s, const char *domain, const char *id, int64_t deadline,
     struct fault *f)
 {
-	struct net_address addresses[DNS_RECORDS_MAX];
-	struct dns_answer answer = {0};
-	char name[NAME_SIZE], url[NAME_SIZE + 64];
-	struct https_request request = {
-	    .url = url, .addresses = addresses, .done = on_answer};
-	struct fetch *fetch;
+	struct fetch *fetch = mem_new(struct fetch);
+	char url[NAME_SIZE + 64];
+	const struct https_request request = {
+	    .url = url,
+	    .deadline = deadline,
+	    .done = on_answer,
+	    .ctx = fetch,
+	};
 
-	snprintf(name, sizeof name, "mta-sts.%s", domain);
-	snprintf(url, sizeof url, "https://%s/.well-known/mta-sts.txt", name);
-	if (s->conf.policy_host == NULL) {
-		if (dns_addresses(s->conf.dns, name, deadline, &answer,
-			addresses, NULL, f) < 0)
-			return -1;
-		if (answer.n == 0)
-			return fault_temp(
-			    f, "4.4.4", "%.150s has no address", name);
-	}
-	request.n = answer.n;
-	fetch = mem_new(struct fetch);
+	snprintf(url, sizeof url, "https://mta-sts.%s/.well-known/mta-sts.txt",
+	    domain);
 	fetch->sts = s;
 	(void)!str_copy(str(domain), fetch->domain, sizeof fetch->domain);
 	(void)!str_copy(str(id), fetch->id, sizeof fetch->id);
-	request.ctx = fetch;
-	if (https_begin(s->https, &request, f) == 0)
+	if (https_begin(s->conf.https, &request, f) == 0)
 		return 0;
 	mem_free(fetch);
 	return -1;
@@ -431,19 +419,6 @@ run(void *ctx)
 static int
 start(struct sts *s, struct fault *f)
 {
-	struct https_conf https = {
-	    .ca_file = s->conf.ca_file,
-	    .answer_max = STS_TEXT_MAX,
-	};
-
-	if (s->conf.policy_host != NULL) {
-		if (net_parse(str(s->conf.policy_host), &s->host, f) < 0)
-			return -1;
-		https.via = &s->host;
-	}
-	s->https = https_new(&https, f);
-	if (s->https == NULL)
-		return -1;
 	if (s->conf.store.each != NULL &&
 	    s->conf.store.each(s->conf.store.ctx, keep, s, f) < 0)
 		return -1;
@@ -487,7 +462,6 @@ sts_free(struct sts **sts)
 		pthread_mutex_unlock(&s->mutex);
 		pthread_join(s->thread, NULL);
 	}
-	https_free(&s->https);
 	sts_table_clear(&s->table);
 	pthread_cond_destroy(&s->work);
 	pthread_cond_destroy(&s->settled);

@@ -38,13 +38,11 @@ struct sts_store {
 };
 
 struct sts_conf {
-	struct dns *dns;         /* borrowed */
-	const char *ca_file;     /* for policy hosts; NULL: the system's */
-	const char *policy_host; /* ADDRESS:PORT at which all policies are
-				  * fetched; NULL: each domain's own */
-	int64_t wait_ms;         /* 0: 10 s */
-	size_t max;              /* domains; 0: 10000 */
-	struct sts_store store;  /* put NULL: none */
+	struct dns *dns;        /* borrowed, as is https, ... */
+	struct https *https;    /* ... which must be freed first */
+	int64_t wait_ms;        /* 0: 10 s */
+	size_t max;             /* domains; 0: 10000 */
+	struct sts_store store; /* put NULL: none */
 };
 
 struct sts *sts_new(const struct sts_conf *conf, struct fault *f) MUST_USE;

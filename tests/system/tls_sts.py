@@ -42,7 +42,7 @@ CONF = """
     dnssec = off
     smtp_port = %d
     ca_file = "%s"
-    mta_sts_host = "%s"
+    https_via = "%s"
 """
 
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "mta/send/dns.h"
 #include "tests/unit/base/certificate.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"
@@ -24,6 +25,23 @@ static struct {
 	const char *says; /* NULL: nothing, ever */
 	char asked[4096];
 } server;
+
+int
+dns_addresses(struct dns *dns, const char *host, int64_t deadline,
+    struct dns_answer *a, struct net_address *addresses, char *canonical,
+    struct fault *f)
+{
+	(void)dns;
+	(void)deadline;
+	(void)canonical;
+	*a = (struct dns_answer){.exists = true};
+	if (strcmp(host, "ill.example") == 0)
+		return fault_temp(f, "4.4.3", "no answer");
+	if (strcmp(host, "a.example") != 0)
+		return 0;
+	a->n = 1;
+	return net_parse(str("127.0.0.1:0"), &addresses[0], f);
+}
 
 static void
 serve(struct peer *peer, FILE *in, FILE *out)
@@ -146,22 +164,18 @@ ask(struct https_conf *conf, struct https_request *r)
 	return g;
 }
 
-START_TEST(https_gets_a_document_from_the_address_it_is_given)
+START_TEST(https_gets_a_document_from_the_address_that_dns_has)
 {
-	struct https_request r = {.n = 1};
-	struct https_conf conf = {0};
-	struct net_address dead;
+	struct https_request r = {.url = NULL};
+	struct https_conf conf = {.dns = NULL};
 	char url[80];
 	struct got g;
-	struct fault f;
 
 	set_up("HTTP/1.1 200 OK\r\nContent-Type: text/plain; x=y\r\n"
 	       "Content-Length: 5\r\n\r\nhello");
 	snprintf(
 	    url, sizeof url, "https://a.example:%u/b?c", net_port(&server.at));
-	ck_assert_int_eq(net_parse(str("127.0.0.1:0"), &dead, &f), 0);
 	r.url = url;
-	r.addresses = &dead;
 	g = ask(&conf, &r);
 	ck_assert_msg(g.result == HTTPS_OK, "%s", g.why);
 	ck_assert_str_eq(g.body, "hello");
@@ -174,7 +188,7 @@ END_TEST
 
 START_TEST(https_posts_bytes)
 {
-	struct https_conf conf = {.via = &server.at};
+	struct https_conf conf = {.via = server.peer.address};
 	struct https_request r = {
 	    .url = "https://a.example/in",
 	    .post = str_n("\0\xff"
@@ -225,7 +239,8 @@ static const struct {
 START_TEST(https_says_what_went_wrong)
 {
 	for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
-		struct https_conf conf = {.via = &server.at, .answer_max = 10};
+		struct https_conf conf = {
+		    .via = server.peer.address, .answer_max = 10};
 		struct https_request r = {.url = failures[i].url};
 		struct got g;
 
@@ -252,7 +267,7 @@ START_TEST(https_ends_what_is_under_way_when_it_ends)
 	    .mutex = PTHREAD_MUTEX_INITIALIZER,
 	    .come = PTHREAD_COND_INITIALIZER,
 	};
-	struct https_conf conf = {.via = &server.at};
+	struct https_conf conf = {.via = server.peer.address};
 	struct https_request r = {
 	    .url = "https://a.example/", .done = on_done, .ctx = &g};
 	struct https *h;
@@ -299,22 +314,35 @@ START_TEST(https_takes_the_host_of_a_url)
 }
 END_TEST
 
-START_TEST(https_begins_nothing_with_what_is_no_url)
+/* What cannot even be begun. */
+static const struct {
+	const char *url, *dsn;
+} hopeless[] = {
+    {"http://a.example/", "5.5.4"},
+    {"https://ill.example/", "4.4.3"},
+    {"https://none.example/", "4.4.4"},
+};
+
+START_TEST(https_begins_nothing_without_a_url_and_an_address)
 {
-	const struct https_conf conf = {0};
-	struct https_request r = {.url = "http://a.example/", .done = on_done};
+	const struct https_conf conf = {.dns = NULL};
 	struct https *h;
 	struct fault f;
 
 	h = https_new(&conf, &f);
 	ck_assert_ptr_nonnull(h);
-	ck_assert_int_lt(https_begin(h, &r, &f), 0);
-	ck_assert_int_eq(f.kind, FAULT_PERM);
+	for (size_t i = 0; i < ARRAY_LEN(hopeless); i++) {
+		struct https_request r = {
+		    .url = hopeless[i].url, .done = on_done};
+
+		ck_assert_int_lt(https_begin(h, &r, &f), 0);
+		ck_assert_str_eq(f.dsn, hopeless[i].dsn);
+	}
 	https_free(&h);
 }
 END_TEST
 
-UNIT_MAIN("https", https_gets_a_document_from_the_address_it_is_given,
+UNIT_MAIN("https", https_gets_a_document_from_the_address_that_dns_has,
     https_posts_bytes, https_says_what_went_wrong,
     https_ends_what_is_under_way_when_it_ends, https_takes_the_host_of_a_url,
-    https_begins_nothing_with_what_is_no_url)
+    https_begins_nothing_without_a_url_and_an_address)

@@ -46,19 +46,6 @@ dns_txt(struct dns *dns, const char *name, int64_t deadline,
 	return txt.fails ? fault_temp(f, "4.4.3", "no answer") : 0;
 }
 
-int
-dns_addresses(struct dns *dns, const char *host, int64_t deadline,
-    struct dns_answer *a, struct net_address *addresses, char *canonical,
-    struct fault *f)
-{
-	(void)dns;
-	(void)deadline;
-	(void)canonical;
-	ck_assert_str_eq(host, "mta-sts.d.example");
-	*a = (struct dns_answer){.exists = true, .n = 1};
-	return net_parse(str("192.0.2.1:0"), &addresses[0], f);
-}
-
 /* HTTPS. */
 
 static struct {
@@ -84,20 +71,6 @@ web_answer(void)
 	web.done(web.ctx, &a);
 }
 
-struct https *
-https_new(const struct https_conf *conf, struct fault *f)
-{
-	(void)conf;
-	(void)f;
-	return (struct https *)(void *)&web;
-}
-
-void
-https_free(struct https **https)
-{
-	*https = NULL;
-}
-
 int
 https_begin(struct https *https, const struct https_request *r, struct fault *f)
 {
@@ -105,7 +78,7 @@ https_begin(struct https *https, const struct https_request *r, struct fault *f)
 	(void)f;
 	ck_assert_str_eq(
 	    r->url, "https://mta-sts.d.example/.well-known/mta-sts.txt");
-	ck_assert_uint_eq(r->n, 1);
+	ck_assert_int_gt(r->deadline, 0);
 	pthread_mutex_lock(&mutex);
 	web.asked++;
 	web.done = r->done;
