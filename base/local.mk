@@ -12,6 +12,7 @@ libbase_a_SOURCES = \
 	base/crypto.c base/crypto.h \
 	base/db.c base/db.h \
 	base/fault.c base/fault.h \
+	base/gzip.c base/gzip.h \
 	base/heap.c base/heap.h \
 	base/io.c base/io.h \
 	base/journal.c base/journal.h \
@@ -38,4 +39,5 @@ libbase_a_SOURCES = \
 	base/utf8.c base/utf8.h
 
 # What a program that links libbase.a needs besides.
-BASE_LIBS = $(OPENSSL_LIBS) $(CONFUSE_LIBS) $(JANSSON_LIBS) $(DB_LIBS)
+BASE_LIBS = $(OPENSSL_LIBS) $(CONFUSE_LIBS) $(JANSSON_LIBS) $(DB_LIBS) \
+	$(ZLIB_LIBS)

@@ -30,7 +30,9 @@ libproto_a_SOURCES = \
 	proto/smtp_stream.c proto/smtp_stream.h \
 	proto/socketmap.c proto/socketmap.h \
 	proto/sts.c proto/sts.h \
-	proto/trace.c proto/trace.h
+	proto/tlsrpt.c proto/tlsrpt.h \
+	proto/trace.c proto/trace.h \
+	proto/txt_record.c proto/txt_record.h
 
 # What a program that links libproto.a needs besides.
 PROTO_LIBS = $(IDN2_LIBS) $(PSL_LIBS)

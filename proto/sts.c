@@ -4,6 +4,7 @@
 #include "proto/sts.h"
 
 #include "proto/domain.h"
+#include "proto/txt_record.h"
 
 static const char *const mode_names[] = {
     [STS_NONE] = "none",
@@ -26,71 +27,24 @@ is_alnum(char c)
 
 /* The record. */
 
-static struct str
-take_field(struct str *rest)
-{
-	return str_trim(str_cut(rest, ';'));
-}
+#define VERSION_FIELD "v=STSv1"
 
 bool
 sts_is_record(struct str text)
 {
-	/* RFC 8461 3.1: "v=STSv1;" is what it begins with. */
-	return str_has(text, ';') && str_is(take_field(&text), str("v=STSv1"));
-}
-
-static bool
-is_id(struct str value)
-{
-	if (value.len == 0 || value.len > STS_ID_MAX)
-		return false;
-	for (size_t i = 0; i < value.len; i++)
-		if (!is_alnum(value.at[i]))
-			return false;
-	return true;
-}
-
-/* The printable ones but "=" and ";". */
-static bool
-is_extension(struct str name, struct str value)
-{
-	if (name.len == 0 || name.len > 32 || value.len == 0)
-		return false;
-	for (size_t i = 0; i < name.len; i++)
-		if (!is_alnum(name.at[i]) &&
-		    (i == 0 || !str_has(str("_-."), name.at[i])))
-			return false;
-	for (size_t i = 0; i < value.len; i++)
-		if (value.at[i] <= ' ' || value.at[i] > '~' ||
-		    value.at[i] == '=')
-			return false;
-	return true;
+	return txt_record_is(text, VERSION_FIELD);
 }
 
 bool
 sts_parse_record(struct str text, struct str *id)
 {
-	if (!sts_is_record(text))
+	if (!txt_record_take(text, VERSION_FIELD, "id", id) ||
+	    id->len > STS_ID_MAX)
 		return false;
-	*id = (struct str){0};
-	take_field(&text);
-	while (text.at != NULL) {
-		struct str value = take_field(&text), name;
-
-		/* The last delimiter may have nothing behind it. */
-		if (value.len == 0 && text.at == NULL)
-			break;
-		name = str_cut(&value, '=');
-		if (!str_is(name, str("id"))) {
-			if (!is_extension(name, value))
-				return false;
-			continue;
-		}
-		if (id->len > 0 || !is_id(value))
+	for (size_t i = 0; i < id->len; i++)
+		if (!is_alnum(id->at[i]))
 			return false;
-		*id = value;
-	}
-	return id->len > 0;
+	return true;
 }
 
 /* The policy. */

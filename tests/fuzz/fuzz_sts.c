@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* proto/sts.h: the record and the policy. What is taken is well-formed, and is
+/* proto/sts.h: the record and the policy, and the record of proto/tlsrpt.h. What is taken is well-formed, and is
  * the same when it is put and read again. */
 #include "config.h"
 
 #include "proto/sts.h"
 
+#include "proto/tlsrpt.h"
 #include "tests/fuzz/fuzz.h"
 
 static void
@@ -43,6 +44,22 @@ check_policy(struct str in)
 	check_again(&p);
 }
 
+static void
+check_uris(struct str in)
+{
+	struct str uris[TLSRPT_URIS_MAX];
+	struct address a;
+	size_t n = tlsrpt_parse_record(in, uris);
+
+	FUZZ_CHECK(n <= TLSRPT_URIS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		FUZZ_CHECK(uris[i].len > 0 && !str_has(uris[i], ' '));
+		if (tlsrpt_take_mailto(uris[i], &a))
+			FUZZ_CHECK(a.domain[0] != '\0');
+	}
+	(void)!tlsrpt_take_mailto(in, &a);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -50,6 +67,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct str in = str_n(copy, size), id;
 
 	check_policy(in);
+	check_uris(in);
 	if (sts_parse_record(in, &id))
 		FUZZ_CHECK(
 		    sts_is_record(in) && id.len > 0 && id.len <= STS_ID_MAX);
