@@ -36,6 +36,7 @@ libmta_a_SOURCES = \
 	mta/queue/sweep.c \
 	mta/queue/target_cache.c mta/queue/target_cache.h \
 	mta/queue/template.c mta/queue/template.h \
+	mta/queue/tls_reporter.c mta/queue/tls_reporter.h \
 	mta/queue/way_out.c mta/queue/way_out.h \
 	mta/queue/window.c mta/queue/window.h \
 	mta/queued_options.c mta/queued_options.h \
@@ -58,6 +59,10 @@ libmta_a_SOURCES = \
 	mta/send/target.c mta/send/target.h \
 	mta/send/tls_broken.c mta/send/tls_broken.h \
 	mta/send/tls_policy.c mta/send/tls_policy.h \
+	mta/send/tls_stats.c mta/send/tls_stats.h \
+	mta/send/tls_verdict.c mta/send/tls_verdict.h \
+	mta/send/tls_watch.c mta/send/tls_watch.h \
+	mta/send/txt_one.c mta/send/txt_one.h \
 	mta/send/wire.c mta/send/wire.h \
 	mta/smtpd/deliver.c mta/smtpd/deliver.h \
 	mta/smtpd/domains.c mta/smtpd/domains.h \

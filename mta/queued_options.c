@@ -10,6 +10,7 @@
 #include "base/net.h"
 #include "mta/queue/limit.h"
 #include "mta/send/route_parse.h"
+#include "proto/mime.h"
 
 /* In the order of enum route_tls (mta/send/route.h). */
 static const char *const tls_levels[] = {
@@ -172,6 +173,19 @@ static const struct conf_option queued_options[] = {
 	  .offset = QUEUED(https_via),
 	  .help = "ADDRESS:PORT where connections for HTTPS go; default: "
 		  "to each host itself" },
+	{ .name = "tls_reports", .type = CONF_BOOL,
+	  .offset = QUEUED(tls_reports), .fallback = "off",
+	  .help = "report to other domains each day how TLS fared with their "
+		  "mail servers" },
+	{ .name = "tls_report_from", .type = CONF_TEXT,
+	  .offset = QUEUED(tls_report_from),
+	  .help = "the address that reports come from" },
+	{ .name = "tls_report_organization", .type = CONF_TEXT,
+	  .offset = QUEUED(tls_report_organization),
+	  .help = "who reports; default: the domain of tls_report_from" },
+	{ .name = "tls_report_contact", .type = CONF_TEXT,
+	  .offset = QUEUED(tls_report_contact),
+	  .help = "where to ask about a report; default: tls_report_from" },
 	{ .name = "connect_timeout", .type = CONF_TIME,
 	  .offset = QUEUED(connect_timeout), .fallback = "30s", .min = 100,
 	  .max = 600000,
@@ -273,6 +287,29 @@ check_https(const char *name, const char *text, struct fault *f)
 	return fault_perm(f, "5.3.5", "%s: HTTPS needs ADDRESS:PORT", name);
 }
 
+/* It stands in a header, and its domain says who we are. */
+static int
+check_reports(const struct queued_options *o, struct fault *f)
+{
+	struct address from;
+	struct fault why;
+
+	if (o->tls_report_from == NULL)
+		return !o->tls_reports
+			   ? 0
+			   : fault_perm(f, "5.3.5",
+				 "tls_reports needs tls_report_from");
+	if (address_parse(str(o->tls_report_from), &from, &why) < 0)
+		return fault_perm(f, "5.3.5", "tls_report_from: %s", why.text);
+	if (from.domain[0] == '\0' || from.domain[0] == '[' ||
+	    !mime_is_ascii(str(o->tls_report_from)))
+		return fault_perm(f, "5.3.5",
+		    "tls_report_from: \"%s\" is no address in ASCII with a "
+		    "domain",
+		    o->tls_report_from);
+	return 0;
+}
+
 static int
 check_smarthost(const char *text, struct fault *f)
 {
@@ -327,6 +364,8 @@ check_queued(const void *options, struct fault *f)
 	    check_peer("lmtp", o->lmtp, f) < 0 ||
 	    check_peer("transport_map", o->transport_map, f) < 0 ||
 	    check_https("https_via", o->https_via, f) < 0)
+		return -1;
+	if (check_reports(o, f) < 0)
 		return -1;
 	return check_listen(o->listen, f);
 }

@@ -59,6 +59,12 @@ struct queued_options {
 	uint64_t connect_timeout;     /* ms */
 	uint64_t reply_timeout;       /* ms */
 
+	/* TLS reports. */
+	bool tls_reports;
+	const char *tls_report_from;         /* needed where they are on */
+	const char *tls_report_organization; /* NULL: the domain of from */
+	const char *tls_report_contact;      /* NULL: from */
+
 	/* The queue. */
 	uint64_t cache;    /* bytes */
 	uint64_t min_free; /* bytes */

@@ -270,6 +270,7 @@ hand_over(struct attempt *a, const struct way *w, const size_t *rcpts, size_t n)
 	    .each = each_piece,
 	    .ctx = &body,
 	    .arena = arena,
+	    .tls_optional = a->e->tls_optional,
 	};
 
 	/* By it the store knows a delivery that is repeated. */

@@ -24,7 +24,8 @@ enum {
 	REQUIRETLS = 1 << 4,
 	HAS_AUTH = 1 << 5,
 	VERP = 1 << 6,
-	ENTRY_FLAGS = (1 << 7) - 1,
+	TLS_OPTIONAL = 1 << 7,
+	ENTRY_FLAGS = (1 << 8) - 1,
 };
 
 /* Of a recipient; the lowest two bits are its state. */
@@ -126,7 +127,8 @@ entry_encode(const struct entry *e, struct buf *out)
 			    (e->mail.smtputf8 ? SMTPUTF8 : 0) |
 			    (e->mail.requiretls ? REQUIRETLS : 0) |
 			    (e->mail.verp ? VERP : 0) |
-			    (e->mail.has_auth ? HAS_AUTH : 0));
+			    (e->mail.has_auth ? HAS_AUTH : 0) |
+			    (e->tls_optional ? TLS_OPTIONAL : 0));
 	buf_put(out, e->id.text, IDENT_LEN);
 	put_number(out, e->size);
 	put_number(out, (uint64_t)e->arrived);
@@ -298,6 +300,7 @@ take_entry(struct reader *r, struct arena *arena, struct entry *e)
 	e->mail.requiretls = (flags & REQUIRETLS) != 0;
 	e->mail.verp = (flags & VERP) != 0;
 	e->mail.has_auth = (flags & HAS_AUTH) != 0;
+	e->tls_optional = (flags & TLS_OPTIONAL) != 0;
 	if (!ident_is_ours(str_head(r->rest, IDENT_LEN)))
 		r->bad = true;
 	else

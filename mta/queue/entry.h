@@ -67,6 +67,7 @@ struct entry {
 	uint64_t size;     /* of the body, in bytes */
 	bool is_held;      /* by the operator: no attempt until released */
 	bool is_notice;    /* made here, about another message */
+	bool tls_optional; /* as of a send_message (mta/send/sender.h) */
 	bool body_in_file; /* body/ID, else in the table `body` */
 	size_t n_rcpts;
 	struct entry_rcpt *rcpts;

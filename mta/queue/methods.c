@@ -370,5 +370,7 @@ const struct control_method queue_methods[] = {
     {"route.explain", queue_method_explain},
     {"tls.policies", queue_method_policies},
     {"tls.forget", queue_method_forget},
+    {"tls.counts", queue_method_counts},
+    {"tls.report", queue_method_report},
     {NULL, NULL},
 };

@@ -19,6 +19,8 @@
  *   route.explain   to, from?
  *   tls.policies    domain?
  *   tls.forget      domain
+ *   tls.counts      domain?
+ *   tls.report      domain?
  *
  * A selection is what select.h reads: id, or sender, recipient, domain, reason,
  * older, younger, state, or all. Those of recipients mean recipients: "delete
@@ -48,6 +50,9 @@
  *   policies {policies: [{domain, mode, id, mx: [], max_age, fetched, expires,
  *           trouble?}], more: bool}: those of MTA-STS that have not expired
  *   forget  {domain}; 5.1.0 where no policy of it is known
+ *   counts  {days: [{domain, day, wanted?, policies}]}: how sessions fared that
+ *           were not reported yet, as RFC 8460 4.4 has policies
+ *   report  {reports}: how many were sent, of the day that is not over too
  *
  *   explain as in mta/send/explain.h; without `from`, for the null sender
  *

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "mta/queue/methods_private.h"
+#include "mta/queue/tls_reporter.h"
 #include "mta/queue/way_out.h"
 #include "mta/send/sts.h"
 #include "proto/domain.h"
@@ -108,4 +109,57 @@ queue_method_forget(void *ctx, const json_t *params, struct fault *f)
 	result = json_new_object();
 	json_put_text(result, "domain", domain);
 	return result;
+}
+
+static struct tls_reporter *
+reporter_of(const struct queue_admin *admin, struct fault *f)
+{
+	struct tls_reporter *reporter = NULL;
+
+	if (admin->way_out == NULL)
+		fault_temp(f, "4.3.2", "the queue is not open yet");
+	else if ((reporter = way_out_reporter(admin->way_out)) == NULL)
+		fault_perm(f, "5.5.1", "tls_reports is off");
+	return reporter;
+}
+
+/* What a method about sessions gives, for a domain ("": all). */
+static json_t *
+of_sessions(void *ctx, const json_t *params,
+    void (*put)(struct tls_reporter *reporter, const char *domain, json_t *o),
+    struct fault *f)
+{
+	struct tls_reporter *reporter = reporter_of(ctx, f);
+	char domain[DOMAIN_SIZE];
+	json_t *result;
+
+	if (reporter == NULL || take_domain(params, domain, f) < 0)
+		return NULL;
+	result = json_new_object();
+	put(reporter, domain, result);
+	return result;
+}
+
+static void
+put_reports(struct tls_reporter *reporter, const char *domain, json_t *o)
+{
+	json_put_int(o, "reports", (int64_t)tls_reporter_run(reporter, domain));
+}
+
+json_t *
+queue_method_report(void *ctx, const json_t *params, struct fault *f)
+{
+	return of_sessions(ctx, params, put_reports, f);
+}
+
+static void
+put_counts(struct tls_reporter *reporter, const char *domain, json_t *o)
+{
+	json_put(o, "days", tls_reporter_counts(reporter, domain));
+}
+
+json_t *
+queue_method_counts(void *ctx, const json_t *params, struct fault *f)
+{
+	return of_sessions(ctx, params, put_counts, f);
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/options.h"
 #include "mta/queue/shelf.h"
+#include "mta/queue/tls_reporter.h"
 #include "mta/queued_options.h"
 #include "mta/send/dns.h"
 #include "mta/send/explain.h"
@@ -24,6 +25,7 @@ struct way_out {
 	struct shelf policies;
 	struct https *https;
 	struct sts *sts;
+	struct tls_reporter *reporter;
 	struct sender *sender;
 	struct target_conf target;
 	uint16_t port;
@@ -90,7 +92,7 @@ open_https(struct way_out *way, const struct queued_options *o, struct fault *f)
 	    .via = o->https_via,
 	};
 
-	if (!o->mta_sts)
+	if (!o->mta_sts && !o->tls_reports)
 		return 0;
 	way->https = https_new(&conf, f);
 	return way->https != NULL ? 0 : -1;
@@ -109,6 +111,27 @@ open_sts(struct way_out *way, const struct queued_options *o, struct fault *f)
 		return 0;
 	way->sts = sts_new(&conf, f);
 	return way->sts != NULL ? 0 : -1;
+}
+
+static int
+open_reporter(struct way_out *way, const struct queued_options *o,
+    const struct common_options *common, struct fault *f)
+{
+	const struct tls_reporter_conf conf = {
+	    .queue = way->policies.queue,
+	    .dns = way->dns,
+	    .https = way->https,
+	    .hostname = common->hostname,
+	    .from = o->tls_report_from,
+	    .organization = o->tls_report_organization,
+	    .contact = o->tls_report_contact,
+	};
+
+	if (!o->tls_reports)
+		return 0;
+	way->reporter = tls_reporter_new(&conf, f);
+	return way->reporter == NULL ? -1
+				     : tls_reporter_start(way->reporter, f);
 }
 
 static int
@@ -138,10 +161,13 @@ open_all(struct way_out *way, const struct queued_options *o,
 	way->routes = routes_new(&routes, f);
 	if (way->routes == NULL)
 		return -1;
-	if (open_https(way, o, f) < 0 || open_sts(way, o, f) < 0)
+	if (open_https(way, o, f) < 0 || open_sts(way, o, f) < 0 ||
+	    open_reporter(way, o, common, f) < 0)
 		return -1;
 	sender.dns = way->dns;
 	sender.sts = way->sts;
+	if (way->reporter != NULL)
+		sender.stats = tls_reporter_stats(way->reporter);
 	way->sender = sender_new(&sender, f);
 	return way->sender != NULL ? 0 : -1;
 }
@@ -182,8 +208,11 @@ way_out_free(struct way_out **way)
 		return;
 	sender_free(&w->sender);
 	/* It may still have something to tell them. */
-	https_free(&w->https);
+	if (w->https != NULL)
+		https_stop(w->https);
 	sts_free(&w->sts);
+	tls_reporter_free(&w->reporter);
+	https_free(&w->https);
 	routes_free(&w->routes);
 	dns_free(&w->dns);
 	mem_free(w);
@@ -233,4 +262,10 @@ struct sts *
 way_out_sts(const struct way_out *way)
 {
 	return way->sts;
+}
+
+struct tls_reporter *
+way_out_reporter(const struct way_out *way)
+{
+	return way->reporter;
 }

@@ -17,6 +17,7 @@ struct queue;
 struct queued_options;
 struct socketmap_client;
 struct sts;
+struct tls_reporter;
 struct way_out;
 
 /* Borrows all for its life; policies are kept in the queue. Faults name the
@@ -37,6 +38,8 @@ json_t *way_out_explain(struct way_out *way, const struct address *reverse_path,
     const struct address *forward_path) MUST_USE;
 /* The policies of MTA-STS; NULL where it is off. Lives as long as the way. */
 struct sts *way_out_sts(const struct way_out *way);
+/* Who counts sessions and reports; NULL where that is off. Likewise. */
+struct tls_reporter *way_out_reporter(const struct way_out *way);
 /* Connections that wait for a message. */
 unsigned way_out_idle(struct way_out *way);
 

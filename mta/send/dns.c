@@ -410,6 +410,7 @@ read_reply(const struct reply *reply, const char *name, int type,
 	if (r == NULL)
 		return fault_temp(
 		    f, "4.4.3", "DNS, %s of %.100s: no answer", what, name);
+	a->bogus = r->bogus != 0;
 	if (r->bogus)
 		return fault_temp(f, "4.4.3",
 		    "DNS, %s of %.60s: DNSSEC validation failed: %.120s", what,

@@ -44,6 +44,7 @@ struct dns_answer {
 	uint32_t ttl; /* seconds, for how long it may be kept */
 	size_t n;
 	size_t malformed; /* records that were left out */
+	bool bogus; /* with a fault: it has not passed DNSSEC validation */
 };
 
 struct dns_mx {

@@ -231,19 +231,26 @@ https_new(const struct https_conf *conf, struct fault *f)
 }
 
 void
+https_stop(struct https *h)
+{
+	if (!h->has_thread)
+		return;
+	pthread_mutex_lock(&h->mutex);
+	h->stopping = true;
+	pthread_mutex_unlock(&h->mutex);
+	curl_multi_wakeup(h->multi);
+	pthread_join(h->thread, NULL);
+	h->has_thread = false;
+}
+
+void
 https_free(struct https **https)
 {
 	struct https *h = *https;
 
 	if (h == NULL)
 		return;
-	if (h->has_thread) {
-		pthread_mutex_lock(&h->mutex);
-		h->stopping = true;
-		pthread_mutex_unlock(&h->mutex);
-		curl_multi_wakeup(h->multi);
-		pthread_join(h->thread, NULL);
-	}
+	https_stop(h);
 	if (h->multi != NULL)
 		curl_multi_cleanup(h->multi);
 	pthread_mutex_destroy(&h->mutex);

@@ -38,7 +38,10 @@ struct https_conf {
 /* Makes a thread. Texts are copied. */
 struct https *https_new(
     const struct https_conf *conf, struct fault *f) MUST_USE;
-/* Ends what is under way: done() is called for each. */
+/* Ends what is under way: done() is called for each, and nothing can be begun
+ * any more. */
+void https_stop(struct https *https);
+/* Stops it, where that was not done. No call may be under way. */
 void https_free(struct https **https);
 
 enum https_result {

@@ -12,7 +12,6 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/tls.h"
 #include "mta/send/connect.h"
@@ -20,9 +19,9 @@
 #include "mta/send/opening.h"
 #include "mta/send/pool.h"
 #include "mta/send/slow_down.h"
-#include "mta/send/sts.h"
 #include "mta/send/tls_broken.h"
 #include "mta/send/tls_policy.h"
+#include "mta/send/tls_watch.h"
 #include "mta/send/wire.h"
 #include "proto/reply.h"
 
@@ -49,7 +48,7 @@ struct delivery {
 	struct send_outcome *outcomes;
 	struct send_report *report;
 	struct buf words; /* by which a server has refused the last session */
-	struct sts_found sts; /* text NULL: there is no policy */
+	struct tls_watch watch;
 	char key[POOL_KEY_SIZE];
 	unsigned tries;
 	bool was_cut;   /* a session was, before the message was begun */
@@ -192,56 +191,12 @@ find_policy(struct delivery *d, struct place *p, struct fault *f)
 	    .secure = p->secure,
 	    .port = port_of(d),
 	    .requiretls = d->message.mail->requiretls,
-	    .sts = &d->sts,
+	    .tls_optional = d->message.tls_optional,
+	    .sts = &d->watch.found,
 	};
 
 	return tls_policy_find(
 	    &p->policy, d->sender->conf.dns, &host, clock_ms() + DNS_MS, f);
-}
-
-static bool
-is_for_want_of_tls(const struct fault *f)
-{
-	return strcmp(f->dsn, "4.7.5") == 0 || strcmp(f->dsn, "4.7.10") == 0;
-}
-
-/* What a policy of MTA-STS that is only tested would have refused. */
-static void
-log_testing(const struct delivery *d, const struct place *p,
-    const struct opening_tls *tls)
-{
-	const char *why = NULL;
-
-	if (p->policy.sts == NULL ||
-	    p->policy.sts->policy.mode != STS_TESTING || !tls->was_tried)
-		return;
-	if (p->policy.is_foreign)
-		why = "no mail server of the policy";
-	else if (tls->not_offered)
-		why = "no STARTTLS";
-	else if (tls->failed)
-		why = "TLS failed";
-	else if (tls->flaw != TLS_FLAW_NONE)
-		why = "its certificate proves nothing";
-	if (why != NULL)
-		log_warn(NULL, "MTA-STS policy would refuse", "domain",
-		    d->sts.domain, "host", p->host->name, "address",
-		    d->report->address, "reason", why, NULL);
-}
-
-/* It was refused for the policy: perhaps there is a new one. */
-static void
-doubt_sts(struct delivery *d, const struct place *p, struct fault *f)
-{
-	const struct fault why = *f;
-
-	if (p->policy.sts == NULL || p->policy.sts->policy.mode != STS_ENFORCE)
-		return;
-	sts_doubt(d->sender->conf.sts, d->sts.domain);
-	if (p->policy.is_foreign)
-		return;
-	fault_temp(f, why.dsn, "MTA-STS policy of %.90s: %.140s", d->sts.domain,
-	    why.text);
 }
 
 static struct wire *
@@ -249,6 +204,15 @@ open_wire(struct delivery *d, struct place *p, int fd,
     const struct net_address *address, struct fault *f)
 {
 	struct opening_tls tls;
+	struct net_address from;
+	struct fault ignored;
+	struct tls_watch_session session = {
+	    .policy = &p->policy,
+	    .host = p->host->name,
+	    .address = d->report->address,
+	    .to = address,
+	    .tls = &tls,
+	};
 	struct wire *wire;
 	const struct opening opening = {
 	    .wire = {.dialect = d->target->route.kind == ROUTE_LMTP
@@ -266,11 +230,13 @@ open_wire(struct delivery *d, struct place *p, int fd,
 	    .words = &d->words,
 	};
 
+	if (net_local(fd, &from, &ignored) == 0)
+		session.from = &from;
 	wire = opening_run(&opening, fd, address, &tls, f);
-	log_testing(d, p, &tls);
-	if (wire == NULL && is_for_want_of_tls(f)) {
-		d->lacks_tls = true;
-		doubt_sts(d, p, f);
+	tls_watch_note(&d->watch, &session);
+	if (wire == NULL) {
+		d->lacks_tls = d->lacks_tls || tls_watch_is_meant(f);
+		tls_watch_refuse(&d->watch, &p->policy, f);
 	}
 	return wire;
 }
@@ -494,7 +460,8 @@ try_host(struct delivery *d, const struct target_host *host)
 	d->report->address[0] = '\0';
 	buf_reset(&d->words);
 	if (find_addresses(d, &place, f) < 0 || find_policy(d, &place, f) < 0) {
-		doubt_sts(d, &place, f);
+		tls_watch_note_host(&d->watch, &place.policy, host->name);
+		tls_watch_refuse(&d->watch, &place.policy, f);
 		d->tries++;
 		return false;
 	}
@@ -607,24 +574,12 @@ static void
 make_key(struct delivery *d)
 {
 	const struct target *t = d->target;
-	char sts[24] = "";
+	char watched[TLS_WATCH_KEY_SIZE];
 
-	if (d->sts.policy.mode != STS_NONE)
-		snprintf(sts, sizeof sts, " sts=%016llx",
-		    (unsigned long long)str_hash(str(d->sts.text)));
+	tls_watch_key(&d->watch, watched);
 	snprintf(d->key, sizeof d->key, "%s%s%s%s", t->key,
 	    t->n_hosts > 0 && t->hosts[0].secure ? " secure" : "",
-	    d->message.mail->requiretls ? " requiretls" : "", sts);
-}
-
-static void
-find_sts(struct delivery *d)
-{
-	struct sts *sts = d->sender->conf.sts;
-	char domain[DNS_NAME_SIZE];
-
-	if (sts != NULL && tls_policy_domain(d->target, domain))
-		sts_find(sts, domain, &d->sts);
+	    d->message.mail->requiretls ? " requiretls" : "", watched);
 }
 
 void
@@ -638,14 +593,17 @@ sender_send(struct sender *s, const struct target *target,
 	    .message = *message,
 	    .outcomes = outcomes,
 	    .report = report,
+	    .watch = {.sts = s->conf.sts,
+		.stats = s->conf.stats,
+		.is_optional = message->tls_optional},
 	};
 
 	*report = (struct send_report){.reach = SEND_ANSWERED};
 	buf_init(&d.words, REPLY_LINE_MAX);
-	find_sts(&d);
+	tls_watch_begin(&d.watch, target);
 	make_key(&d);
 	send_groups(&d, message, outcomes);
-	sts_found_clear(&d.sts);
+	tls_watch_clear(&d.watch);
 	buf_clear(&d.words);
 	note_slow_down(report, outcomes, message->n_rcpts);
 }

@@ -21,17 +21,19 @@
 struct dns;
 struct sender;
 struct sts;
+struct tls_stats;
 
 struct sender_conf {
-	const char *hostname;  /* for EHLO; lives as long as the sender */
-	struct dns *dns;       /* borrowed */
-	struct sts *sts;       /* borrowed; NULL: no MTA-STS */
-	const char *ca_file;   /* NULL: the system's */
-	unsigned max_idle;     /* connections kept in all; 0: 100 */
-	int64_t idle_ms;       /* how long; 0: 5 s */
-	unsigned max_messages; /* over one connection; 0: 1000 */
-	unsigned max_hosts;    /* tried for one message; 0: 5 */
-	int64_t connect_ms;    /* to one address; 0: 30 s */
+	const char *hostname;    /* for EHLO; lives as long as the sender */
+	struct dns *dns;         /* borrowed */
+	struct sts *sts;         /* borrowed; NULL: no MTA-STS */
+	struct tls_stats *stats; /* borrowed; NULL: nothing is counted */
+	const char *ca_file;     /* NULL: the system's */
+	unsigned max_idle;       /* connections kept in all; 0: 100 */
+	int64_t idle_ms;         /* how long; 0: 5 s */
+	unsigned max_messages;   /* over one connection; 0: 1000 */
+	unsigned max_hosts;      /* tried for one message; 0: 5 */
+	int64_t connect_ms;      /* to one address; 0: 30 s */
 	const struct net_address *bind4, *bind6; /* source; NULL: any */
 	uint16_t port;    /* of MX hosts; 0: 25. For tests. */
 	int64_t reply_ms; /* for a reply, or to take a block; 0: what RFC 5321
@@ -70,6 +72,9 @@ struct send_message {
 	    struct fault *f);
 	void *ctx;
 	struct arena *arena; /* what outcomes say is kept there */
+	/* Neither TLSA records nor MTA-STS have a say, and nothing is counted
+	 * (RFC 8460 5.3, RFC 8689 5). */
+	bool tls_optional;
 };
 
 enum send_reach {

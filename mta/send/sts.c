@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "mta/send/https.h"
+#include "mta/send/txt_one.h"
 
 enum {
 	WAIT_MS = 10000,
@@ -263,30 +264,21 @@ struct record {
 
 /* 1 with the domain's one record, 0 where it has none. */
 static int
-ask_record(struct sts *s, const char *domain, int64_t deadline,
-    struct record *record, struct fault *f)
+ask_record(
+    struct sts *s, const char *domain, struct record *record, struct fault *f)
 {
-	char(*texts)[DNS_TXT_SIZE];
-	struct dns_answer answer = {0};
-	struct str only = {0}, found;
+	struct txt_one one;
 	char name[NAME_SIZE];
-	size_t n = 0;
+	struct str id;
 	int rc;
 
 	snprintf(name, sizeof name, "_mta-sts.%s", domain);
-	texts = mem_zeroed(DNS_RECORDS_MAX, sizeof *texts);
-	rc = dns_txt(s->conf.dns, name, deadline, &answer, texts, f);
-	record->ttl = answer.ttl;
-	for (size_t i = 0; rc == 0 && i < answer.n; i++) {
-		if (!sts_is_record(str(texts[i])))
-			continue;
-		only = str(texts[i]);
-		n++;
-	}
-	if (rc == 0 && n == 1 && sts_parse_record(only, &found))
-		rc = str_copy(found, record->id, sizeof record->id) ? 1 : 0;
-	mem_free(texts);
-	return rc;
+	rc = txt_one_ask(s->conf.dns, name, sts_is_record, &one, f);
+	record->ttl = one.ttl;
+	if (rc <= 0 || !sts_parse_record(str(one.text), &id) ||
+	    !str_copy(id, record->id, sizeof record->id))
+		return rc < 0 ? -1 : 0;
+	return 1;
 }
 
 /* It is read anew each day, where it is used, and in good time. */
@@ -327,7 +319,7 @@ check(struct sts *s, const char *domain)
 	int64_t deadline = clock_ms() + DNS_MS;
 	struct record record = {.ttl = 0};
 	struct fault f;
-	int found = ask_record(s, domain, deadline, &record, &f);
+	int found = ask_record(s, domain, &record, &f);
 
 	if (found < 0)
 		settle_domain(s, domain, CHECK_MIN_MS);

@@ -39,7 +39,7 @@ struct sts_store {
 
 struct sts_conf {
 	struct dns *dns;        /* borrowed, as is https, ... */
-	struct https *https;    /* ... which must be freed first */
+	struct https *https;    /* ... which must be stopped first */
 	int64_t wait_ms;        /* 0: 10 s */
 	size_t max;             /* domains; 0: 10000 */
 	struct sts_store store; /* put NULL: none */

@@ -34,10 +34,12 @@ static int
 ask(struct tls_policy *p, struct dns *dns, const char *name, uint16_t port,
     int64_t deadline, size_t *n, struct fault *f)
 {
-	struct dns_answer answer;
+	struct dns_answer answer = {.n = 0};
 
-	if (dns_tlsa(dns, name, port, deadline, &answer, p->records, f) < 0)
+	if (dns_tlsa(dns, name, port, deadline, &answer, p->records, f) < 0) {
+		p->is_bogus = answer.bogus;
 		return -1;
+	}
 	*n = answer.secure ? answer.n : 0;
 	/* There, and of no use. */
 	p->has_malformed = answer.secure && answer.malformed > 0;
@@ -71,6 +73,7 @@ apply_records(struct tls_policy *p, const struct tls_host *h, size_t n)
 	const struct route *route = &h->target->route;
 	size_t usable = 0;
 
+	p->is_dane = true;
 	p->tlsa = mem_zeroed(n + 1, sizeof *p->tlsa);
 	for (size_t i = 0; i < n; i++) {
 		const struct dns_tlsa *r = &p->records[i];
@@ -121,7 +124,7 @@ apply_sts(struct tls_policy *p, const struct tls_host *h, struct fault *f)
 	const struct sts_found *sts = h->sts;
 	const char *name = h->host->name;
 
-	if (sts == NULL || sts->policy.mode == STS_NONE)
+	if (sts == NULL || sts->policy.mode == STS_NONE || h->tls_optional)
 		return 0;
 	p->sts = sts;
 	p->rule = "mta-sts";
@@ -178,7 +181,8 @@ tls_policy_find(struct tls_policy *p, struct dns *dns, const struct tls_host *h,
 		p->demand.name = p->name;
 	if (p->level == ROUTE_TLS_NONE)
 		return 0;
-	if (h->secure && h->host->secure && !is_literal(name)) {
+	if (h->secure && h->host->secure && !is_literal(name) &&
+	    !h->tls_optional) {
 		p->records = mem_zeroed(DNS_RECORDS_MAX, sizeof *p->records);
 		if (find_records(p, dns, h, deadline, &n, f) < 0) {
 			tls_policy_clear(p);

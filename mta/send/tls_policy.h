@@ -30,6 +30,8 @@ struct tls_policy {
 	 * In mode testing the host may be none of its, which is told. */
 	const struct sts_found *sts;
 	bool is_foreign;
+	bool is_dane;  /* there are TLSA records, usable or not */
+	bool is_bogus; /* with a fault: their answer is */
 };
 
 /* What is known of a host once its addresses are. */
@@ -40,6 +42,7 @@ struct tls_host {
 	bool secure;           /* its addresses came by validated answers */
 	uint16_t port;
 	bool requiretls;
+	bool tls_optional; /* neither TLSA records nor MTA-STS have a say */
 	const struct sts_found *sts; /* of tls_policy_domain(); NULL: none */
 };
 

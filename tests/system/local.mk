@@ -50,6 +50,7 @@ SYSTEM_TESTS += \
 	tests/system/socketmap.py \
 	tests/system/store_full.py \
 	tests/system/tls_certificates.py \
+	tests/system/tls_reports.py \
 	tests/system/tls_sts.py \
 	tests/system/trace.py
 

@@ -59,6 +59,7 @@ make_example(struct entry *e)
 	e->owner = str("ann");
 	e->size = UINT64_C(1) << 40;
 	e->is_held = e->is_notice = e->body_in_file = true;
+	e->tls_optional = true;
 	e->n_rcpts = 2;
 	e->rcpts = rcpts;
 	set_address(&rcpts[0].to.forward_path, "bob@example.net");
@@ -116,6 +117,7 @@ START_TEST(an_entry_comes_back_as_it_was)
 	ck_assert_view_eq(e.owner, "ann");
 	ck_assert_uint_eq(e.size, UINT64_C(1) << 40);
 	ck_assert(e.is_held && e.is_notice && e.body_in_file);
+	ck_assert(e.tls_optional);
 	ck_assert_uint_eq(e.n_rcpts, 2);
 	end();
 }

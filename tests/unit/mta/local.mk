@@ -60,14 +60,22 @@ UNIT_TESTS += tests/unit/mta/check_scheduler
 tests_unit_mta_check_scheduler_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_sender
 tests_unit_mta_check_sender_SOURCES = tests/unit/mta/check_sender.c \
-	tests/unit/mta/maps.h tests/unit/mta/sink.h
+	tests/unit/mta/maps.h tests/unit/mta/sender.h tests/unit/mta/sink.h
 tests_unit_mta_check_sender_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_sender_tls
+tests_unit_mta_check_sender_tls_SOURCES = tests/unit/mta/check_sender_tls.c \
+	tests/unit/mta/sender.h tests/unit/mta/sink.h
+tests_unit_mta_check_sender_tls_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_slow_down
 tests_unit_mta_check_slow_down_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_sts
 tests_unit_mta_check_sts_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_sts_table
 tests_unit_mta_check_sts_table_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_tls_reporter
+tests_unit_mta_check_tls_reporter_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_tls_stats
+tests_unit_mta_check_tls_stats_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_trust
 tests_unit_mta_check_trust_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_window
