@@ -10,6 +10,7 @@
 
 struct directory;
 struct guard;
+struct recent_logins;
 
 struct authd_counters {
 	atomic_uint_fast64_t connections;
@@ -26,6 +27,7 @@ struct authd {
 	const struct authd_options *options;
 	struct directory *directory;
 	struct guard *guard;
+	struct recent_logins *recent;
 	struct homes homes;
 	atomic_uint connection; /* number of the last of the auth protocol */
 	struct authd_counters counters;

@@ -22,13 +22,14 @@
 #include "auth/guard.h"
 #include "auth/name.h"
 #include "auth/password.h"
+#include "auth/recent.h"
 #include "auth/sasl.h"
 #include "auth/socketmap_session.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/service.h"
 
-enum { DRAIN_MS = 5000, PATH_SIZE = 512 };
+enum { LOGINS_MAX = 100000, DRAIN_MS = 5000, PATH_SIZE = 512 };
 
 static const char program[] = "posthouse-authd";
 static struct authd authd;
@@ -91,6 +92,7 @@ set_up_guard(void)
 			die(EX_CONFIG, "%s: %s", program, f.text);
 	}
 	authd.guard = guard_new(&conf);
+	authd.recent = recent_logins_new(LOGINS_MAX, (int64_t)o->login_memory);
 	mem_free(exempt);
 }
 
@@ -258,6 +260,7 @@ main(int argc, char **argv)
 	status = service_run(service);
 	service_stop(&service);
 	guard_free(&authd.guard);
+	recent_logins_free(&authd.recent);
 	directory_close(&authd.directory);
 	sasl_close();
 	return status;

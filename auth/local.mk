@@ -31,6 +31,7 @@ libauth_a_SOURCES = \
 	auth/options.c auth/options.h \
 	auth/password.c auth/password.h \
 	auth/peer.c auth/peer.h \
+	auth/recent.c auth/recent.h \
 	auth/sasl.c auth/sasl.h \
 	auth/saslprep.c auth/saslprep.h \
 	auth/scram.c auth/scram.h \

@@ -10,6 +10,7 @@
 #include "auth/login.h"
 
 #include "auth/guard.h"
+#include "auth/recent.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -75,6 +76,9 @@ note(const struct login *l, enum sasl_result result, const char *why)
 	}
 	atomic_fetch_add(
 	    result == EXCHANGE_OK ? &c->logins : &c->logins_refused, 1);
+	if (result == EXCHANGE_OK)
+		recent_logins_put(
+		    l->authd->recent, str(l->client), str(user), clock_ms());
 	log_info(l->log, result == EXCHANGE_OK ? "logged in" : "login refused",
 	    "client", or_null(l->client), "user", user, "mechanism",
 	    l->mechanism, "service", or_null(l->service), "session",

@@ -110,6 +110,10 @@ static const struct conf_option authd_options[] = {
 	{ .name = "mechanisms", .type = CONF_LIST, .offset = AUTHD(mechanisms),
 	  .fallback = "PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-1",
 	  .help = "how users may prove who they are" },
+	{ .name = "login_memory", .type = CONF_TIME,
+	  .offset = AUTHD(login_memory), .fallback = "15m", .max = 86400000,
+	  .help = "how long the address of a log-in is known by the map "
+		  "\"login\"" },
 	{ .name = "srs_domain", .type = CONF_TEXT, .offset = AUTHD(srs_domain),
 	  .help = "domain of the senders of forwarded mail; "
 		  "default: hostname; none: they stay as they are" },

@@ -43,6 +43,8 @@ struct authd_options {
 	uint64_t failure_delay; /* ms, the longest; 0: none */
 	struct conf_list guard_exempt;
 
+	uint64_t login_memory; /* ms */
+
 	const char *srs_domain; /* NULL: hostname; "none": no rewriting */
 
 	uint64_t threads;

@@ -12,6 +12,8 @@
 #include "auth/directory_group.h"
 #include "auth/name.h"
 #include "auth/peer.h"
+#include "auth/recent.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/netstring.h"
 #include "proto/socketmap.h"
@@ -152,6 +154,9 @@ look_up(struct socketmap_session *s, struct str query, struct fault *f)
 	buf_reset(&s->value);
 	if (!socketmap_parse_query(query, &map, &key))
 		return fault_perm(f, "5.5.2", "a query is a map and a key");
+	if (str_is(map, STR_LIT("login")))
+		return recent_logins_get(
+		    s->authd->recent, key, clock_ms(), &s->value);
 	call = find_map(map);
 	if (call == NULL)
 		return fault_perm(f, "5.5.4", "there is no map \"%.*s\"",

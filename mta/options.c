@@ -77,6 +77,10 @@ static const struct conf_option smtpd_options[] = {
 		  "default: relay_domains" },
 	{ .name = "etrn_from", .type = CONF_LIST, .offset = SMTPD(etrn_from),
 	  .help = "networks, besides known clients, that may use ETRN" },
+	{ .name = "relay_after_login", .type = CONF_BOOL,
+	  .offset = SMTPD(relay_after_login), .fallback = "off",
+	  .help = "a client counts as known from whose address somebody has "
+		  "logged in lately" },
 	{ .name = "sender_check", .type = CONF_BOOL,
 	  .offset = SMTPD(sender_check), .fallback = "on",
 	  .help = "a user may only send as the user's own addresses" },

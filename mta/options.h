@@ -42,6 +42,7 @@ struct smtpd_options {
 	struct conf_list etrn_domains;  /* may be asked for; none:
 					* relay_domains */
 	struct conf_list etrn_from;     /* networks that may ask */
+	bool relay_after_login;
 	bool sender_check;              /* the sender must be the user's */
 	const char *postmaster;         /* gets <postmaster>; NULL:
 					 * postmaster@hostname */

@@ -35,7 +35,7 @@ put_head(struct smtpd_session *s, const struct smtp_state *st, struct buf *head)
 	    .authenticated = is_user,
 	    .smtputf8 = st->mail->smtputf8,
 	    .helo = st->helo,
-	    .client_address = str(session_peer(s->session)->address),
+	    .client_address = str(s->peer->address),
 	    .local_user = s->local == NULL ? NULL : s->local->name,
 	    .local_uid = s->local == NULL ? 0 : s->local->uid,
 	    .tls_version = tls == NULL ? NULL : tls->version,
@@ -109,9 +109,9 @@ log_message(struct smtpd_session *s, const struct smtp_state *st,
 	    ok < r->n                ? "deferred or refused"
 	    : s->message->was_queued ? "taken"
 				     : "delivered",
-	    "client", session_peer(s->session)->address, "from", from, "to", to,
-	    "message_id", has_id ? id : NULL, "rcpts", LOG_NUM(st->n_rcpts),
-	    "mailboxes", LOG_NUM(r->n), "stored", LOG_NUM(ok), "size",
+	    "client", s->peer->address, "from", from, "to", to, "message_id",
+	    has_id ? id : NULL, "rcpts", LOG_NUM(st->n_rcpts), "mailboxes",
+	    LOG_NUM(r->n), "stored", LOG_NUM(ok), "size",
 	    LOG_NUM(spool_size(s->message->body)), "ms",
 	    LOG_NUM(clock_ms() - since), NULL);
 	if (ok < r->n)

@@ -33,8 +33,7 @@ may_ask(const struct smtpd_session *s, const struct smtp_state *st)
 	const struct smtpd *smtpd = s->smtpd;
 
 	return smtpd_session_user(s, st).len > 0 || s->trusted ||
-	       trust_has(smtpd->etrn_from, smtpd->n_etrn_from,
-		   session_peer(s->session));
+	       trust_has(smtpd->etrn_from, smtpd->n_etrn_from, s->peer);
 }
 
 /* Asks the queue. What is wrong there is the operator's business. */
@@ -79,8 +78,7 @@ etrn_start(void *ctx, const struct smtp_state *st, struct str node,
 		    f, "5.7.1", "no mail is kept here for this domain");
 	if (ask_queue(s, text, started, f) < 0)
 		return -1;
-	log_info(&s->log, "queue asked for", "client",
-	    session_peer(s->session)->address, "node", text, "messages",
-	    LOG_NUM(*started), NULL);
+	log_info(&s->log, "queue asked for", "client", s->peer->address, "node",
+	    text, "messages", LOG_NUM(*started), NULL);
 	return 0;
 }

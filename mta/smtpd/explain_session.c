@@ -194,6 +194,7 @@ set_client(struct play *p, struct fault *f)
 	else
 		return fault_perm(
 		    f, "5.5.4", "client: \"%s\" is no IP address", p->q.client);
+	snprintf(p->peer.address, sizeof p->peer.address, "%s", p->q.client);
 	return 0;
 }
 
@@ -454,6 +455,7 @@ on_explain(void *ctx, const json_t *params, struct fault *f)
 	p->steps = json_new_array();
 	p->session.smtpd = smtpd;
 	p->session.notes = &p->notes;
+	p->session.peer = &p->peer;
 	if (read_question(params, &p->q, f) == 0)
 		p->session.listener = find_listener(smtpd, &p->q, f);
 	if (p->session.listener != NULL)

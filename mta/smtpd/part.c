@@ -22,7 +22,7 @@ static void
 set_client(const struct smtpd_session *s, const struct smtp_state *st,
     const char *ident, struct client_facts *c)
 {
-	const struct net_peer *peer = session_peer(s->session);
+	const struct net_peer *peer = s->peer;
 
 	/* XFORWARD writes IPv6 addresses with a prefix. */
 	snprintf(c->addr, sizeof c->addr, "%s%s",

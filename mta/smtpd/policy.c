@@ -29,7 +29,7 @@ enum {
 static const char *
 peer_text(const struct smtpd_session *s)
 {
-	return session_peer(s->session)->address;
+	return s->peer->address;
 }
 
 static bool
@@ -61,7 +61,7 @@ static void
 start_exchange(
     struct smtpd_session *s, const struct smtp_state *st, const char *mechanism)
 {
-	const struct net_peer *peer = session_peer(s->session);
+	const struct net_peer *peer = s->peer;
 	const struct auth_facts facts = {
 	    .remote = peer->is_unix ? NULL : peer->address,
 	    .remote_port = peer->port,
@@ -213,12 +213,41 @@ keep_text(char **text, const struct address *a)
 	*text = mem_dup(copy);
 }
 
+/* POP before SMTP. What cannot be known now makes nobody known. */
+static void
+ask_for_login(struct smtpd_session *s, const struct smtp_state *st)
+{
+	struct fault why = {.text = ""};
+	struct buf user;
+	int found;
+
+	if (!s->smtpd->options->relay_after_login || s->trusted ||
+	    s->asked_login || smtpd_session_user(s, st).len > 0)
+		return;
+	s->asked_login = true;
+	buf_init(&user, SOCKETMAP_REPLY_MAX);
+	found = socketmap_look_up(
+	    s->smtpd->directory, "login", str(peer_text(s)), &user, &why);
+	note_option(s->notes, "relay_after_login", "on");
+	note_look_up(
+	    s->notes, "login", str(peer_text(s)), found, buf_str(&user), &why);
+	if (found > 0) {
+		s->trusted = true;
+		log_info(&s->log, "known by a log-in", "client", peer_text(s),
+		    "user", buf_text(&user), NULL);
+	} else if (found < 0) {
+		log_warn(&s->log, "no directory", "reason", why.text, NULL);
+	}
+	buf_clear(&user);
+}
+
 static int
 on_mail(void *ctx, const struct smtp_state *st,
     const struct envelope_mail *mail, struct fault *f)
 {
 	struct smtpd_session *s = ctx;
 
+	ask_for_login(s, st);
 	if (check_sender(s, st, &mail->reverse_path, f) < 0) {
 		keep_text(&s->refused_from, &mail->reverse_path);
 		return -1;

@@ -78,8 +78,8 @@ shake_hands(struct smtpd_session *s)
 	io_set_deadline(io, clock_ms() + WRITE_MS);
 	rc = io_start_tls_server_now(io, s->smtpd->tls, &f);
 	if (rc < 0)
-		log_info(&s->log, "TLS failed", "client",
-		    session_peer(s->session)->address, "reason", f.text, NULL);
+		log_info(&s->log, "TLS failed", "client", s->peer->address,
+		    "reason", f.text, NULL);
 	if (rc <= 0)
 		return rc < 0 ? SESSION_CLOSE : SESSION_PARK;
 	s->handshake_ends = 0;
@@ -261,20 +261,19 @@ open_session(void *service, struct session *session)
 	s->listener = service;
 	s->smtpd = s->listener->smtpd;
 	s->session = session;
+	s->peer = session_peer(session);
 	/* Passwords pass through it. */
 	buf_init_secret(&s->in, IN_MAX);
 	buf_init(&s->out, OUT_MAX);
 	ident_make_session(s->id);
 	s->log.session = s->id;
-	s->trusted = trust_has(
-	    s->smtpd->trusted, s->smtpd->n_trusted, session_peer(session));
+	s->trusted = trust_has(s->smtpd->trusted, s->smtpd->n_trusted, s->peer);
 	if (s->listener->protocol == SMTPD_LOCAL)
-		s->local = local_user_new(
-		    &s->smtpd->local, session_peer(session)->uid);
+		s->local = local_user_new(&s->smtpd->local, s->peer->uid);
 	s->since = clock_ms();
 	atomic_fetch_add(&s->smtpd->counters.connections, 1);
-	log_info(&s->log, "connected", "client", session_peer(session)->address,
-	    "port", LOG_NUM(session_peer(session)->port), "protocol",
+	log_info(&s->log, "connected", "client", s->peer->address, "port",
+	    LOG_NUM(s->peer->port), "protocol",
 	    smtpd_protocol_name(s->listener->protocol), "user",
 	    s->local == NULL ? NULL : s->local->name, NULL);
 	return s;
@@ -336,9 +335,8 @@ on_close(void *state)
 	local_user_free(&s->local);
 	mem_free(s->refused_from);
 	mem_free(s->refused_to);
-	log_info(&s->log, "disconnected", "client",
-	    session_peer(s->session)->address, "protocol",
-	    smtpd_protocol_name(s->listener->protocol), "tls",
+	log_info(&s->log, "disconnected", "client", s->peer->address,
+	    "protocol", smtpd_protocol_name(s->listener->protocol), "tls",
 	    tls == NULL ? NULL : tls->version, "messages", LOG_NUM(s->messages),
 	    "ms", LOG_NUM(clock_ms() - s->since), NULL);
 	buf_clear(&s->in);

@@ -80,8 +80,9 @@ struct smtpd_listener {
 /* For session.c and its policy. */
 struct smtpd_session {
 	struct smtpd_listener *listener;
-	struct smtpd *smtpd; /* the listener's */
-	struct session *session;
+	struct smtpd *smtpd;     /* the listener's */
+	struct session *session; /* NULL: one that is only played */
+	const struct net_peer *peer;
 	struct smtp_server *engine; /* NULL until TLS stands, where TLS
 					 * begins with the connection */
 	struct buf in, out;
@@ -89,7 +90,9 @@ struct smtpd_session {
 	struct log_ctx log;
 	struct local_user *local; /* NULL: none of this machine */
 	struct notes *notes;      /* NULL: the session is a real one */
-	bool trusted;             /* from a network of relay_from */
+	bool trusted;             /* from a network of relay_from, or after a
+				   * log-in from its address */
+	bool asked_login;         /* whether there was one */
 	bool hang_up;             /* too many failed log-ins */
 	unsigned auth_failures;
 	char mechanism[24];             /* of the AUTH that is under way */

@@ -40,6 +40,7 @@ SYSTEM_TESTS += \
 	tests/system/report_form.py \
 	tests/system/sendmail.py \
 	tests/system/smtp_activation.py \
+	tests/system/smtp_after_login.py \
 	tests/system/smtp_addresses.py \
 	tests/system/smtp_delivery.py \
 	tests/system/smtp_idle.py \

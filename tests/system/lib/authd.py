@@ -192,6 +192,12 @@ class Auth(Peer):
         self.send(("\t".join(fields + list(parameters)) + "\n").encode())
         return self.last
 
+    def plain_from(self, address, user, password):
+        """For a client with this address."""
+        number = self.start("PLAIN", "rip=" + address,
+                            "resp=" + plain(user, password))
+        return self.line().replace("\t%d" % number, "\t#", 1)
+
     def plain(self, user, password, authzid="", **kw):
         number = self.start(
             "PLAIN", "resp=" + plain(user, password, authzid), **kw)
