@@ -13,6 +13,8 @@
 
 #include "base/mem.h"
 
+enum { TRIES = 20 }; /* while an IMAP server moves what is to be read */
+
 struct list {
 	struct index *index;
 	struct index_folder **folders; /* holds; some perhaps twice */
@@ -69,9 +71,12 @@ check(struct index_folder *folder, enum index_check_how how,
 	uint64_t waiting;
 
 	/* What the index knows to be behind is no difference yet. */
-	if (how == INDEX_COMPARE && atomic_load(&folder->lost) &&
-	    index_reconcile_folder(folder, true, &one, f) < 0)
-		return -1;
+	for (int i = 0; i < TRIES && how == INDEX_COMPARE; i++) {
+		if (!atomic_load(&folder->lost))
+			break;
+		if (index_reconcile_folder(folder, true, &one, f) < 0)
+			return -1;
+	}
 	if (how == INDEX_REMAKE && index_forget_folder(folder, f) < 0)
 		return -1;
 	if (index_reconcile_folder(folder, how != INDEX_COMPARE, &one, f) < 0)

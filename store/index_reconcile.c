@@ -5,7 +5,7 @@
  * new/ is read before cur/: an IMAP server moves messages only that way, so
  * one that is moved meanwhile is seen twice rather than not at all. The
  * directories' times are taken before both, so that what changes meanwhile is
- * found the next time.
+ * found the next time. That is soon where one could not be read for it.
  */
 #include "config.h"
 
@@ -39,6 +39,7 @@ struct scan {
 	struct index_difference *difference;
 	struct file **buckets;
 	size_t n_buckets, n_files;
+	bool has_missed;  /* a file was moved before it was read */
 	struct buf stale; /* base names, each with a "/" behind it */
 	int dir;          /* the Maildir */
 };
@@ -210,8 +211,10 @@ read_head(
 	    file->place == RECORD_NEW ? "new" : "cur", file->name);
 	fd = openat(
 	    s->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
+	if (fd < 0) {
+		s->has_missed = s->has_missed || errno == ENOENT;
 		return false;
+	}
 	buf_reset(head);
 	at = buf_space(head, RECORD_HEAD_MAX, &room);
 	n = fstat(fd, &st) == 0 && S_ISREG(st.st_mode)
@@ -358,7 +361,9 @@ mend(struct scan *s, int64_t new_time, int64_t cur_time, struct fault *f)
 		cur_time = 0;
 	folder->known.new_time = new_time;
 	folder->known.cur_time = cur_time;
-	if (new_time == 0)
+	if (s->has_missed)
+		atomic_store(&folder->lost, true);
+	if (new_time == 0 || s->has_missed)
 		index_wait(folder);
 	return index_db_flush(folder->index, f);
 }

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -285,6 +286,44 @@ START_TEST(what_an_imap_server_does_is_found)
 	move("b/ann/cur/1.a:2,S", "b/ann/cur/1.a:2,RS");
 	run_check(INDEX_MEND);
 	assert_agrees(3);
+	end();
+}
+END_TEST
+
+enum { MOVED = 2000 };
+
+static void *
+move_all(void *unused)
+{
+	char from[80], to[80];
+
+	(void)unused;
+	for (unsigned i = 0; i < MOVED; i++) {
+		snprintf(from, sizeof from, "b/ann/new/%u.a", i);
+		snprintf(to, sizeof to, "b/ann/cur/%u.a:2,S", i);
+		move(from, to);
+	}
+	return NULL;
+}
+
+START_TEST(what_is_moved_while_it_is_read_is_read_again)
+{
+	char path[80];
+	pthread_t thread;
+	struct job j;
+
+	begin();
+	for (unsigned i = 0; i < MOVED; i++) {
+		snprintf(path, sizeof path, "b/ann/new/%u.a", i);
+		write_file(path, "x");
+	}
+	ck_assert_int_eq(pthread_create(&thread, NULL, move_all, NULL), 0);
+	run_check(INDEX_MEND);
+	pthread_join(thread, NULL);
+	j = run_check(INDEX_COMPARE);
+	ck_assert_uint_eq(j.sum.messages, MOVED);
+	ck_assert_uint_eq(j.sum.missing, 0);
+	ck_assert_uint_eq(j.sum.stale, 0);
 	end();
 }
 END_TEST
@@ -604,7 +643,8 @@ START_TEST(ten_days_later_a_delivery_is_forgotten)
 END_TEST
 
 UNIT_MAIN("index", what_is_delivered_is_known,
-    what_an_imap_server_does_is_found, folders_come_and_go,
+    what_an_imap_server_does_is_found,
+    what_is_moved_while_it_is_read_is_read_again, folders_come_and_go,
     a_changed_folder_is_noticed_at_the_next_start,
     what_a_crash_kept_from_the_index_is_found_at_the_next_start,
     an_index_that_was_lost_is_made_anew,
