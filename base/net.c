@@ -215,6 +215,33 @@ net_is_loopback(const struct net_address *address)
 	       memcmp(ip, &in6addr_loopback, 16) == 0;
 }
 
+/* As the kernel takes it for a destination: what is none is this host. */
+static void
+as_destination(const struct net_address *address, uint8_t ip[16])
+{
+	static const uint8_t any[16] = {[10] = 0xff, [11] = 0xff};
+	static const uint8_t loopback[4] = {127, 0, 0, 1};
+
+	as_v6(&address->sa, ip);
+	if (memcmp(ip, any, 16) == 0 ||
+	    (memcmp(ip, any, 12) == 0 && ip[12] == loopback[0]))
+		memcpy(ip + 12, loopback, sizeof loopback);
+	else if (memcmp(ip, &in6addr_any, 16) == 0)
+		memcpy(ip, &in6addr_loopback, 16);
+}
+
+bool
+net_is_same_host(const struct net_address *a, const struct net_address *b)
+{
+	uint8_t x[16], y[16];
+
+	if (net_is_unix(a) || net_is_unix(b))
+		return false;
+	as_destination(a, x);
+	as_destination(b, y);
+	return memcmp(x, y, sizeof x) == 0;
+}
+
 /* A unix socket that nobody listens at is left from a process that died. */
 static void
 remove_dead(const struct net_address *address)

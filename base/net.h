@@ -43,6 +43,10 @@ uint16_t net_port(const struct net_address *address);
 bool net_is_unix(const struct net_address *address);
 /* A unix socket, or 127.0.0.0/8 or ::1. */
 bool net_is_loopback(const struct net_address *address);
+/* Whether connections to both reach the same host, whatever the port: IPv4 in
+ * IPv6 is IPv4, all of 127.0.0.0/8 is one, and so is 0.0.0.0, as "::" is ::1.
+ * False for unix sockets. */
+bool net_is_same_host(const struct net_address *a, const struct net_address *b);
 
 /* The mode of a unix socket, three to five octal digits and at most 0777;
  * false where text is none. */

@@ -56,28 +56,12 @@ target_find_own(struct net_address *own, size_t max, bool loopback)
 }
 
 static bool
-is_same_host(const struct net_address *a, const struct net_address *b)
-{
-	const struct sockaddr_in *a4 = (const struct sockaddr_in *)&a->sa;
-	const struct sockaddr_in *b4 = (const struct sockaddr_in *)&b->sa;
-	const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)&a->sa;
-	const struct sockaddr_in6 *b6 = (const struct sockaddr_in6 *)&b->sa;
-
-	if (a->sa.ss_family != b->sa.ss_family)
-		return false;
-	if (a->sa.ss_family == AF_INET)
-		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
-	return a->sa.ss_family == AF_INET6 &&
-	       memcmp(&a6->sin6_addr, &b6->sin6_addr, 16) == 0;
-}
-
-static bool
 has_own(const struct target_conf *conf, const struct net_address *addresses,
     size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < conf->n_own; k++)
-			if (is_same_host(&addresses[i], &conf->own[k]))
+			if (net_is_same_host(&addresses[i], &conf->own[k]))
 				return true;
 	return false;
 }

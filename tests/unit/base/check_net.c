@@ -89,6 +89,40 @@ START_TEST(addresses_are_parsed_and_written_back)
 }
 END_TEST
 
+START_TEST(hosts_are_the_same_in_another_dress)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} cases[] = {
+	    {"192.0.2.1:25", "192.0.2.1:26", true},
+	    {"192.0.2.1:25", "[::ffff:192.0.2.1]:25", true},
+	    {"[2001:db8::1]:25", "[2001:db8:0::1]:0", true},
+	    {"127.0.0.1:25", "127.9.9.9:25", true},
+	    {"127.0.0.1:25", "0.0.0.0:25", true},
+	    {"127.0.0.1:25", "[::ffff:0.0.0.0]:25", true},
+	    {"[::1]:25", "[::]:25", true},
+	    {"192.0.2.1:25", "192.0.2.2:25", false},
+	    {"192.0.2.1:25", "0.0.0.0:25", false},
+	    {"127.0.0.1:25", "[::1]:25", false},
+	    {"127.0.0.1:25", "[::7f00:1]:25", false},
+	    {"[2001:db8::1]:25", "[2001:db8::2]:25", false},
+	    {"unix:/x", "127.0.0.1:25", false},
+	    {"unix:/x", "unix:/x", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct net_address a = parse(cases[i].a);
+		struct net_address b = parse(cases[i].b);
+
+		ck_assert_msg(net_is_same_host(&a, &b) == cases[i].same,
+		    "%s %s", cases[i].a, cases[i].b);
+		ck_assert_msg(net_is_same_host(&b, &a) == cases[i].same,
+		    "%s %s", cases[i].b, cases[i].a);
+	}
+}
+END_TEST
+
 START_TEST(what_is_no_address_is_a_fault_that_shows_it)
 {
 	static const char *const bad[] = {"", ":", "25", ":25", "1.2.3.4",
@@ -367,6 +401,7 @@ START_TEST(a_mode_is_octal_and_has_no_more_than_permissions)
 END_TEST
 
 UNIT_MAIN("net", addresses_are_parsed_and_written_back,
+    hosts_are_the_same_in_another_dress,
     what_is_no_address_is_a_fault_that_shows_it,
     a_path_that_does_not_fit_a_socket_is_refused, a_connection_shows_its_peer,
     a_peer_over_ipv4_on_both_families_is_shown_as_ipv4,

@@ -47,6 +47,8 @@ static const struct zone zones[] = {
     {"other.example", {0}, {"192.0.2.9:0", "198.51.100.7:0"}, NULL, false,
 	false, false},
     {"at-us.example", {0}, {"198.51.100.7:0"}, NULL, false, false, false},
+    {"mapped-us.example", {0}, {"[::ffff:198.51.100.7]:0"}, NULL, false, false,
+	false},
     {"cname-to-us.example", {0}, {"192.0.2.77:0"}, "us.example", false, false,
 	false},
     {"broken.example", {0}, {0}, NULL, false, true, false},
@@ -169,10 +171,12 @@ START_TEST(a_domain_leads_to_hosts_in_order)
 	    {"ours.example", NULL, "5.4.6"},
 	    {"alias-of-us.example", "a.example", ""},
 	    {"at-us.example", NULL, "5.4.6"},
+	    {"mapped-us.example", NULL, "5.4.6"},
 	    {"cname-to-us.example", NULL, "5.4.6"},
 	    {"[192.0.2.1]", "[192.0.2.1]", ""},
 	    {"[IPv6:2001:db8::2]", "[IPv6:2001:db8::2]", ""},
 	    {"[198.51.100.7]", NULL, "5.4.6"},
+	    {"[IPv6:::ffff:198.51.100.7]", NULL, "5.4.6"},
 	    {"[x:y]", NULL, "5.1.2"},
 	};
 	struct fault f;
@@ -347,7 +351,7 @@ START_TEST(routes_without_dns_are_targets_too)
 	    target_resolve(&conf, NULL, &route, str("x.example"), &target, &f),
 	    0);
 	ck_assert_str_eq(target.key, "lmtp:127.0.0.1:24");
-	ck_assert_str_eq(target.hosts[0].name, "127.0.0.1");
+	ck_assert_str_eq(target.hosts[0].name, "[127.0.0.1]");
 	route.kind = ROUTE_DISCARD;
 	ck_assert_int_eq(
 	    target_resolve(&conf, NULL, &route, str("x.example"), &target, &f),
