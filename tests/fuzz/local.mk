@@ -8,6 +8,8 @@ FUZZ_MAIN = tests/fuzz/libreplay.a
 endif
 tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c
 FUZZ_LIBS = $(FUZZ_MAIN) libproto.a libbase.a $(PROTO_LIBS) $(BASE_LIBS)
+FUZZ_MTA_LIBS = $(FUZZ_MAIN) libmta.a libproto.a libbase.a $(PROTO_LIBS) \
+	$(BASE_LIBS)
 
 FUZZ_TESTS += tests/fuzz/fuzz_address
 tests_fuzz_fuzz_address_LDADD = $(FUZZ_LIBS)
@@ -17,6 +19,8 @@ FUZZ_TESTS += tests/fuzz/fuzz_authdaemon
 tests_fuzz_fuzz_authdaemon_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_dns_record
+tests_fuzz_fuzz_dns_record_LDADD = $(FUZZ_MTA_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_dot
 tests_fuzz_fuzz_dot_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_downgrade
@@ -25,6 +29,8 @@ FUZZ_TESTS += tests/fuzz/fuzz_header
 tests_fuzz_fuzz_header_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_netstring
 tests_fuzz_fuzz_netstring_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_route_parse
+tests_fuzz_fuzz_route_parse_LDADD = $(FUZZ_MTA_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_saslauthd
 tests_fuzz_fuzz_saslauthd_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_smtp_client
