@@ -123,7 +123,7 @@ class Sender(threading.Thread):
             c = self.client
             c.expect("MAIL FROM:<x@elsewhere.example>", "250")
             for user in m.rcpts:
-                c.expect("RCPT TO:<%s@%s>" % (user, DOMAIN), "250")
+                c.expect("RCPT TO:<%s>" % self.test.address(user), "250")
             c.expect("DATA", "354")
             c.send(m.data + b".\r\n")
             sent = True
@@ -161,7 +161,9 @@ def free_port():
         return s.getsockname()[1]
 
 
-class Kill(unittest.TestCase):
+class Killing(unittest.TestCase):
+    """An instance, clients that send, and daemons that die."""
+
     def setUp(self):
         self.seed = os.environ.get("SEED", str(time.time_ns()))
         self.rng = random.Random(self.seed)
@@ -169,21 +171,54 @@ class Kill(unittest.TestCase):
         self.ended = threading.Event()
         self.may_send = threading.Event()
         self.may_send.set()
-        self.smtpd_kills = []
-        self.kills = dict.fromkeys(Instance.PROGRAMS, 0)
+        self.kills = {name: [] for name in Instance.PROGRAMS}
         self.instance = Instance(
-            listeners=LISTENER % self.port,
-            queued="retry_min = 100ms\n    retry_max = 1s")
+            listeners=LISTENER % self.port, **self.sections())
         self.addCleanup(self.instance.close)
+
+    def sections(self):
+        return {"queued": "retry_min = 100ms\n    retry_max = 1s"}
+
+    def address(self, user):
+        return "%s@%s" % (user, DOMAIN)
 
     def kill_one(self, name):
         daemon = self.instance.daemons[name]
         daemon.kill()
-        if name == "smtpd":
-            self.smtpd_kills.append(time.monotonic())
-        self.kills[name] += 1
+        self.kills[name].append(time.monotonic())
         daemon.start()
 
+    def told_kills(self):
+        return ", ".join("%s %d" % (name, len(times))
+                         for name, times in self.kills.items())
+
+    def empty_queue(self):
+        """What could not be delivered at once is on its way: wait for it, as
+        long as it becomes less."""
+        fewest, deadline = None, 0
+        while fewest != 0:
+            waiting = self.instance.status("queued")["waiting"]
+            if fewest is None or waiting < fewest:
+                fewest = waiting
+                deadline = time.monotonic() + LONGEST_RETRY
+            self.assertLess(time.monotonic(), deadline,
+                            "%d messages wait" % waiting)
+            time.sleep(0.05)
+
+    def join(self, threads):
+        self.ended.set()
+        for thread in threads:
+            thread.join(LONGEST_RETRY + 30)
+            self.assertFalse(thread.is_alive())
+
+    def copies_allowed(self, m):
+        """Beyond the first: see the head of this file."""
+        return sum(any(begun <= t <= (ended or float("inf"))
+                       for t in self.kills["smtpd"])
+                   for begun, ended in m.doubts)
+
+
+class Kill(Killing):
     def quiet_check(self, senders):
         """lmtpd dies in the middle of its work; then nobody sends, and the
         index must be what the Maildirs are."""
@@ -197,16 +232,6 @@ class Kill(unittest.TestCase):
         self.kill_one("lmtpd")
         self.check_index(moving=True)
         self.may_send.set()
-
-    def empty_queue(self):
-        """What could not be delivered at once is on its way: wait for it."""
-        deadline = time.monotonic() + LONGEST_RETRY
-        while True:
-            waiting = self.instance.call("queued", "queue.list")["result"]
-            if not waiting["messages"]:
-                return
-            self.assertLess(time.monotonic(), deadline, waiting)
-            time.sleep(0.05)
 
     def check_index(self, moving=False):
         verdict = self.instance.verify()
@@ -235,20 +260,11 @@ class Kill(unittest.TestCase):
             self.kill_one(self.rng.choice(Instance.PROGRAMS))
             if n % QUIET_EVERY == 0:
                 self.quiet_check(senders)
-        self.ended.set()
-        for thread in senders + [reader]:
-            thread.join(LONGEST_RETRY + 30)
-            self.assertFalse(thread.is_alive())
+        self.join(senders + [reader])
         for s in senders:
             self.assertIsNone(s.failure)
         self.moved = reader.moved
         return [m for s in senders for m in s.messages]
-
-    def copies_allowed(self, m):
-        """Beyond the first: see the head of this file."""
-        return sum(any(begun <= t <= (ended or float("inf"))
-                       for t in self.smtpd_kills)
-                   for begun, ended in m.doubts)
 
     def found(self):
         """How often each user has each message."""
@@ -291,8 +307,8 @@ class Kill(unittest.TestCase):
         self.assertGreater(len(messages), rounds)
         print("%d rounds (%s): %d messages, %d read meanwhile, "
               "%d unanswered ones twice" % (
-                  rounds, ", ".join("%s %d" % x for x in self.kills.items()),
-                  len(messages), self.moved, allowed))
+                  rounds, self.told_kills(), len(messages), self.moved,
+                  allowed))
 
 
 if __name__ == "__main__":
