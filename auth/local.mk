@@ -5,6 +5,7 @@ libauth_a_SOURCES = \
 	auth/app_password.c auth/app_password.h \
 	auth/auth_session.c auth/auth_session.h \
 	auth/authd.h \
+	auth/checkpassword.c auth/checkpassword.h \
 	auth/directory.c auth/directory.h \
 	auth/directory_app.c auth/directory_app.h \
 	auth/directory_bdb.c auth/directory_bdb.h \
@@ -57,3 +58,22 @@ AUTH_LIBS = libproto.a libbase.a $(SASL_LIBS) $(CRYPT_LIBS) \
 sbin_PROGRAMS += posthouse-authd
 posthouse_authd_SOURCES = auth/authd_main.c
 posthouse_authd_LDADD = libauth.a $(AUTH_LIBS)
+
+sbin_PROGRAMS += posthouse-checkpassword
+posthouse_checkpassword_SOURCES = auth/checkpassword_main.c
+posthouse_checkpassword_LDADD = libauth.a $(AUTH_LIBS)
+dist_man_MANS += docs/posthouse-checkpassword.8
+
+# A PAM module is no program of ours: others load it, so it has neither our
+# libraries nor our sanitizers.
+PAM_SOURCE = auth/pam/pam_posthouse.c
+EXTRA_DIST += $(PAM_SOURCE)
+dist_man_MANS += docs/pam_posthouse.8
+if PAM
+pam_DATA = pam_posthouse.so
+CLEANFILES += pam_posthouse.so
+pam_posthouse.so: $(PAM_SOURCE) config.h
+	$(AM_V_CCLD)$(CC) $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) -std=c11 \
+	    $(WARN_CFLAGS) $(HARDEN_CFLAGS) $(CFLAGS) -fPIC -shared $(LDFLAGS) \
+	    -Wl,-z,relro,-z,now,-z,defs -o $@ $(srcdir)/$(PAM_SOURCE) -lpam
+endif

@@ -14,7 +14,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
 from harness import BUILD, SOURCE, main, temporary
 
-PROGRAMS = ("posthouse", "posthouse-authd", "posthouse-lmtpd",
+PROGRAMS = ("posthouse", "posthouse-authd", "posthouse-checkpassword",
+            "posthouse-lmtpd",
             "posthouse-queued", "posthouse-sendmail", "posthouse-smtpd")
 UNITS = ("posthouse-authd.service", "posthouse-lmtpd.service",
          "posthouse-queued.service", "posthouse-smtpd.service",
@@ -77,6 +78,8 @@ class Install(unittest.TestCase):
             self.etc + "/posthouse.conf",
             variable("datadir") + "/bash-completion/completions/posthouse",
             variable("mandir") + "/man8/posthouse.8",
+            variable("mandir") + "/man8/pam_posthouse.8",
+            variable("mandir") + "/man8/posthouse-checkpassword.8",
             variable("mandir") + "/man8/posthouse-sendmail.8",
             variable("mandir") + "/man8/posthouse-smtpd.8",
             variable("mandir") + "/man5/posthouse.conf.5",
@@ -88,7 +91,8 @@ class Install(unittest.TestCase):
                   self.prefix + "/lib/sysusers.d/",
                   self.prefix + "/lib/tmpfiles.d/", self.etc,
                   variable("datadir") + "/bash-completion/",
-                  variable("mandir"), variable("datadir") + "/doc/posthouse/")
+                  variable("pamdir"), variable("mandir"),
+                  variable("datadir") + "/doc/posthouse/")
         for name in self.files():
             self.assertTrue(name.startswith(places), name)
 

@@ -14,6 +14,7 @@ SYSTEM_TESTS += \
 	tests/system/auth_app_passwords.py \
 	tests/system/auth_doors.py \
 	tests/system/auth_guard.py \
+	tests/system/auth_programs.py \
 	tests/system/auth_protocol.py \
 	tests/system/auth_scram.py \
 	tests/system/backup_mx.py \
