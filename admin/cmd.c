@@ -56,6 +56,8 @@ static const struct option options[] = {
     {"message-id", required_argument, NULL, 'o'},
     {"owners", required_argument, NULL, 'o'},
     {"posters", required_argument, NULL, 'o'},
+    {"receive", required_argument, NULL, 'o'},
+    {"send", required_argument, NULL, 'o'},
     {"services", required_argument, NULL, 'o'},
     {"since", required_argument, NULL, 'o'},
     {"size", required_argument, NULL, 'o'},

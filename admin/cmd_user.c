@@ -18,6 +18,11 @@ static int disable(struct cmd_line *line, struct fault *f);
 static int enable(struct cmd_line *line, struct fault *f);
 static int set(struct cmd_line *line, struct fault *f);
 static int show(struct cmd_line *line, struct fault *f);
+static int add_sender(struct cmd_line *line, struct fault *f);
+static int del_sender(struct cmd_line *line, struct fault *f);
+static int list_senders(struct cmd_line *line, struct fault *f);
+
+#define SWITCHES "[--main-password on|off] [--send on|off] [--receive on|off]"
 
 /* clang-format off */
 const struct cmd cmd_user[] = {
@@ -35,7 +40,7 @@ const struct cmd cmd_user[] = {
 	  "undo disable", enable },
 	{ "user", "show", "NAME", 1, 1, CMD_JSON,
 	  "all about one", show },
-	{ "user", "set", "NAME [--main-password on|off]", 1, 1, 0,
+	{ "user", "set", "NAME " SWITCHES, 1, 1, 0,
 	  "what the user may do", set },
 	{ "user", "app-password add",
 	  "NAME APP [--services LIST] [--expires TIME]", 2, 2, CMD_JSON,
@@ -44,6 +49,18 @@ const struct cmd cmd_user[] = {
 	  "all of a user's", cmd_user_app_list },
 	{ "user", "app-password revoke", "NAME APP", 2, 2, 0,
 	  "no longer", cmd_user_app_revoke },
+	{ "user", "sender add", "NAME ADDRESS", 2, 2, 0,
+	  "let the user send as another address, or @DOMAIN", add_sender },
+	{ "user", "sender del", "NAME ADDRESS", 2, 2, 0,
+	  "no longer", del_sender },
+	{ "user", "sender list", "[NAME]", 0, 1, CMD_JSON,
+	  "what was allowed so", list_senders },
+	{ 0 },
+};
+
+static const struct table_column sender_columns[] = {
+	{ "ADDRESS", "address", TABLE_TEXT },
+	{ "USERS", "users", TABLE_LIST },
 	{ 0 },
 };
 
@@ -51,6 +68,8 @@ static const struct table_column fields[] = {
 	{ "user", "user", TABLE_TEXT },
 	{ "password", "password", TABLE_BOOL },
 	{ "main password", "main_password", TABLE_BOOL },
+	{ "send", "send", TABLE_BOOL },
+	{ "receive", "receive", TABLE_BOOL },
 	{ "disabled", "disabled", TABLE_BOOL },
 	{ "created", "created", TABLE_DATE },
 	{ "changed", "changed", TABLE_DATE },
@@ -129,6 +148,8 @@ put_switches(const struct cmd_line *line, json_t *params, struct fault *f)
 		const char *option, *key;
 	} switches[] = {
 	    {"main-password", "main_password"},
+	    {"send", "send"},
+	    {"receive", "receive"},
 	};
 	size_t n = 0;
 
@@ -183,4 +204,38 @@ list(struct cmd_line *line, struct fault *f)
 	if (line->n_args > 0)
 		json_put_text(params, "domain", line->args[0]);
 	return list_print(line, &users, params, f);
+}
+
+static int
+change_sender(struct cmd_line *line, const char *method, struct fault *f)
+{
+	json_t *params = json_new_object();
+
+	json_put_text(params, "user", line->args[0]);
+	json_put_text(params, "address", line->args[1]);
+	return call_once(line, PLACE_AUTHD, method, params, NULL, f);
+}
+
+static int
+add_sender(struct cmd_line *line, struct fault *f)
+{
+	return change_sender(line, "sender.add", f);
+}
+
+static int
+del_sender(struct cmd_line *line, struct fault *f)
+{
+	return change_sender(line, "sender.del", f);
+}
+
+static int
+list_senders(struct cmd_line *line, struct fault *f)
+{
+	static const struct list senders = {
+	    PLACE_AUTHD, "sender.list", "senders", sender_columns};
+	json_t *params = json_new_object();
+
+	if (line->n_args > 0)
+		json_put_text(params, "user", line->args[0]);
+	return list_print(line, &senders, params, f);
 }

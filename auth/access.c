@@ -10,6 +10,7 @@
 
 #include "auth/access.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "auth/directory.h"
@@ -36,17 +37,16 @@ out:
 	mem_wipe(&keys, sizeof keys);
 }
 
-int
-access_allow(
-    const struct directory_user *user, const char *service, struct fault *f)
+const char *
+access_bar(const struct directory_user *user, const char *service, bool is_app)
 {
 	if (user->disabled)
-		fault_perm(f, "5.7.13", "disabled");
-	else if (user->main_closed && service_is_mail(service))
-		fault_perm(f, "5.7.13", "main password is closed to mail");
-	else
-		return 1;
-	return 0;
+		return "disabled";
+	if (user->no_send && strcmp(service, "smtp") == 0)
+		return "may not send";
+	if (!is_app && user->main_closed && service_is_mail(service))
+		return "main password is closed to mail";
+	return NULL;
 }
 
 /* 1 where it is one and good; 0 where it is none, or trouble says why it is not
@@ -62,11 +62,10 @@ check_app(struct directory *d, const struct directory_user *user,
 
 	if (rc <= 0)
 		return rc;
-	if (user->disabled)
-		*trouble = "disabled";
-	else if (directory_app_is_expired(&app, now))
+	*trouble = access_bar(user, a->service, true);
+	if (*trouble == NULL && directory_app_is_expired(&app, now))
 		*trouble = "app password has expired";
-	else if (!directory_app_is_for(&app, a->service))
+	if (*trouble == NULL && !directory_app_is_for(&app, a->service))
 		*trouble = "app password is not for this service";
 	/* Who logs in does not wait for the disk to be well. */
 	if (*trouble == NULL)
@@ -74,6 +73,13 @@ check_app(struct directory *d, const struct directory_user *user,
 		    d, str(user->name), &app, now, &ignored);
 	mem_wipe(&app, sizeof app);
 	return *trouble == NULL;
+}
+
+static int
+refuse(const char *why, struct fault *f)
+{
+	fault_perm(f, "5.7.8", "%s", why);
+	return 0;
 }
 
 /* A user without a name is nobody. */
@@ -85,17 +91,16 @@ check_main(struct directory *d, const struct directory_user *user,
 
 	if (rc < 0)
 		return -1;
-	if (rc > 0 && access_allow(user, a->service, f)) {
-		add_scram(d, user, a->password);
-		return 1;
-	}
 	if (user->name[0] == '\0')
 		trouble = "no such user";
-	else if (rc == 0 && trouble == NULL)
+	else if (rc > 0)
+		trouble = access_bar(user, a->service, false);
+	else if (trouble == NULL)
 		trouble = "wrong password";
 	if (trouble != NULL)
-		fault_perm(f, "5.7.8", "%s", trouble);
-	return 0;
+		return refuse(trouble, f);
+	add_scram(d, user, a->password);
+	return 1;
 }
 
 int

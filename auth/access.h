@@ -32,9 +32,9 @@ struct access {
 int access_check(struct directory *d, const struct access *access, bool *is_app,
     struct fault *f) MUST_USE;
 
-/* What a user who has proven the main password may still be refused for: 0
- * and the fault, else 1. */
-int access_allow(const struct directory_user *user, const char *service,
-    struct fault *f) MUST_USE;
+/* Why a user who has proven the main password, or an app password, is refused
+ * all the same; NULL: is not. */
+const char *access_bar(
+    const struct directory_user *user, const char *service, bool is_app);
 
 #endif

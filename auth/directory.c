@@ -356,6 +356,8 @@ directory_user_del(struct directory *d, struct str name, struct fault *f)
 		d->driver->del_user(d->store, owner.user);
 		rc = d->driver->each_credential(
 		    d->store, owner.user, del_credential, &owner, f);
+		if (rc == 0)
+			rc = directory_del_senders(d, owner.user, f);
 	}
 	return directory_end_change(d, rc, f);
 }
@@ -378,7 +380,9 @@ unsigned
 directory_user_switches(const struct directory_user *user)
 {
 	return (user->disabled ? DIRECTORY_DISABLED : 0U) |
-	       (user->main_closed ? DIRECTORY_MAIN_CLOSED : 0U);
+	       (user->main_closed ? DIRECTORY_MAIN_CLOSED : 0U) |
+	       (user->no_receive ? DIRECTORY_NO_RECEIVE : 0U) |
+	       (user->no_send ? DIRECTORY_NO_SEND : 0U);
 }
 
 void
@@ -386,6 +390,8 @@ directory_user_set_switches(struct directory_user *user, unsigned switches)
 {
 	user->disabled = switches & DIRECTORY_DISABLED;
 	user->main_closed = switches & DIRECTORY_MAIN_CLOSED;
+	user->no_receive = switches & DIRECTORY_NO_RECEIVE;
+	user->no_send = switches & DIRECTORY_NO_SEND;
 }
 
 int

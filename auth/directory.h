@@ -22,6 +22,7 @@
 
 enum {
 	DIRECTORY_TARGETS_MAX = 1000,      /* of one alias */
+	DIRECTORY_SENDERS_MAX = 1000,      /* users, of one address */
 	DIRECTORY_EXPANSION_MAX = 1000,    /* mailboxes of one recipient */
 	DIRECTORY_NAMES_MAX = 4000,        /* looked at for one recipient */
 	DIRECTORY_DEPTH_MAX = 10,          /* aliases of aliases */
@@ -39,6 +40,8 @@ struct directory_user {
 	char hash[256];   /* crypt(5); empty: no password, no login */
 	bool disabled;    /* no login; mail is refused with 5.2.1 */
 	bool main_closed; /* the password is not for mail (service.h) */
+	bool no_receive;  /* mail is refused with 5.2.1 */
+	bool no_send;     /* no login to SMTP, and no address to send as */
 	int64_t created;  /* seconds since 1970 */
 	int64_t changed;
 };
@@ -128,6 +131,8 @@ int directory_user_set_disabled(struct directory *d, struct str name,
 enum directory_switch {
 	DIRECTORY_DISABLED = 1,
 	DIRECTORY_MAIN_CLOSED = 2,
+	DIRECTORY_NO_RECEIVE = 4,
+	DIRECTORY_NO_SEND = 8,
 };
 int directory_user_switch(struct directory *d, struct str name, unsigned on,
     unsigned off, struct fault *f) MUST_USE;
@@ -179,10 +184,30 @@ int directory_find_alias(struct directory *d, struct str address,
 /* ...or the user who gets the mail, sub-address or not, disabled or not. */
 int directory_find_mailbox(struct directory *d, struct str address,
     struct directory_user *user, struct fault *f) MUST_USE;
-/* The logins that may send as address: the users that it resolves to, of a
- * group its owners. logins is replaced, split by blanks, each once. 1, 0 or -1. */
+/*
+ * The logins that may send as address: the users that it resolves to, of a
+ * group its owners, and those who were allowed to. logins is replaced, split by
+ * blanks, each once. 1, 0 or -1.
+ */
 int directory_senders(struct directory *d, struct str address,
     struct buf *logins, struct fault *f) MUST_USE;
+/*
+ * Allows a user an address that is not the user's own: of anybody, with all
+ * its sub-addresses, or "@domain": all that are in it. Permanent: 5.1.3, 5.1.1
+ * for the user, 5.1.0 where it was allowed already, 5.3.4 where it is to more
+ * than DIRECTORY_SENDERS_MAX. Deleting the user ends it.
+ */
+int directory_sender_add(struct directory *d, struct str user,
+    struct str address, struct fault *f) MUST_USE;
+/* 5.1.1 where it was not allowed. */
+int directory_sender_del(struct directory *d, struct str user,
+    struct str address, struct fault *f) MUST_USE;
+/* What was allowed to a user, in order of address; an empty user: to all.
+ * users are split by blanks. */
+typedef int directory_each_sender_call(
+    void *ctx, struct str address, struct str users);
+int directory_each_sender(struct directory *d, struct str user,
+    directory_each_sender_call *each, void *ctx, struct fault *f) MUST_USE;
 
 /*
  * Senders of mail that is forwarded (srs.h). Addresses are as on the wire, and

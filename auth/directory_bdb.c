@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The directory in Berkeley DB, an environment of seven tables:
+ * The directory in Berkeley DB, an environment of eight tables:
  *
  *   domain  DOMAIN             "1"
  *   user    DOMAIN NUL LOCAL   "1 SWITCHES CREATED CHANGED HASH"
@@ -9,6 +9,7 @@
  *   member  DOMAIN NUL LOCAL NUL ADDRESS   "1"; the group's key stands first
  *   setting NAME               bytes
  *   credential DOMAIN NUL LOCAL NUL KIND  bytes; the user's key stands first
+ *   sender  DOMAIN NUL LOCAL   "1 USER USER…"; who may send as the address
  *
  * The domain stands first so that one domain is one stretch of the tree. The
  * leading 1 is the version of the record.
@@ -139,6 +140,7 @@ store_close(struct directory_store **store)
 	db_close(&s->member);
 	db_close(&s->setting);
 	db_close(&s->credential);
+	db_close(&s->sender);
 	db_env_close(&s->env);
 	mem_free(s);
 	*store = NULL;
@@ -159,7 +161,8 @@ store_open(const struct directory_conf *conf, struct fault *f)
 	    (s->group = db_open(s->env, "group", f)) == NULL ||
 	    (s->member = db_open(s->env, "member", f)) == NULL ||
 	    (s->setting = db_open(s->env, "setting", f)) == NULL ||
-	    (s->credential = db_open(s->env, "credential", f)) == NULL)
+	    (s->credential = db_open(s->env, "credential", f)) == NULL ||
+	    (s->sender = db_open(s->env, "sender", f)) == NULL)
 		store_close(&s);
 	return s;
 }
@@ -196,26 +199,40 @@ get_user(struct directory_store *s, struct str name,
 	return rc;
 }
 
+/* A record of names. */
 static int
-get_alias(struct directory_store *s, struct str name, struct buf *targets,
-    struct fault *f)
+get_names(struct db *db, struct str name, struct buf *names, struct fault *f)
 {
 	struct directory_bdb_key k = directory_bdb_key(name);
 	struct str list;
 	struct buf value;
 	int rc;
 
-	buf_reset(targets);
+	buf_reset(names);
 	buf_init(&value, ALIAS_MAX);
-	rc = db_get(s->alias, NULL, directory_bdb_str(&k), &value, f);
+	rc = db_get(db, NULL, directory_bdb_str(&k), &value, f);
 	if (rc > 0) {
 		if (parse_alias(buf_str(&value), &list))
-			buf_put_str(targets, list);
+			buf_put_str(names, list);
 		else
 			rc = directory_bdb_bad_record(directory_bdb_str(&k), f);
 	}
 	buf_clear(&value);
 	return rc;
+}
+
+static int
+get_alias(struct directory_store *s, struct str name, struct buf *targets,
+    struct fault *f)
+{
+	return get_names(s->alias, name, targets, f);
+}
+
+static int
+get_senders(struct directory_store *s, struct str address, struct buf *users,
+    struct fault *f)
+{
+	return get_names(s->sender, address, users, f);
 }
 
 static int
@@ -326,16 +343,29 @@ put_user(struct directory_store *s, const struct directory_user *user)
 }
 
 static void
-put_alias(struct directory_store *s, struct str name, struct str targets)
+put_names(
+    struct directory_store *s, struct db *db, struct str name, struct str names)
 {
 	struct directory_bdb_key k = directory_bdb_key(name);
 	struct buf value;
 
 	buf_init(&value, ALIAS_MAX);
 	buf_puts(&value, "1 ");
-	buf_put_str(&value, targets);
-	directory_bdb_put(s, s->alias, directory_bdb_str(&k), buf_str(&value));
+	buf_put_str(&value, names);
+	directory_bdb_put(s, db, directory_bdb_str(&k), buf_str(&value));
 	buf_clear(&value);
+}
+
+static void
+put_alias(struct directory_store *s, struct str name, struct str targets)
+{
+	put_names(s, s->alias, name, targets);
+}
+
+static void
+put_senders(struct directory_store *s, struct str address, struct str users)
+{
+	put_names(s, s->sender, address, users);
 }
 
 static void
@@ -358,6 +388,14 @@ del_alias(struct directory_store *s, struct str name)
 	struct directory_bdb_key k = directory_bdb_key(name);
 
 	directory_bdb_del(s, s->alias, directory_bdb_str(&k));
+}
+
+static void
+del_senders(struct directory_store *s, struct str address)
+{
+	struct directory_bdb_key k = directory_bdb_key(address);
+
+	directory_bdb_del(s, s->sender, directory_bdb_str(&k));
 }
 
 /* Lists. */
@@ -470,6 +508,17 @@ each_setting(struct directory_store *s, directory_each_setting_call *each,
 	return db_scan(s->setting, all, all, each, ctx, f);
 }
 
+/* Records of names are alike. */
+static int
+each_sender(struct directory_store *s, struct str after,
+    directory_each_sender_call *each, void *ctx, struct fault *f)
+{
+	struct scan scan = {.each_alias = each, .ctx = ctx, .f = f};
+
+	return directory_bdb_scan(
+	    s->sender, (struct str){0}, after, give_alias, &scan, f);
+}
+
 static int
 count(struct directory_store *s, struct directory_counts *c, struct fault *f)
 {
@@ -513,5 +562,9 @@ const struct directory_driver directory_bdb = {
     .del_credential = directory_bdb_del_credential,
     .each_credential = directory_bdb_each_credential,
     .each_setting = each_setting,
+    .get_senders = get_senders,
+    .put_senders = put_senders,
+    .del_senders = del_senders,
+    .each_sender = each_sender,
     .count = count,
 };

@@ -15,7 +15,7 @@ struct directory_write;
 struct directory_store {
 	struct db_env *env;
 	struct db *domain, *user, *alias, *group, *member, *setting;
-	struct db *credential;
+	struct db *credential, *sender;
 	struct arena arena; /* of the writes */
 	struct directory_write *first, *last;
 };

@@ -77,6 +77,8 @@ give_user(void *ctx, const struct directory_user *user)
 	json_put_text(object, "user", user->name);
 	json_put_text(object, "hash", user->hash);
 	json_put_bool(object, "disabled", user->disabled);
+	json_put_int(
+	    object, "switches", (int64_t)directory_user_switches(user));
 	json_put_int(object, "created", user->created);
 	json_put_int(object, "changed", user->changed);
 	rc = give(e, object);
@@ -87,17 +89,35 @@ give_user(void *ctx, const struct directory_user *user)
 	    d->store, e->user, give_credential, e, e->f);
 }
 
+static void
+put_names(json_t *object, const char *member, struct str names)
+{
+	json_t *list = json_new_array();
+	char name[NAME_SIZE];
+
+	json_put(object, member, list);
+	while (names.len > 0)
+		if (str_copy(str_cut(&names, ' '), name, sizeof name))
+			json_add_text(list, name);
+}
+
 static int
 give_alias(void *ctx, struct str name, struct str targets)
 {
-	json_t *object = json_new_object(), *list = json_new_array();
-	char target[NAME_SIZE];
+	json_t *object = json_new_object();
 
 	json_put_str(object, "alias", name);
-	json_put(object, "targets", list);
-	while (targets.len > 0)
-		if (str_copy(str_cut(&targets, ' '), target, sizeof target))
-			json_add_text(list, target);
+	put_names(object, "targets", targets);
+	return give(ctx, object);
+}
+
+static int
+give_senders(void *ctx, struct str address, struct str users)
+{
+	json_t *object = json_new_object();
+
+	json_put_str(object, "sender", address);
+	put_names(object, "users", users);
 	return give(ctx, object);
 }
 
@@ -164,6 +184,8 @@ directory_export(struct directory *d, int (*line)(void *ctx, struct str text),
 	if (rc == 0)
 		rc = driver->each_group(d->store, all, all, give_group, &e, f);
 	if (rc == 0)
+		rc = driver->each_sender(d->store, all, give_senders, &e, f);
+	if (rc == 0)
 		rc = driver->each_setting(d->store, give_setting, &e, f);
 	return rc;
 }
@@ -199,7 +221,10 @@ import_user(struct directory *d, const json_t *object, struct fault *f)
 	    name_local(str(user.name)).len == 0 || hash == NULL ||
 	    !str_copy(str(hash), user.hash, sizeof user.hash))
 		return bad("user", f);
-	user.disabled = json_get_bool(object, "disabled", false);
+	directory_user_set_switches(&user,
+	    (unsigned)json_get_int(object, "switches",
+		json_get_bool(object, "disabled", false) ? DIRECTORY_DISABLED
+							 : 0));
 	user.created = json_get_int(object, "created", 0);
 	user.changed = json_get_int(object, "changed", 0);
 	d->driver->put_user(d->store, &user);
@@ -221,30 +246,53 @@ import_credential(struct directory *d, const json_t *object, struct fault *f)
 	return 0;
 }
 
-static int
-import_alias(struct directory *d, const json_t *object, struct fault *f)
+/* An array of names, as a record has them. */
+static bool
+take_names(const json_t *list, struct buf *names)
 {
-	const json_t *list = json_get(object, "targets");
-	char name[NAME_SIZE], key[NAME_SIZE];
-	struct buf targets;
-	int rc = 0;
+	char key[NAME_SIZE];
 
-	if (take_key(object, "alias", name) == NULL || json_len(list) == 0)
-		return bad("alias", f);
-	buf_init(&targets, DIRECTORY_TARGETS_SIZE);
-	for (size_t i = 0; rc == 0 && i < json_len(list); i++) {
+	for (size_t i = 0; i < json_len(list); i++) {
 		const char *text = json_text(json_at(list, i));
 
 		if (text == NULL || !name_key(str(text), key))
-			rc = bad("alias", f);
-		else
-			buf_putf(&targets, "%s%s", i > 0 ? " " : "", key);
+			return false;
+		buf_putf(names, "%s%s", i > 0 ? " " : "", key);
 	}
-	if (rc == 0 && buf_is_full(&targets))
-		rc = bad("alias", f);
-	if (rc == 0)
+	return buf_len(names) > 0 && !buf_is_full(names);
+}
+
+static int
+import_alias(struct directory *d, const json_t *object, struct fault *f)
+{
+	char name[NAME_SIZE];
+	struct buf targets;
+	int rc = 0;
+
+	buf_init(&targets, DIRECTORY_TARGETS_SIZE);
+	if (take_key(object, "alias", name) != NULL &&
+	    take_names(json_get(object, "targets"), &targets))
 		d->driver->put_alias(d->store, str(name), buf_str(&targets));
+	else
+		rc = bad("alias", f);
 	buf_clear(&targets);
+	return rc;
+}
+
+static int
+import_senders(struct directory *d, const json_t *object, struct fault *f)
+{
+	char address[NAME_SIZE];
+	struct buf users;
+	int rc = 0;
+
+	buf_init(&users, DIRECTORY_TARGETS_SIZE);
+	if (take_key(object, "sender", address) != NULL &&
+	    take_names(json_get(object, "users"), &users))
+		d->driver->put_senders(d->store, str(address), buf_str(&users));
+	else
+		rc = bad("sender", f);
+	buf_clear(&users);
 	return rc;
 }
 
@@ -320,6 +368,7 @@ directory_import(struct directory *d, struct str line, struct fault *f)
 	    {"alias", import_alias},
 	    {"member", import_member},
 	    {"group", import_group},
+	    {"sender", import_senders},
 	    {"setting", import_setting},
 	};
 	json_t *object = json_parse(line, f);

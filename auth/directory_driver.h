@@ -112,6 +112,16 @@ struct directory_driver {
 	int (*each_setting)(struct directory_store *store,
 	    directory_each_setting_call *each, void *ctx, struct fault *f);
 
+	/* Who may send as an address that is not the user's own: users split
+	 * by blanks, as an alias has targets; the address may be anybody's. */
+	int (*get_senders)(struct directory_store *store, struct str address,
+	    struct buf *users, struct fault *f);
+	void (*put_senders)(struct directory_store *store, struct str address,
+	    struct str users);
+	void (*del_senders)(struct directory_store *store, struct str address);
+	int (*each_sender)(struct directory_store *store, struct str after,
+	    directory_each_sender_call *each, void *ctx, struct fault *f);
+
 	int (*count)(struct directory_store *store,
 	    struct directory_counts *counts, struct fault *f);
 };
@@ -147,6 +157,10 @@ void directory_user_set_switches(
 /* 0 with the user, or -1 where there is none. */
 int directory_need_user(struct directory *d, struct str name,
     struct directory_user *user, struct fault *f) MUST_USE;
+
+/* Within a change: user, a key, may no longer send as others. */
+int directory_del_senders(
+    struct directory *d, struct str user, struct fault *f) MUST_USE;
 
 /* Within a change: the keys of that user, empty ones to have none. */
 void directory_put_scram(

@@ -246,12 +246,20 @@ add_member(void *ctx, struct str member)
 	return g->x->too_many ? 1 : 0;
 }
 
+/* Whom nothing is to be sent to, or who is to send nothing. */
+static bool
+is_out(const struct expansion *x, const struct directory_user *user)
+{
+	return user->disabled ||
+	       (x->wants == WANTS_LOGINS ? user->no_send : user->no_receive);
+}
+
 static int
 add_user(void *ctx, const struct directory_user *user)
 {
 	struct growth *g = ctx;
 
-	if (user->disabled)
+	if (is_out(g->x, user))
 		g->x->disabled = true;
 	else
 		give(g->x, see(g->x, str(user->name), g->depth));
@@ -341,7 +349,7 @@ take_entry(
 	case ENTRY_NONE:
 		return take_other(x, i, f);
 	case ENTRY_USER:
-		if (e->user.disabled)
+		if (is_out(x, &e->user))
 			x->disabled = true;
 		else if (x->wants == WANTS_LOGINS)
 			give(x, see(x, str(e->user.name), x->seen[i].depth));

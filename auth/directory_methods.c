@@ -12,7 +12,7 @@
  *   user.disable    user
  *   user.enable     user
  *   user.get        user
- *   user.set        user, main_password?: bool
+ *   user.set        user, main_password? send? receive?: bool
  *   alias.add       alias, targets: [address…]
  *   alias.del       alias
  *   alias.list      domain? after? limit?
@@ -31,7 +31,7 @@
  *
  *   {domain}
  *   {user, password: bool, disabled: bool, created, changed (unix times),
- *    main_password: bool}
+ *    main_password: bool, send: bool, receive: bool}
  *   {alias, targets: [address…]}
  *   {group, owners: [address…], and the settings}   (group.get returns it too)
  *   {member}
@@ -334,6 +334,9 @@ user_set(void *ctx, const json_t *params, struct fault *f)
 	if (user == NULL ||
 	    take_switch(params, "main_password", DIRECTORY_MAIN_CLOSED,
 		switches, f) < 0 ||
+	    take_switch(params, "send", DIRECTORY_NO_SEND, switches, f) < 0 ||
+	    take_switch(params, "receive", DIRECTORY_NO_RECEIVE, switches, f) <
+		0 ||
 	    directory_user_switch(ctx, str(user), switches[0], switches[1], f) <
 		0)
 		return NULL;
@@ -351,6 +354,8 @@ user_to_json(const struct directory_user *user)
 	json_put_int(item, "created", user->created);
 	json_put_int(item, "changed", user->changed);
 	json_put_bool(item, "main_password", !user->main_closed);
+	json_put_bool(item, "send", !user->no_send);
+	json_put_bool(item, "receive", !user->no_receive);
 	return item;
 }
 
@@ -510,6 +515,9 @@ const struct control_method directory_methods[] = {
     {"app_password.add", directory_method_app_add},
     {"app_password.list", directory_method_app_list},
     {"app_password.revoke", directory_method_app_revoke},
+    {"sender.add", directory_method_sender_add},
+    {"sender.del", directory_method_sender_del},
+    {"sender.list", directory_method_sender_list},
     {"alias.add", alias_add},
     {"alias.del", alias_del},
     {"alias.list", alias_list},

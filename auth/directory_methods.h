@@ -42,6 +42,9 @@ json_t *directory_methods_end_page(
 control_call directory_method_app_add, directory_method_app_list,
     directory_method_app_revoke;
 
+control_call directory_method_sender_add, directory_method_sender_del,
+    directory_method_sender_list;
+
 control_call directory_method_group_add, directory_method_group_set,
     directory_method_group_del, directory_method_group_get,
     directory_method_group_list, directory_method_member_add,

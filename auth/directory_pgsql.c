@@ -26,7 +26,8 @@ enum {
 
 /* The first column says what the name is. */
 static const struct pgsql_statement get_name = {
-    "SELECT 'u', hash, disabled::int::text, created::text, changed::text "
+    "SELECT 'u', hash, " DIRECTORY_PGSQL_SWITCHES
+    ", created::text, changed::text "
     "FROM mail_user WHERE local = $1 AND domain = $2 "
     "UNION ALL SELECT 'a', array_to_string(targets, ' '), '', '', '' "
     "FROM mail_alias WHERE local = $1 AND domain = $2 "
@@ -40,6 +41,9 @@ static const struct pgsql_statement get_one_member = {
 static const struct pgsql_statement get_one_credential = {
     "SELECT 'c', value FROM mail_credential "
     "WHERE local = $1 AND domain = $2 AND kind = $3"};
+static const struct pgsql_statement get_one_sender = {
+    "SELECT 'w', array_to_string(users, ' ') FROM mail_sender "
+    "WHERE local = $1 AND domain = $2"};
 static const struct pgsql_statement get_one_setting = {
     "SELECT 's', encode(value, 'hex') FROM mail_setting WHERE name = $1"};
 
@@ -311,8 +315,12 @@ bool
 directory_pgsql_parse_user(
     struct str name, const struct str *columns, struct directory_user *user)
 {
+	uint64_t switches;
+
 	memset(user, 0, sizeof *user);
-	user->disabled = str_is(columns[1], STR_LIT("1"));
+	if (!str_to_u64(columns[1], 0, UINT32_MAX, &switches))
+		return false;
+	directory_user_set_switches(user, (unsigned)switches);
 	return str_copy(name, user->name, sizeof user->name) &&
 	       str_copy(columns[0], user->hash, sizeof user->hash) &&
 	       take_time(columns[2], &user->created) &&
@@ -423,6 +431,18 @@ ask_credential(struct directory_store *s, struct str name, struct buf *answer,
 }
 
 static int
+ask_senders(struct directory_store *s, struct str name, struct buf *answer,
+    struct fault *f)
+{
+	const struct str params[] = {name_local(name), name_domain(name)};
+
+	if (s->has_queries)
+		return 0;
+	return pgsql_query(s->pgsql, &get_one_sender, params, ARRAY_LEN(params),
+	    keep_row, answer, f);
+}
+
+static int
 ask_setting(struct directory_store *s, struct str name, struct buf *answer,
     struct fault *f)
 {
@@ -467,7 +487,26 @@ has_member(struct directory_store *s, struct str group, struct str member,
 	return rc;
 }
 
-/* That there is none of a kind is the answer for most, and holds on. */
+/* The second column. That there is none is the answer for most, and holds on. */
+static int
+get_value(struct directory_store *s, const struct question *q,
+    struct buf *value, struct fault *f)
+{
+	struct buf found;
+	int rc;
+
+	buf_init_secret(&found, ANSWER_MAX);
+	rc = answer(s, q, &found, f);
+	if (rc > 0) {
+		struct str columns = buf_str(&found);
+
+		(void)str_cut(&columns, '\0');
+		buf_put_str(value, str_cut(&columns, '\0'));
+	}
+	buf_clear(&found);
+	return rc;
+}
+
 static int
 get_credential(struct directory_store *s, struct str user, struct str kind,
     struct buf *value, struct fault *f)
@@ -478,21 +517,26 @@ get_credential(struct directory_store *s, struct str user, struct str kind,
 	    .may_miss = true,
 	    .ask = ask_credential,
 	};
-	struct buf found;
-	int rc;
 
 	q.name = str_from(q.text, 1);
-	buf_init_secret(&found, ANSWER_MAX);
-	rc = answer(s, &q, &found, f);
-	if (rc > 0) {
-		struct str columns = buf_str(&found);
+	buf_reset(value);
+	return get_value(s, &q, value, f);
+}
 
-		(void)str_cut(&columns, '\0');
-		buf_reset(value);
-		buf_put_str(value, str_cut(&columns, '\0'));
-	}
-	buf_clear(&found);
-	return rc;
+static int
+get_senders(struct directory_store *s, struct str address, struct buf *users,
+    struct fault *f)
+{
+	char text[QUESTION_MAX];
+	const struct question q = {
+	    .text = question_text(text, 'W', address, (struct str){0}),
+	    .may_miss = true,
+	    .ask = ask_senders,
+	    .name = address,
+	};
+
+	buf_reset(users);
+	return get_value(s, &q, users, f);
 }
 
 static int
@@ -556,5 +600,9 @@ const struct directory_driver directory_pgsql = {
     .each_member = directory_pgsql_each_member,
     .each_credential = directory_pgsql_each_credential,
     .each_setting = directory_pgsql_each_setting,
+    .get_senders = get_senders,
+    .put_senders = directory_pgsql_put_senders,
+    .del_senders = directory_pgsql_del_senders,
+    .each_sender = directory_pgsql_each_sender,
     .count = directory_pgsql_count,
 };

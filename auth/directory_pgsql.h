@@ -39,6 +39,9 @@ void directory_pgsql_put_member(
     struct directory_store *s, struct str group, struct str member);
 void directory_pgsql_put_credential(struct directory_store *s, struct str user,
     struct str kind, struct str value);
+void directory_pgsql_put_senders(
+    struct directory_store *s, struct str address, struct str users);
+void directory_pgsql_del_senders(struct directory_store *s, struct str address);
 void directory_pgsql_put_setting(
     struct directory_store *s, const char *name, struct str value);
 void directory_pgsql_del_domain(struct directory_store *s, struct str domain);
@@ -70,12 +73,19 @@ int directory_pgsql_each_member(struct directory_store *s, struct str group,
     struct fault *f) MUST_USE;
 int directory_pgsql_each_credential(struct directory_store *s, struct str user,
     directory_each_credential_call *each, void *ctx, struct fault *f) MUST_USE;
+int directory_pgsql_each_sender(struct directory_store *s, struct str after,
+    directory_each_sender_call *each, void *ctx, struct fault *f) MUST_USE;
 int directory_pgsql_each_setting(struct directory_store *s,
     directory_each_setting_call *each, void *ctx, struct fault *f) MUST_USE;
 int directory_pgsql_count(struct directory_store *s,
     struct directory_counts *counts, struct fault *f) MUST_USE;
 
-/* columns are hash, disabled, created, changed. */
+/* enum directory_switch of a row. */
+#define DIRECTORY_PGSQL_SWITCHES                   \
+	"(disabled::int + 2 * main_closed::int + " \
+	"4 * no_receive::int + 8 * no_send::int)::text"
+
+/* columns are hash, switches, created, changed. */
 bool directory_pgsql_parse_user(struct str name, const struct str *columns,
     struct directory_user *user) MUST_USE;
 

@@ -17,11 +17,14 @@ static const struct pgsql_statement list_domains = {
     "SELECT domain FROM mail_domain WHERE domain > $1 "
     "ORDER BY domain LIMIT 1000"};
 static const struct pgsql_statement list_users = {
-    "SELECT local || '@' || domain, hash, disabled::int::text, created::text, "
-    "changed::text FROM mail_user" BEHIND};
+    "SELECT local || '@' || domain, hash, " DIRECTORY_PGSQL_SWITCHES
+    ", created::text, changed::text FROM mail_user" BEHIND};
 static const struct pgsql_statement list_aliases = {
     "SELECT local || '@' || domain, array_to_string(targets, ' ') "
     "FROM mail_alias" BEHIND};
+static const struct pgsql_statement list_senders = {
+    "SELECT local || '@' || domain, array_to_string(users, ' ') "
+    "FROM mail_sender" BEHIND};
 static const struct pgsql_statement list_groups = {
     "SELECT local || '@' || domain, record FROM mail_group" BEHIND};
 static const struct pgsql_statement list_members = {
@@ -167,6 +170,16 @@ directory_pgsql_each_alias(struct directory_store *s, struct str domain,
 	struct list l = {.each_alias = each, .ctx = ctx, .f = f};
 
 	return list_names(s, &list_aliases, domain, after, &l);
+}
+
+/* Rows of names are alike. */
+int
+directory_pgsql_each_sender(struct directory_store *s, struct str after,
+    directory_each_sender_call *each, void *ctx, struct fault *f)
+{
+	struct list l = {.each_alias = each, .ctx = ctx, .f = f};
+
+	return list_names(s, &list_senders, (struct str){0}, after, &l);
 }
 
 int

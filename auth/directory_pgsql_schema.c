@@ -35,6 +35,9 @@ static const struct pgsql_statement steps[][STATEMENTS_MAX] = {
 	 "local text COLLATE \"C\" NOT NULL CHECK (local <> ''), "
 	 "hash text NOT NULL DEFAULT '', "
 	 "disabled bool NOT NULL DEFAULT false, "
+	 "main_closed bool NOT NULL DEFAULT false, "
+	 "no_receive bool NOT NULL DEFAULT false, "
+	 "no_send bool NOT NULL DEFAULT false, "
 	 "created bigint NOT NULL DEFAULT extract(epoch FROM now()), "
 	 "changed bigint NOT NULL DEFAULT extract(epoch FROM now()), "
 	 "PRIMARY KEY (domain, local))"},
@@ -60,6 +63,10 @@ static const struct pgsql_statement steps[][STATEMENTS_MAX] = {
 	 "PRIMARY KEY (domain, local, member), "
 	 "FOREIGN KEY (domain, local) REFERENCES mail_group "
 	 "ON DELETE CASCADE)"},
+	{"CREATE TABLE mail_sender ("
+	 "domain text COLLATE \"C\" NOT NULL, "
+	 "local text COLLATE \"C\" NOT NULL, "
+	 "users text[] NOT NULL, PRIMARY KEY (domain, local))"},
 	{"CREATE TABLE mail_setting (name text PRIMARY KEY, "
 	 "value bytea NOT NULL)"},
     },

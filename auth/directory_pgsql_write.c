@@ -8,18 +8,21 @@
 #include "auth/directory_pgsql.h"
 #include "base/mem.h"
 
-enum { PARAMS_MAX = 6, SETTING_MAX = 4096, NUMBER_SIZE = 24 };
+enum { PARAMS_MAX = 9, SETTING_MAX = 4096, NUMBER_SIZE = 24 };
 
 static const struct pgsql_statement add_domain = {
     "INSERT INTO mail_domain (domain) VALUES ($1) ON CONFLICT DO NOTHING"};
 static const struct pgsql_statement remove_domain = {
     "DELETE FROM mail_domain WHERE domain = $1"};
 static const struct pgsql_statement set_user = {
-    "INSERT INTO mail_user (local, domain, hash, disabled, created, changed) "
-    "VALUES ($1, $2, $3, $4 = '1', $5::bigint, $6::bigint) "
+    "INSERT INTO mail_user (local, domain, hash, disabled, main_closed, "
+    "no_receive, no_send, created, changed) "
+    "VALUES ($1, $2, $3, $4 = '1', $5 = '1', $6 = '1', $7 = '1', "
+    "$8::bigint, $9::bigint) "
     "ON CONFLICT (domain, local) DO UPDATE SET hash = EXCLUDED.hash, "
-    "disabled = EXCLUDED.disabled, created = EXCLUDED.created, "
-    "changed = EXCLUDED.changed"};
+    "disabled = EXCLUDED.disabled, main_closed = EXCLUDED.main_closed, "
+    "no_receive = EXCLUDED.no_receive, no_send = EXCLUDED.no_send, "
+    "created = EXCLUDED.created, changed = EXCLUDED.changed"};
 static const struct pgsql_statement remove_user = {
     "DELETE FROM mail_user WHERE local = $1 AND domain = $2"};
 static const struct pgsql_statement set_alias = {
@@ -46,6 +49,12 @@ static const struct pgsql_statement set_credential = {
 static const struct pgsql_statement remove_credential = {
     "DELETE FROM mail_credential "
     "WHERE local = $1 AND domain = $2 AND kind = $3"};
+static const struct pgsql_statement set_senders = {
+    "INSERT INTO mail_sender (local, domain, users) "
+    "VALUES ($1, $2, string_to_array($3, ' ')) "
+    "ON CONFLICT (domain, local) DO UPDATE SET users = EXCLUDED.users"};
+static const struct pgsql_statement remove_senders = {
+    "DELETE FROM mail_sender WHERE local = $1 AND domain = $2"};
 static const struct pgsql_statement set_setting = {
     "INSERT INTO mail_setting (name, value) VALUES ($1, decode($2, 'hex')) "
     "ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value"};
@@ -93,6 +102,12 @@ directory_pgsql_put_domain(struct directory_store *s, struct str domain)
 	note(s, &add_domain, &domain, 1);
 }
 
+static struct str
+truth(bool value)
+{
+	return value ? STR_LIT("1") : STR_LIT("0");
+}
+
 void
 directory_pgsql_put_user(
     struct directory_store *s, const struct directory_user *user)
@@ -106,7 +121,10 @@ directory_pgsql_put_user(
 	    name_local(str(user->name)),
 	    name_domain(str(user->name)),
 	    str(user->hash),
-	    user->disabled ? STR_LIT("1") : STR_LIT("0"),
+	    truth(user->disabled),
+	    truth(user->main_closed),
+	    truth(user->no_receive),
+	    truth(user->no_send),
 	    str(created),
 	    str(changed),
 	};
@@ -179,6 +197,19 @@ void
 directory_pgsql_del_user(struct directory_store *s, struct str name)
 {
 	note_name(s, &remove_user, name, NULL);
+}
+
+void
+directory_pgsql_put_senders(
+    struct directory_store *s, struct str address, struct str users)
+{
+	note_name(s, &set_senders, address, &users);
+}
+
+void
+directory_pgsql_del_senders(struct directory_store *s, struct str address)
+{
+	note_name(s, &remove_senders, address, NULL);
 }
 
 void

@@ -102,15 +102,3 @@ directory_resolve(struct directory *d, struct str recipient,
 {
 	return expand(d, WANTS_RECIPIENTS, recipient, mailboxes, f);
 }
-
-int
-directory_senders(struct directory *d, struct str address, struct buf *logins,
-    struct fault *f)
-{
-	int rc = expand(d, WANTS_LOGINS, address, logins, f);
-
-	/* Who cannot log in can send as nobody. */
-	if (rc < 0 && str_is(str(f->dsn), STR_LIT("5.2.1")))
-		return 0;
-	return rc;
-}

@@ -19,9 +19,10 @@ libauth_a_SOURCES = \
 	auth/directory_members.c \
 	auth/directory_methods.c auth/directory_methods.h \
 	auth/directory_methods_app.c auth/directory_methods_group.c \
+	auth/directory_methods_sender.c \
 	auth/directory_resolve.c \
 	auth/directory_scram.c \
-	auth/directory_secret.c \
+	auth/directory_secret.c auth/directory_sender.c \
 	auth/directory_srs.c \
 	auth/door_session.c auth/door_session.h \
 	auth/guard.c auth/guard.h \

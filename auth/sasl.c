@@ -43,11 +43,10 @@ struct sasl_exchange {
 	char user[NAME_SIZE];
 	struct fault why;
 	bool has_why;
-	struct fault
-	    bar; /* of SCRAM: why even the right password is not good */
-	/* Of SCRAM: why it cannot succeed; what is wrong with the user. */
-	const char *trouble;
-	bool has_keys, is_barred;
+	/* Of SCRAM: why no password would be right; why the right one is not
+	 * good. */
+	const char *trouble, *bar;
+	bool has_keys;
 	char service[SERVICE_SIZE];
 	bool is_strong;
 };
@@ -206,8 +205,8 @@ authorize(sasl_conn_t *conn, void *ctx, const char *wanted, unsigned wanted_len,
 	x->has_why = true;
 	if (!str_is(str_n(wanted, wanted_len), str_n(user, user_len)))
 		fault_perm(&x->why, "5.7.8", "wants to act for another user");
-	else if (x->is_barred)
-		x->why = x->bar;
+	else if (x->bar != NULL)
+		fault_perm(&x->why, "5.7.8", "%s", x->bar);
 	else
 		x->has_why = false;
 	if (!x->has_why)
@@ -304,7 +303,7 @@ find_keys(struct sasl_exchange *x, struct scram_keys *keys)
 		x->trouble = "no such user";
 		return found;
 	}
-	x->is_barred = !access_allow(&user, x->service, &x->bar);
+	x->bar = access_bar(&user, x->service, false);
 	rc = take_keys(x, keys);
 	if (rc == 0)
 		x->trouble = "no keys for SCRAM yet";

@@ -59,7 +59,7 @@ look_up_mailbox(
 
 	if (rc <= 0)
 		return rc;
-	if (user.disabled)
+	if (user.disabled || user.no_receive)
 		return fault_perm(f, "5.2.1", "this mailbox is disabled");
 	buf_puts(value, user.name);
 	return 1;

@@ -66,7 +66,7 @@ _posthouse() {
 			choices+=' --size --to'
 		fi
 		case ${plain[0]-}:${plain[1]-} in
-		user:set) choices+=' --main-password' ;;
+		user:set) choices+=' --main-password --receive --send' ;;
 		user:app-password) choices+=' --expires --services' ;;
 		group:add | group:set)
 			choices+=' --from --list-id --owners --posters --title'
@@ -81,10 +81,10 @@ _posthouse() {
 		2:domain:del | 2:user:list | 2:alias:list | 2:mailbox:list | \
 			2:group:list)
 			choices=$(_posthouse_names "$command" domain) ;;
-		2:user:app-password)
-			choices=$(_posthouse_words "$command" "user app-password") ;;
+		2:user:app-password | 2:user:sender)
+			choices=$(_posthouse_words "$command" "user ${plain[1]}") ;;
 		2:user:del | 2:user:passwd | 2:user:disable | 2:user:enable | \
-			2:user:show | 2:user:set | 3:user:app-password)
+			2:user:show | 2:user:set | 3:user:app-password | 3:user:sender)
 			choices=$(_posthouse_names "$command" user) ;;
 		2:group:set | 2:group:del | 2:group:show)
 			choices=$(_posthouse_names "$command" group) ;;

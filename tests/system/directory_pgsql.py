@@ -17,7 +17,8 @@ from instance import PASSWORD, Instance  # noqa: E402
 from postgres import Postgres, binaries  # noqa: E402
 
 UNIT_TESTS = ("check_directory", "check_directory_group",
-              "check_directory_methods")
+              "check_directory_methods", "check_directory_app",
+              "check_directory_sender", "check_access")
 FOREIGN = """
 CREATE TABLE account (email text PRIMARY KEY, pw text, closed bool);
 CREATE TABLE hosted (name text PRIMARY KEY);

@@ -8,6 +8,7 @@ AM_TESTS_ENVIRONMENT = \
 	abs_top_srcdir='$(abs_top_srcdir)'; export abs_top_srcdir;
 
 SYSTEM_TESTS += \
+	tests/system/accounts.py \
 	tests/system/admin_command.py \
 	tests/system/admin_queue.py \
 	tests/system/admin_run.py \

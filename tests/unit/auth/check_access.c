@@ -147,6 +147,25 @@ START_TEST(a_closed_main_password_is_for_other_things_than_mail)
 }
 END_TEST
 
+START_TEST(who_may_not_send_can_still_read)
+{
+	const char *p;
+
+	begin();
+	p = add_app("ann@example.org", "", 0);
+	ck_assert_int_eq(directory_user_switch(d, str("ann@example.org"),
+			     DIRECTORY_NO_SEND, 0, &f),
+	    0);
+	ck_assert_int_eq(enter("ann@example.org", "correct horse", "smtp"), 0);
+	ck_assert_str_eq(f.text, "may not send");
+	ck_assert_int_eq(enter("ann@example.org", p, "smtp"), 0);
+	ck_assert_str_eq(f.text, "may not send");
+	ck_assert_int_eq(enter("ann@example.org", "correct horse", "imap"), 1);
+	ck_assert_int_eq(enter("ann@example.org", p, "imap"), 1);
+	end_directory(&d);
+}
+END_TEST
+
 /* A right one that is not good must take as long as a wrong one. */
 START_TEST(what_is_refused_costs_a_hash)
 {
@@ -180,5 +199,6 @@ END_TEST
 UNIT_MAIN("access", only_the_right_password_lets_in_and_the_log_hears_why,
     app_passwords_let_in_where_they_are_good,
     a_closed_main_password_is_for_other_things_than_mail,
-    what_is_refused_costs_a_hash, the_first_login_of_an_old_hash_makes_keys,
+    who_may_not_send_can_still_read, what_is_refused_costs_a_hash,
+    the_first_login_of_an_old_hash_makes_keys,
     no_keys_are_made_where_scram_is_off)
