@@ -12,6 +12,7 @@
 #include "auth/authd.h"
 #include "auth/guard.h"
 #include "auth/password.h"
+#include "auth/recent.h"
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/net.h"
@@ -65,6 +66,7 @@ serve(const struct session_ops *ops)
 	authd.options = &options;
 	authd.directory = new_directory();
 	authd.guard = guard_new(&guard_conf);
+	authd.recent = recent_logins_new(100, 60000);
 	fill_directory(authd.directory);
 	snprintf(socket_path, sizeof socket_path, "%s/x.sock", place);
 	snprintf(text, sizeof text, "unix:%s", socket_path);
@@ -87,6 +89,7 @@ end_serving(void)
 	loop_free(&loop);
 	unlink(socket_path);
 	guard_free(&authd.guard);
+	recent_logins_free(&authd.recent);
 	end_directory(&authd.directory);
 }
 
