@@ -280,9 +280,13 @@ hand_over(struct attempt *a, const struct way *w, const size_t *rcpts, size_t n)
 	memset(&a->report, 0, sizeof a->report);
 	s->ops.send(s->ops.ctx, w->target, &m, outcomes, &a->report);
 	for (size_t i = 0; i < n; i++) {
+		/* RFC 3461 5.2.2: who can tell of it does, and we do not. */
+		bool goes_on =
+		    outcomes[i].ok && w->target->route.kind != ROUTE_LMTP;
+
 		a->record->after[rcpts[i]].relayed =
-		    outcomes[i].ok && !a->report.has_dsn &&
-		    w->target->route.kind != ROUTE_LMTP;
+		    goes_on && !a->report.has_dsn;
+		a->record->told_there[rcpts[i]] = goes_on && a->report.has_dsn;
 		settle(a, rcpts[i], &outcomes[i], w->target->key);
 	}
 	if (a->report.reach == SEND_DOUBTFUL)

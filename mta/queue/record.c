@@ -34,6 +34,7 @@ record_begin(struct record *r)
 		memcpy(r->after, r->before.rcpts, n * sizeof *r->after);
 	r->touched = arena_take(&r->arena, n + 1);
 	r->late = arena_take(&r->arena, n + 1);
+	r->told_there = arena_take(&r->arena, n + 1);
 }
 
 void
@@ -196,7 +197,8 @@ is_for(const struct record *r, size_t i, enum notice notice)
 	case NOTICE_DELAYED:
 		return to->state == ENTRY_WAITING && r->late[i];
 	case NOTICE_DELIVERED:
-		return to->state == ENTRY_DELIVERED && !to->relayed;
+		return to->state == ENTRY_DELIVERED && !to->relayed &&
+		       !r->told_there[i];
 	case NOTICE_RELAYED:
 		return to->state == ENTRY_DELIVERED && to->relayed;
 	}

@@ -77,7 +77,8 @@ struct record {
 	struct entry before;
 	struct entry_rcpt *after; /* as many as in `before` */
 	bool *touched;
-	bool *late; /* a delay notice is due */
+	bool *late;       /* a delay notice is due */
+	bool *told_there; /* the next hop has it, and tells of success */
 	struct leg **legs;
 	size_t n_legs;
 	bool again; /* some of the message is due still */

@@ -124,6 +124,7 @@ give(void *ctx, const struct target *target, const struct send_message *m,
 	(void)ctx;
 	memset(report, 0, sizeof *report);
 	snprintf(report->host, sizeof report->host, "%s", target->route.host);
+	report->has_dsn = strcmp(target->route.host, "dsn.example") == 0;
 	address_format(&m->mail->reverse_path, s.from);
 	address_format(&m->rcpts[0].forward_path, s.to);
 	snprintf(s.key, sizeof s.key, "%.60s", target->key);
@@ -578,6 +579,9 @@ START_TEST(notify_decides_who_is_told)
 	    {"bob@example.net", NOTIFY_UNSET, NULL},
 	    {"bob@example.net", NOTIFY_FAILURE, NULL},
 	    {"bob@example.net", NOTIFY_SUCCESS, "Action: relayed"},
+	    /* Whoever has it tells, and not we too. */
+	    {"bob@dsn.example", NOTIFY_SUCCESS, NULL},
+	    {"perm@dsn.example", NOTIFY_UNSET, "Action: failed"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
