@@ -135,7 +135,7 @@ match from any for any action "relay"
 
 class OpenSMTPD(Relaying, OpenSMTPDSystem):
     def _conf(self):
-        return OPENSMTPD.format(sink=self.sink.port, deliveries=DELIVERIES)
+        return OPENSMTPD, {"sink": self.sink.port, "deliveries": DELIVERIES}
 
 
 class Direct(Relaying):

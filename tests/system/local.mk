@@ -30,6 +30,8 @@ SYSTEM_TESTS += \
 	tests/system/lmtp_repeat.py \
 	tests/system/peer_dovecot_imap.py \
 	tests/system/peer_dovecot_lmtp.py \
+	tests/system/peer_exim.py \
+	tests/system/peer_opensmtpd.py \
 	tests/system/peer_postfix.py \
 	tests/system/peer_postfix_relay.py \
 	tests/system/queue_delivery.py \
@@ -61,6 +63,7 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/authd.py \
 	tests/system/lib/dns.py \
 	tests/system/lib/fakes.py \
+	tests/system/lib/far.py \
 	tests/system/lib/harness.py \
 	tests/system/lib/https.py \
 	tests/system/lib/hostile.py \
@@ -73,6 +76,7 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/sink.py \
 	tests/system/lib/postgres.py \
 	tests/system/lib/smtpd.py \
+	tests/system/lib/unpacked.py \
 	tests/system/lib/wire.py
 
 # Not a test by itself: what report_form.py calls.
