@@ -439,6 +439,7 @@ class From(Case):
 class Told(Case):
 
     def test_delivered_to_the_list_is_delivered(self):
+        self.far.extensions = Lmtp.EXTENSIONS + ["DSN"]
         self.send(ANN, user="ann", mail=" RET=HDRS ENVID=abc",
                   rcpt=" NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;all@x.example",
                   message=MESSAGE.replace(JANE, ANN))
@@ -453,6 +454,7 @@ class Told(Case):
         # With the list it ends.
         [far] = self.far.messages
         self.assertNotIn("ENVID", far["mail"])
+        self.assertIn("RET=HDRS", far["mail"])
         self.assertNotIn("Action: relayed", text)
 
     def test_nothing_is_told_unasked(self):
