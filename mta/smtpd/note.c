@@ -11,6 +11,9 @@
 
 enum { TEXT_MAX = 2000 };
 
+static void put(struct notes *notes, const char *rule, const char *where,
+    const char *fmt, va_list ap) FORMAT(4, 0);
+
 static void
 put(struct notes *notes, const char *rule, const char *where, const char *fmt,
     va_list ap)
