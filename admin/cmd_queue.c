@@ -22,6 +22,7 @@ static int show(struct cmd_line *line, struct fault *f);
 static int body(struct cmd_line *line, struct fault *f);
 static int act(struct cmd_line *line, struct fault *f);
 static int redirect(struct cmd_line *line, struct fault *f);
+static int drain(struct cmd_line *line, struct fault *f);
 static int flush(struct cmd_line *line, struct fault *f);
 static int set_pause(struct cmd_line *line, struct fault *f);
 static int stats(struct cmd_line *line, struct fault *f);
@@ -46,6 +47,9 @@ const struct cmd cmd_queue[] = {
 	  "return to the senders", act },
 	{ "queue", "redirect", "ADDRESS WHICH...", 2, 0,
 	  CMD_ANY | CMD_JSON | CMD_DRY, "send to another recipient", redirect },
+	{ "queue", "drain", "--to HOP [WHICH...]", 0, 0,
+	  CMD_ANY | CMD_JSON | CMD_DRY,
+	  "send all by another host, before this one goes", drain },
 	{ "queue", "flush", "[DOMAIN]", 0, 1, CMD_JSON,
 	  "try all now, or all for a domain", flush },
 	{ "queue", "pause", "HOP", 1, 1, CMD_JSON,
@@ -309,6 +313,7 @@ done_word(const char *verb)
 	    {"delete", "deleted"},
 	    {"bounce", "returned"},
 	    {"redirect", "redirected"},
+	    {"drain", "directed there"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
@@ -372,6 +377,25 @@ redirect(struct cmd_line *line, struct fault *f)
 	if (params == NULL)
 		return -1;
 	json_put_text(params, "to", line->args[0]);
+	return change(line, params, f);
+}
+
+/* Without a selection all: that is what it is for. */
+static int
+drain(struct cmd_line *line, struct fault *f)
+{
+	const char *to = cmd_option(line, "to");
+	json_t *params;
+
+	if (to == NULL)
+		return fault_perm(f, "5.5.4",
+		    "where to? \"posthouse queue drain --to HOST\"");
+	params = selection(line, 0, f);
+	if (params == NULL)
+		return -1;
+	if (line->n_args == 0)
+		json_put_bool(params, "all", true);
+	json_put_text(params, "to", to);
 	return change(line, params, f);
 }
 

@@ -81,6 +81,10 @@ print_recipient(FILE *out, const json_t *r)
 		buf_puts(&b, ", next ");
 		put_time(&b, r, "due");
 	}
+	if (json_get_text(r, "via") != NULL) {
+		buf_puts(&b, ", by ");
+		put_text(&b, r, "via");
+	}
 	if (json_get_text(r, "reply") != NULL) {
 		buf_puts(&b, ": ");
 		put_text(&b, r, "reply");

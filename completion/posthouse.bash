@@ -61,6 +61,8 @@ _posthouse() {
 		if [[ ${plain[0]-} == trace ]]; then
 			choices+=' --address --client --id --message-id'
 			choices+=' --since --until'
+		elif [[ ${plain[0]-}:${plain[1]-} == queue:drain ]]; then
+			choices+=' --to'
 		elif [[ ${plain[0]-} == explain ]]; then
 			choices+=' --client --from --helo --listener --login'
 			choices+=' --size --to'

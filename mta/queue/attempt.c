@@ -71,6 +71,7 @@ settle(struct attempt *a, size_t i, const struct send_outcome *outcome,
 {
 	int64_t now = scheduler_now();
 	struct entry_rcpt *to = &a->record->after[i];
+	struct fault f;
 
 	to->host = outcome->host;
 	to->address = outcome->address;
@@ -80,10 +81,18 @@ settle(struct attempt *a, size_t i, const struct send_outcome *outcome,
 		log_outcome(a, to->relayed ? "relayed" : "delivered", i, hop);
 		return;
 	}
-	if (outcome->fault.kind == FAULT_PERM)
-		record_failed(a->record, i, &outcome->fault, now);
+	f = outcome->fault;
+	/* The operator's next hop may refuse what is none of the sender's fault,
+	 * that we are not known there: then the routes have their say. */
+	if (f.kind == FAULT_PERM && to->goes_via) {
+		to->goes_via = false;
+		f.kind = FAULT_TEMP;
+		f.dsn[0] = '4';
+	}
+	if (f.kind == FAULT_PERM)
+		record_failed(a->record, i, &f, now);
 	else
-		record_deferred(a->record, i, &outcome->fault, now);
+		record_deferred(a->record, i, &f, now);
 	log_outcome(
 	    a, to->state == ENTRY_FAILED ? "failed" : "deferred", i, hop);
 }
@@ -171,17 +180,27 @@ resolve(struct attempt *a, size_t i, const struct route *route)
 	return keep_way(a, w);
 }
 
+static int
+find_route(struct attempt *a, size_t i, struct route *route, struct fault *f)
+{
+	const struct scheduler_ops *ops = &a->scheduler->ops;
+	const struct entry_rcpt *to = &a->e->rcpts[i];
+
+	if (to->goes_via && a->e->via.len > 0)
+		return ops->via(ops->ctx, a->e->via, route, f);
+	return ops->find(
+	    ops->ctx, &a->e->mail.reverse_path, &to->to.forward_path, route, f);
+}
+
 /* WAYS_MAX where it has none, or none now. */
 static size_t
 find_way(struct attempt *a, size_t i)
 {
-	struct scheduler *s = a->scheduler;
 	struct route route;
 	struct fault f;
 	struct way *w;
 
-	if (s->ops.find(s->ops.ctx, &a->e->mail.reverse_path,
-		&a->e->rcpts[i].to.forward_path, &route, &f) < 0) {
+	if (find_route(a, i, &route, &f) < 0) {
 		w = add_way(a);
 		return w != NULL ? add_unresolved(a, w, &f) : WAYS_MAX;
 	}

@@ -12,8 +12,8 @@
 
 #include <string.h>
 
-/* 1 had no replies. */
-enum { ENTRY_VERSION = 2 };
+/* 1 had no replies, 2 no next hop by the operator. */
+enum { ENTRY_VERSION = 3 };
 
 /* Of the entry. */
 enum {
@@ -25,7 +25,8 @@ enum {
 	HAS_AUTH = 1 << 5,
 	VERP = 1 << 6,
 	TLS_OPTIONAL = 1 << 7,
-	ENTRY_FLAGS = (1 << 8) - 1,
+	HAS_VIA = 1 << 8, /* since version 3 */
+	ENTRY_FLAGS = (1 << 9) - 1,
 };
 
 /* Of a recipient; the lowest two bits are its state. */
@@ -36,7 +37,8 @@ enum {
 	HAS_FAULT = 1 << 4,
 	HAS_ORCPT = 1 << 5,
 	HAS_REPLY = 1 << 6, /* since version 2 */
-	RCPT_FLAGS = (1 << 7) - 1,
+	GOES_VIA = 1 << 7,  /* since version 3 */
+	RCPT_FLAGS = (1 << 8) - 1,
 };
 
 /* Flags, an address of two empty texts, and the numbers. */
@@ -93,11 +95,11 @@ put_rcpt(struct buf *b, const struct entry_rcpt *r)
 	bool has_orcpt = r->to.orcpt_type.len > 0;
 	bool has_fault = r->fault.kind != 0;
 
-	put_number(b, (unsigned)r->state | (r->was_warned ? WARNED : 0) |
-			  (r->relayed ? RELAYED : 0) |
-			  (has_fault ? HAS_FAULT : 0) |
-			  (has_orcpt ? HAS_ORCPT : 0) |
-			  (r->reply.len > 0 ? HAS_REPLY : 0));
+	put_number(
+	    b, (unsigned)r->state | (r->was_warned ? WARNED : 0) |
+		   (r->relayed ? RELAYED : 0) | (r->goes_via ? GOES_VIA : 0) |
+		   (has_fault ? HAS_FAULT : 0) | (has_orcpt ? HAS_ORCPT : 0) |
+		   (r->reply.len > 0 ? HAS_REPLY : 0));
 	put_address(b, &r->to.forward_path);
 	put_number(b, r->to.notify);
 	put_number(b, (uint64_t)r->due);
@@ -128,7 +130,8 @@ entry_encode(const struct entry *e, struct buf *out)
 			    (e->mail.requiretls ? REQUIRETLS : 0) |
 			    (e->mail.verp ? VERP : 0) |
 			    (e->mail.has_auth ? HAS_AUTH : 0) |
-			    (e->tls_optional ? TLS_OPTIONAL : 0));
+			    (e->tls_optional ? TLS_OPTIONAL : 0) |
+			    (e->via.len > 0 ? HAS_VIA : 0));
 	buf_put(out, e->id.text, IDENT_LEN);
 	put_number(out, e->size);
 	put_number(out, (uint64_t)e->arrived);
@@ -136,6 +139,8 @@ entry_encode(const struct entry *e, struct buf *out)
 	put_mail(out, &e->mail);
 	put_client(out, &e->client);
 	put_text(out, e->owner);
+	if (e->via.len > 0)
+		put_text(out, e->via);
 	put_number(out, e->n_rcpts);
 	for (size_t i = 0; i < e->n_rcpts; i++)
 		put_rcpt(out, &e->rcpts[i]);
@@ -256,6 +261,7 @@ take_rcpt(struct reader *r, struct entry_rcpt *rcpt)
 	rcpt->state = (enum entry_state)(flags & STATE);
 	rcpt->was_warned = (flags & WARNED) != 0;
 	rcpt->relayed = (flags & RELAYED) != 0;
+	rcpt->goes_via = (flags & GOES_VIA) != 0;
 	take_address(r, &rcpt->to.forward_path);
 	rcpt->to.notify = (unsigned)take_number(r, 15);
 	rcpt->due = take_time(r);
@@ -312,6 +318,8 @@ take_entry(struct reader *r, struct arena *arena, struct entry *e)
 	take_mail(r, &e->mail);
 	take_client(r, &e->client);
 	e->owner = take_text(r);
+	if ((flags & HAS_VIA) != 0)
+		e->via = take_text(r);
 	take_rcpts(r, arena, e);
 }
 

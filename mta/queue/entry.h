@@ -3,7 +3,8 @@
  * What the queue knows of one message: its envelope, and how far each recipient
  * has come. A value in memory, and bytes in the table `message`.
  *
- * A route is never part of it: it is computed again for each attempt.
+ * A route is never part of it: it is computed again for each attempt. Only
+ * what the operator has said of this message (via) stands before the rules.
  */
 #ifndef MTA_QUEUE_ENTRY_H
 #define MTA_QUEUE_ENTRY_H
@@ -24,6 +25,7 @@ enum {
 	ENTRY_BYTES_MAX = 32 << 20, /* of an entry without its body */
 	/* More than an attempt may add to the bytes of a recipient. */
 	ENTRY_RCPT_ROOM = 1220,
+	ENTRY_VIA_MAX = 300,
 };
 
 /* The fault's code where a recipient was given up after many attempts. */
@@ -49,6 +51,7 @@ struct entry_rcpt {
 	/* What the host has said, in one line: "550 5.1.1 no such user"; empty
 	 * where it said nothing, and the fault's words are our own. */
 	struct str reply;
+	bool goes_via;   /* to the entry's next hop, whatever the routes say */
 	bool was_warned; /* a delay notice went out */
 	bool relayed;    /* delivered to one that makes no DSN (RFC 3461
 			     * 4.1): "relayed" was told instead */
@@ -64,6 +67,9 @@ struct entry {
 	/* Whose turn it is: the login, or else the reverse-path's domain. One
 	 * owner's many messages do not delay another's (scheduler.h). */
 	struct str owner;
+	/* A next hop by the operator's word, as route_parse_via() takes it, for
+	 * those recipients that go there; empty: none. */
+	struct str via;
 	uint64_t size;     /* of the body, in bytes */
 	bool is_held;      /* by the operator: no attempt until released */
 	bool is_notice;    /* made here, about another message */

@@ -94,7 +94,7 @@ may_put(json_t *object, const char *key, struct str text)
 }
 
 static json_t *
-make_rcpt(const struct entry_rcpt *r)
+make_rcpt(const struct entry *e, const struct entry_rcpt *r)
 {
 	json_t *o = json_new_object();
 
@@ -109,6 +109,8 @@ make_rcpt(const struct entry_rcpt *r)
 	may_put(o, "reply", r->reply);
 	may_put(o, "host", r->host);
 	may_put(o, "address", r->address);
+	if (r->goes_via)
+		may_put(o, "via", e->via);
 	return o;
 }
 
@@ -129,7 +131,7 @@ make_message(const struct entry *e, const struct selection *s)
 	for (size_t i = 0; i < e->n_rcpts; i++) {
 		if (s == NULL || (selection_has_rcpt(s, &e->rcpts[i]) &&
 				     json_len(rcpts) < LIST_RCPTS))
-			json_add(rcpts, make_rcpt(&e->rcpts[i]));
+			json_add(rcpts, make_rcpt(e, &e->rcpts[i]));
 	}
 	json_put(o, "recipients", rcpts);
 	json_put_int(o, "total", (int64_t)e->n_rcpts);
@@ -363,6 +365,7 @@ const struct control_method queue_methods[] = {
     {"queue.delete", queue_method_delete},
     {"queue.bounce", queue_method_bounce},
     {"queue.redirect", queue_method_redirect},
+    {"queue.drain", queue_method_drain},
     {"queue.flush", queue_method_flush},
     {"queue.pause", queue_method_pause},
     {"queue.resume", queue_method_resume},

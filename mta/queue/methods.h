@@ -12,6 +12,7 @@
  *   queue.delete    selection, from? dry_run?
  *   queue.bounce    selection, from? dry_run?
  *   queue.redirect  selection, to, from? dry_run?
+ *   queue.drain     selection, to, from? dry_run?
  *   queue.flush     domain?
  *   queue.pause     hop
  *   queue.resume    hop
@@ -39,7 +40,7 @@
  *   show    a message with all its recipients, and {body, smtputf8,
  *           requiretls, verp, ret?, envid?, auth?, client: {name…}, header}
  *   body    {offset, size, base64, next?}: next is the next offset
- *   retry, hold, release, delete, bounce, redirect  {messages, recipients,
+ *   retry, hold, release, delete, bounce, redirect, drain  {messages, recipients,
  *           next?}: how many were changed, or with dry_run would be
  *   flush   {messages}: how many are due now
  *   pause, resume  {hop, paused}; a hop is its key in stats, or a domain
@@ -55,6 +56,10 @@
  *   report  {reports}: how many were sent, of the day that is not over too
  *
  *   explain as in mta/send/explain.h; without `from`, for the null sender
+ *
+ * drain gives a next hop, "HOST[:PORT]", "smtp:HOST[:PORT]", "lmtp:ADDRESS" or
+ * "mx:DOMAIN", in place of the routes, and "route" gives them back. What it
+ * refuses for good goes by the routes again.
  *
  * Times are ms since 1970. A message that is not there is 5.1.0 for show and
  * body, and nothing changed for the others.

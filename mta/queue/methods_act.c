@@ -6,10 +6,13 @@
  */
 #include "config.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/queue/methods_private.h"
 #include "mta/queue/notifier.h"
+#include "mta/send/route_parse.h"
 
 enum {
 	FOUND_MAX = 500, /* messages in one call */
@@ -35,11 +38,13 @@ struct action {
 	struct notifier *notifier; /* NULL: nobody is told */
 	/* What becomes of the entry, and of each recipient that is meant; one
 	 * of them may be NULL. False where nothing does. */
-	bool (*entry)(struct entry *e);
+	bool (*entry)(
+	    const struct action *a, struct entry *e, struct arena *arena);
 	bool (*rcpt)(
 	    const struct action *a, struct entry_rcpt *r, struct arena *arena);
 	int64_t now; /* ms since 1970 */
 	struct address to;
+	struct str via; /* empty: by the routes */
 	struct pick picks[FOUND_MAX];
 	size_t n;
 	int64_t messages, rcpts;
@@ -55,7 +60,7 @@ apply(void *ctx, struct entry *e, struct arena *arena)
 	p->rcpts = 0;
 	if (!selection_has(&a->selection, e))
 		return false;
-	if (a->entry != NULL && a->entry(e))
+	if (a->entry != NULL && a->entry(a, e, arena))
 		p->changed = true;
 	for (size_t i = 0; i < e->n_rcpts; i++) {
 		struct entry_rcpt *r = &e->rcpts[i];
@@ -231,10 +236,12 @@ queue_method_retry(void *ctx, const json_t *params, struct fault *f)
 }
 
 static bool
-hold(struct entry *e)
+hold(const struct action *a, struct entry *e, struct arena *arena)
 {
 	bool was_held = e->is_held;
 
+	(void)a;
+	(void)arena;
 	e->is_held = true;
 	return !was_held;
 }
@@ -248,10 +255,12 @@ queue_method_hold(void *ctx, const json_t *params, struct fault *f)
 }
 
 static bool
-release(struct entry *e)
+release(const struct action *a, struct entry *e, struct arena *arena)
 {
 	bool was_held = e->is_held;
 
+	(void)a;
+	(void)arena;
 	e->is_held = false;
 	return was_held;
 }
@@ -343,4 +352,51 @@ queue_method_redirect(void *ctx, const json_t *params, struct fault *f)
 	if (address_parse(str(to), &a.to, f) < 0)
 		return NULL;
 	return act(&a, "redirect", ctx, params, f);
+}
+
+/* A message has one such next hop: the last that was said. */
+static bool
+set_via(const struct action *a, struct entry *e, struct arena *arena)
+{
+	if (a->via.len > 0)
+		e->via = arena_str(arena, a->via);
+	return true;
+}
+
+static bool
+drain_rcpt(const struct action *a, struct entry_rcpt *r, struct arena *arena)
+{
+	(void)arena;
+	if (a->via.len == 0 && !r->goes_via)
+		return false;
+	r->goes_via = a->via.len > 0;
+	r->due = a->now;
+	return true;
+}
+
+json_t *
+queue_method_drain(void *ctx, const json_t *params, struct fault *f)
+{
+	struct action a = {.entry = set_via, .rcpt = drain_rcpt};
+	const char *to = json_get_text(params, "to");
+	struct route route;
+	struct fault why;
+
+	if (to == NULL || to[0] == '\0') {
+		fault_perm(f, "5.5.4", "to: to which next hop?");
+		return NULL;
+	}
+	if (strcmp(to, "route") != 0) {
+		a.via = str(to);
+		if (a.via.len > ENTRY_VIA_MAX - 10 ||
+		    route_parse_via(a.via, &route, &why) < 0) {
+			fault_perm(f, "5.5.4",
+			    "to: \"%.100s\" is no next hop: HOST[:PORT], "
+			    "smtp:HOST[:PORT], lmtp:ADDRESS, mx:DOMAIN, or "
+			    "route",
+			    to);
+			return NULL;
+		}
+	}
+	return act(&a, "drain", ctx, params, f);
 }

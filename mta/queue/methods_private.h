@@ -29,8 +29,9 @@ struct queue *queue_admin_queue(
 
 control_call queue_method_retry, queue_method_hold, queue_method_release,
     queue_method_delete, queue_method_bounce, queue_method_redirect,
-    queue_method_flush, queue_method_pause, queue_method_resume,
-    queue_method_stats, queue_method_explain, queue_method_policies,
-    queue_method_forget, queue_method_report, queue_method_counts;
+    queue_method_drain, queue_method_flush, queue_method_pause,
+    queue_method_resume, queue_method_stats, queue_method_explain,
+    queue_method_policies, queue_method_forget, queue_method_report,
+    queue_method_counts;
 
 #endif

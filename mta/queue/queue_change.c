@@ -143,7 +143,7 @@ copy_body(struct queue *q, struct op *op, struct str head, struct spool *body,
 static int
 encode(struct op *op, const struct entry *e, struct fault *f)
 {
-	size_t room = e->n_rcpts * ENTRY_RCPT_ROOM;
+	size_t room = e->n_rcpts * ENTRY_RCPT_ROOM + ENTRY_VIA_MAX;
 
 	if (e->n_rcpts > ENTRY_RCPTS_MAX)
 		return fault_temp(f, "4.5.3", "too many recipients");

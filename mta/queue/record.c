@@ -172,7 +172,10 @@ edit(void *ctx, struct entry *e, struct arena *arena)
 		if (to == NULL || to->state != ENTRY_WAITING)
 			continue;
 		to->state = new->state;
-		to->due = new->due;
+		/* Sent another way meanwhile: that is for now. */
+		if (!to->goes_via || r->before.rcpts[i].goes_via ||
+		    new->state != ENTRY_WAITING)
+			to->due = new->due;
 		to->attempts = new->attempts;
 		to->last = new->last;
 		to->fault = new->fault;
@@ -181,6 +184,8 @@ edit(void *ctx, struct entry *e, struct arena *arena)
 		to->reply = arena_str(arena, new->reply);
 		to->was_warned = new->was_warned;
 		to->relayed = new->relayed;
+		if (r->before.rcpts[i].goes_via && !new->goes_via)
+			to->goes_via = false;
 		changed = true;
 	}
 	return changed;

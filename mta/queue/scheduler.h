@@ -49,6 +49,9 @@ struct scheduler_ops {
 	int (*find)(void *ctx, const struct address *reverse_path,
 	    const struct address *forward_path, struct route *route,
 	    struct fault *f);
+	/* routes_find_via(): the way that the operator has named. */
+	int (*via)(
+	    void *ctx, struct str hop, struct route *route, struct fault *f);
 	int (*resolve)(void *ctx, const struct route *route, struct str domain,
 	    struct target *target, struct fault *f);
 	void (*send)(void *ctx, const struct target *target,

@@ -43,6 +43,14 @@ find(void *ctx, const struct address *reverse_path,
 }
 
 static int
+find_via(void *ctx, struct str hop, struct route *route, struct fault *f)
+{
+	const struct way_out *way = ctx;
+
+	return routes_find_via(way->routes, hop, route, f);
+}
+
+static int
 resolve(void *ctx, const struct route *route, struct str domain,
     struct target *target, struct fault *f)
 {
@@ -189,6 +197,7 @@ way_out_new(const struct queued_options *options,
 	way->policies = (struct shelf){queue, "sts/"};
 	way->ops = (struct scheduler_ops){
 	    .find = find,
+	    .via = find_via,
 	    .resolve = resolve,
 	    .send = send_message,
 	    .tidy = tidy,

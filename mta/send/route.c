@@ -438,3 +438,14 @@ routes_find(struct routes *routes, const struct address *reverse_path,
 	route->tls = (enum route_tls)(tls > 0 ? tls - 1 : routes->options->tls);
 	return 0;
 }
+
+int
+routes_find_via(const struct routes *routes, struct str hop,
+    struct route *route, struct fault *f)
+{
+	memset(route, 0, sizeof *route);
+	route->where = "";
+	route->rule = "the operator, by drain";
+	route->tls = (enum route_tls)routes->options->tls;
+	return route_parse_via(hop, route, f);
+}

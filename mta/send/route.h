@@ -22,6 +22,7 @@
 #include "base/attr.h"
 #include "base/fault.h"
 #include "base/net.h"
+#include "base/str.h"
 #include "proto/address.h"
 
 enum route_kind {
@@ -86,5 +87,10 @@ struct socketmap_client *routes_directory(struct routes *routes);
 int routes_find(struct routes *routes, const struct address *reverse_path,
     const struct address *forward_path, struct route *route,
     struct fault *f) MUST_USE;
+
+/* The way to a next hop that the operator has named for a message, whatever the
+ * rules say; hop is as route_parse_via() takes it. Asks nobody. */
+int routes_find_via(const struct routes *routes, struct str hop,
+    struct route *route, struct fault *f) MUST_USE;
 
 #endif

@@ -190,6 +190,21 @@ route_parse_to(struct str text, struct route *route, struct fault *f)
 	    STR_ARG(str_head(text, SHOWN)));
 }
 
+int
+route_parse_via(struct str text, struct route *route, struct fault *f)
+{
+	static const char *const words[] = {"smtp:", "lmtp:", "mx:"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (str_starts(text, str(words[i])) &&
+		    text.len > strlen(words[i]))
+			return route_parse_to(text, route, f);
+	/* Words of `to`, which hosts may be called by too. */
+	if (str_is(text, STR_LIT("mx")) || str_is(text, STR_LIT("discard")))
+		return no_host(text, f);
+	return route_parse_host(text, route, f);
+}
+
 /* "[host]:port" is a host, "domain:port" one whose MX is asked. */
 static int
 parse_nexthop(struct str text, struct route *route, struct fault *f)

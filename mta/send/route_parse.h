@@ -17,6 +17,11 @@
 int route_parse_to(
     struct str text, struct route *route, struct fault *f) MUST_USE;
 
+/* A next hop for single messages: "HOST[:PORT]", or what route_parse_to() takes
+ * with smtp:, lmtp: or mx: and a name in front. */
+int route_parse_via(
+    struct str text, struct route *route, struct fault *f) MUST_USE;
+
 /* "mx.example.org", "mx.example.org:587", "192.0.2.1", "[2001:db8::1]:25". */
 int route_parse_host(
     struct str text, struct route *route, struct fault *f) MUST_USE;

@@ -35,6 +35,7 @@ SYSTEM_TESTS += \
 	tests/system/peer_postfix.py \
 	tests/system/peer_postfix_relay.py \
 	tests/system/queue_delivery.py \
+	tests/system/queue_drain.py \
 	tests/system/queue_full.py \
 	tests/system/queue_handover.py \
 	tests/system/queue_relay.py \

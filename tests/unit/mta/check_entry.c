@@ -57,6 +57,7 @@ make_example(struct entry *e)
 	    str("192.0.2.1"), str("4711"), str("ESMTP"), str("helo"), str("id"),
 	    str("REMOTE")};
 	e->owner = str("ann");
+	e->via = str("smtp:new.example:2525");
 	e->size = UINT64_C(1) << 40;
 	e->is_held = e->is_notice = e->body_in_file = true;
 	e->tls_optional = true;
@@ -64,6 +65,7 @@ make_example(struct entry *e)
 	e->rcpts = rcpts;
 	set_address(&rcpts[0].to.forward_path, "bob@example.net");
 	rcpts[0].due = 1;
+	rcpts[0].goes_via = true;
 	set_address(&rcpts[1].to.forward_path, "ça@exämple.net");
 	rcpts[1].to.notify = NOTIFY_SUCCESS | NOTIFY_DELAY;
 	rcpts[1].to.orcpt_type = str("rfc822");
@@ -115,6 +117,7 @@ START_TEST(an_entry_comes_back_as_it_was)
 	ck_assert_view_eq(e.client.ident, "id");
 	ck_assert_view_eq(e.client.source, "REMOTE");
 	ck_assert_view_eq(e.owner, "ann");
+	ck_assert_view_eq(e.via, "smtp:new.example:2525");
 	ck_assert_uint_eq(e.size, UINT64_C(1) << 40);
 	ck_assert(e.is_held && e.is_notice && e.body_in_file);
 	ck_assert(e.tls_optional);
@@ -135,6 +138,7 @@ START_TEST(recipients_come_back_with_their_last_attempt)
 	    &e.rcpts[0].to.forward_path, &was.rcpts[0].to.forward_path));
 	ck_assert_int_eq(e.rcpts[0].state, ENTRY_WAITING);
 	ck_assert_int_eq(e.rcpts[0].due, 1);
+	ck_assert(e.rcpts[0].goes_via && !e.rcpts[1].goes_via);
 	ck_assert_int_eq(e.rcpts[0].fault.kind, 0);
 	ck_assert_uint_eq(e.rcpts[0].to.orcpt_type.len, 0);
 	ck_assert(!e.rcpts[0].was_warned && !e.rcpts[0].relayed);
@@ -281,7 +285,8 @@ START_TEST(an_entry_of_a_later_version_is_a_fault_that_says_so)
 }
 END_TEST
 
-/* As a queue of that time has it: the same, but without replies. */
+/* As a queue of that time has it: the same, but without replies, and without a
+ * next hop of the operator's. */
 START_TEST(an_entry_of_the_first_version_is_read)
 {
 	struct entry was, e;
@@ -290,7 +295,8 @@ START_TEST(an_entry_of_the_first_version_is_read)
 
 	begin();
 	make_example(&was);
-	was.rcpts[1].reply = (struct str){0};
+	was.rcpts[1].reply = was.via = (struct str){0};
+	was.rcpts[0].goes_via = false;
 	entry_encode(&was, &bytes);
 	copy = mem_dup_n(buf_text(&bytes), buf_len(&bytes));
 	copy[0] = 1;

@@ -232,6 +232,12 @@ START_TEST(what_makes_no_sense_is_refused)
 	    {"queue.hold", "{\"dry_run\": true}", "5.5.4"},
 	    {"queue.redirect", "{\"all\": true}", "5.5.4"},
 	    {"queue.redirect", "{\"all\": true, \"to\": \"x\"}", "5.1.3"},
+	    {"queue.drain", "{\"all\": true}", "5.5.4"},
+	    {"queue.drain", "{\"to\": \"new.example\"}", "5.5.4"},
+	    {"queue.drain", "{\"all\": true, \"to\": \"discard\"}", "5.5.4"},
+	    {"queue.drain", "{\"all\": true, \"to\": \"error:no\"}", "5.5.4"},
+	    {"queue.drain", "{\"all\": true, \"to\": \"mx:\"}", "5.5.4"},
+	    {"queue.drain", "{\"all\": true, \"to\": \"a b\"}", "5.5.4"},
 	};
 
 	fill();
@@ -380,6 +386,42 @@ START_TEST(redirect_keeps_the_address_that_was_written_to)
 }
 END_TEST
 
+static void
+assert_via(const char *want)
+{
+	json_t *o = call("queue.show", "{\"id\": \"0000000000000002\"}");
+	const json_t *rcpts = json_get(o, "recipients");
+	const char *via = json_get_text(json_at(rcpts, 0), "via");
+
+	ck_assert_str_eq(via == NULL ? "" : via, want);
+	ck_assert_ptr_null(json_get(json_at(rcpts, 1), "via"));
+	json_free(&o);
+}
+
+START_TEST(drain_names_a_next_hop_and_takes_it_back)
+{
+	fill();
+	assert_changed("queue.drain",
+	    "{\"domain\": \"far.example\", \"to\": \"new.example\", "
+	    "\"dry_run\": true}",
+	    2, 2);
+	assert_via("");
+	assert_changed("queue.drain",
+	    "{\"domain\": \"far.example\", \"to\": \"new.example\"}", 2, 2);
+	assert_via("new.example");
+	assert_changed("queue.drain",
+	    "{\"domain\": \"far.example\", "
+	    "\"to\": \"lmtp:127.0.0.1:24\"}",
+	    2, 2);
+	assert_via("lmtp:127.0.0.1:24");
+	/* Of the third none was on another way. */
+	assert_changed(
+	    "queue.drain", "{\"all\": true, \"to\": \"route\"}", 2, 2);
+	assert_via("");
+	end();
+}
+END_TEST
+
 /* More than one call does. */
 START_TEST(a_large_selection_is_done_in_pieces)
 {
@@ -426,5 +468,6 @@ UNIT_MAIN("methods", a_list_has_what_is_selected,
     delete_takes_recipients_off_and_messages_that_have_none,
     hold_and_release_count_what_they_change, retry_makes_due_now_what_is_meant,
     redirect_keeps_the_address_that_was_written_to,
+    drain_names_a_next_hop_and_takes_it_back,
     a_large_selection_is_done_in_pieces,
     a_queue_that_is_not_open_yet_is_a_temporary_fault)

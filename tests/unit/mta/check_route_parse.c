@@ -231,6 +231,43 @@ START_TEST(the_null_path_has_only_the_last_key)
 }
 END_TEST
 
-UNIT_MAIN("route_parse", operators_write_where_to, maps_speak_as_postfix_does,
-    titles_are_keys, an_address_has_keys_from_near_to_far,
-    the_null_path_has_only_the_last_key)
+START_TEST(single_messages_have_a_next_hop_and_no_more)
+{
+	static const struct {
+		const char *text;
+		enum route_kind kind;
+		const char *host;
+		unsigned port;
+	} good[] = {
+	    {"mx.example.org", ROUTE_HOST, "mx.example.org", 0},
+	    {"mx.example.org:2525", ROUTE_HOST, "mx.example.org", 2525},
+	    {"smtp:[192.0.2.1]:26", ROUTE_HOST, "[192.0.2.1]", 26},
+	    {"mx:example.org", ROUTE_MX, "example.org", 0},
+	    {"lmtp:127.0.0.1:24", ROUTE_LMTP, "", 0},
+	};
+	static const char *const bad[] = {"", "mx",
+	    "mx:", "smtp:", "lmtp:", "discard", "error:5.1.1 no", "a b",
+	    "lmtp:nowhere"};
+	struct fault f;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		struct route r = {.kind = ROUTE_ERROR};
+
+		ck_assert_msg(route_parse_via(str(good[i].text), &r, &f) == 0,
+		    "%s", good[i].text);
+		ck_assert_int_eq(r.kind, good[i].kind);
+		ck_assert_str_eq(r.host, good[i].host);
+		ck_assert_uint_eq(r.port, good[i].port);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct route r = {.kind = ROUTE_HOST};
+
+		ck_assert_msg(
+		    route_parse_via(str(bad[i]), &r, &f) < 0, "%s", bad[i]);
+	}
+}
+END_TEST
+
+UNIT_MAIN("route_parse", single_messages_have_a_next_hop_and_no_more,
+    operators_write_where_to, maps_speak_as_postfix_does, titles_are_keys,
+    an_address_has_keys_from_near_to_far, the_null_path_has_only_the_last_key)

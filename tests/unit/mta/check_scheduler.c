@@ -73,6 +73,17 @@ find(void *ctx, const struct address *from, const struct address *to,
 }
 
 static int
+find_via(void *ctx, struct str hop, struct route *route, struct fault *f)
+{
+	(void)ctx;
+	(void)f;
+	memset(route, 0, sizeof *route);
+	route->kind = ROUTE_MX;
+	snprintf(route->host, sizeof route->host, "%.*s", STR_ARG(hop));
+	return 0;
+}
+
+static int
 resolve(void *ctx, const struct route *route, struct str domain,
     struct target *target, struct fault *f)
 {
@@ -114,6 +125,32 @@ answer(const struct envelope_rcpt *to, struct send_outcome *o)
 	}
 }
 
+/* What the operator does while the message is being sent. */
+static const char *drain_to;
+
+static bool
+drain(void *ctx, struct entry *e, struct arena *a)
+{
+	(void)ctx;
+	e->via = arena_str(a, str(drain_to));
+	e->rcpts[0].goes_via = true;
+	e->rcpts[0].due = clock_unix_us() / 1000;
+	return true;
+}
+
+static void
+drain_now(const struct ident *id)
+{
+	struct queue_change *c = queue_change_new(queue);
+	struct fault f;
+
+	queue_change_edit(c, id, drain, NULL);
+	ck_assert_int_eq(queue_commit(queue, &c, &f), 0);
+	drain_to = NULL;
+}
+
+static struct ident last_id;
+
 static void
 give(void *ctx, const struct target *target, const struct send_message *m,
     struct send_outcome *outcomes, struct send_report *report)
@@ -129,6 +166,8 @@ give(void *ctx, const struct target *target, const struct send_message *m,
 	address_format(&m->rcpts[0].forward_path, s.to);
 	snprintf(s.key, sizeof s.key, "%.60s", target->key);
 	ck_assert_int_eq(m->each(m->ctx, keep_piece, &s, &f), 0);
+	if (drain_to != NULL)
+		drain_now(&last_id);
 	pthread_mutex_lock(&mutex);
 	if (down && strstr(target->key, "down.example") != NULL) {
 		s.ok = false;
@@ -170,7 +209,8 @@ run_loop(void *ctx)
 static void
 start(void)
 {
-	const struct scheduler_ops ops = {find, resolve, give, NULL, NULL};
+	const struct scheduler_ops ops = {
+	    find, find_via, resolve, give, NULL, NULL};
 	const struct queue_conf queue_conf = {.dir = dir, .cache = 4 << 20};
 	const struct notifier_conf notices = {
 	    .hostname = "mail.example.org",
@@ -685,7 +725,82 @@ START_TEST(a_flush_makes_all_due_and_revives_a_dead_hop)
 }
 END_TEST
 
-UNIT_MAIN("scheduler", a_message_is_handed_over_and_leaves_the_queue,
+static void
+queue_by(const char *hop, const char *to)
+{
+	struct example x;
+
+	make(&x, to);
+	x.e.via = str(hop);
+	x.e.rcpts[0].goes_via = true;
+	add(&x);
+}
+
+START_TEST(what_the_operator_sends_elsewhere_asks_no_route)
+{
+	begin();
+	start();
+	queue_by("new.example", "bob@error.example");
+	ck_assert_str_eq(await_sent(1)->key, "mx:new.example");
+	await_empty();
+	ck_assert_uint_eq(n_sent, 1);
+	end();
+}
+END_TEST
+
+/* Somebody else's "relay access denied" returns nobody's mail. */
+START_TEST(what_is_refused_there_goes_by_the_routes_again)
+{
+	begin();
+	start();
+	queue_by("new.example", "perm@far.example");
+	ck_assert_str_eq(await_sent(1)->key, "mx:new.example");
+	ck_assert_str_eq(await_sent(2)->key, "mx:far.example");
+	/* There it is refused for good. */
+	ck_assert_str_eq(await_sent(3)->to, "ann@sender.example");
+	await_empty();
+	end();
+}
+END_TEST
+
+/* The other recipients of the message keep their routes. */
+START_TEST(only_recipients_that_are_meant_go_there)
+{
+	begin();
+	start();
+	queue_by("new.example", "bob@far.example joe@near.example");
+	await_sent(2);
+	await_empty();
+	ck_assert_str_eq(find_sent("bob@far.example")->key, "mx:new.example");
+	ck_assert_str_eq(find_sent("joe@near.example")->key, "mx:near.example");
+	end();
+}
+END_TEST
+
+START_TEST(what_is_sent_elsewhere_during_an_attempt_goes_at_once)
+{
+	struct example x;
+
+	begin();
+	conf.retry_min_ms = conf.retry_max_ms = 1000000;
+	start();
+	make(&x, "bob@down.example");
+	last_id = x.e.id;
+	drain_to = "new.example";
+	down = true;
+	add(&x);
+	ck_assert_str_eq(await_sent(1)->key, "mx:down.example");
+	ck_assert_str_eq(await_sent(2)->key, "mx:new.example");
+	await_empty();
+	end();
+}
+END_TEST
+
+UNIT_MAIN("scheduler", what_is_sent_elsewhere_during_an_attempt_goes_at_once,
+    what_the_operator_sends_elsewhere_asks_no_route,
+    what_is_refused_there_goes_by_the_routes_again,
+    only_recipients_that_are_meant_go_there,
+    a_message_is_handed_over_and_leaves_the_queue,
     many_messages_are_each_handed_over_once,
     recipients_share_transactions_up_to_a_maximum,
     a_temporary_failure_is_tried_again_until_its_time_is_over,
