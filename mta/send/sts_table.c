@@ -71,10 +71,12 @@ static void
 take_out(struct sts_table *t, struct sts_entry *e)
 {
 	ring_remove(&e->ring);
-	if (e->text != NULL)
+	if (e->text != NULL) {
 		t->n_some--;
-	else
+		t->bytes -= str(e->text).len;
+	} else {
 		t->n_none--;
+	}
 }
 
 void
@@ -88,6 +90,7 @@ sts_table_set(struct sts_table *t, struct sts_entry *e, const char *text)
 	if (copy != NULL) {
 		ring_insert(&t->some, &e->ring);
 		t->n_some++;
+		t->bytes += str(copy).len;
 		return;
 	}
 	e->id[0] = '\0';
@@ -113,7 +116,9 @@ sts_table_surplus(const struct sts_table *t)
 {
 	if (t->n_none > t->max)
 		return oldest(&t->none);
-	return t->n_some > t->max ? oldest(&t->some) : NULL;
+	if (t->n_some > t->max || t->bytes > STS_TABLE_BYTES_MAX)
+		return oldest(&t->some);
+	return NULL;
 }
 
 void

@@ -27,7 +27,10 @@ enum sts_trouble {
 	STS_TROUBLE_WEBPKI,  /* the policy host has not proved its name */
 };
 
-enum { STS_REASON_SIZE = 160 };
+enum {
+	STS_REASON_SIZE = 160,
+	STS_TABLE_BYTES_MAX = 32 << 20, /* of policies, in all */
+};
 
 struct sts_entry {
 	char domain[DNS_NAME_SIZE]; /* A-labels, lower case */
@@ -61,7 +64,8 @@ struct sts_table {
 	struct map map;
 	struct ring some, none; /* the one asked for longest ago first */
 	size_t n_some, n_none;
-	size_t max; /* of each kind */
+	size_t bytes; /* of policies */
+	size_t max;   /* of each kind */
 };
 
 /* Embedded. */

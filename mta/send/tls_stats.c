@@ -23,12 +23,14 @@ struct entry {
 	struct tls_day day;
 	struct counted policies[TLS_STATS_POLICIES_MAX];
 	size_t n;
+	size_t weight;
 	struct map_node node;
 };
 
 struct tls_stats {
 	pthread_mutex_t mutex;
 	struct map map;
+	size_t weight;
 };
 
 static uint64_t
@@ -55,21 +57,32 @@ find(struct tls_stats *s, const struct tls_day *day)
 	return node == NULL ? NULL : STRUCT_OF(node, struct entry, node);
 }
 
+static bool
+weigh(struct tls_stats *s, struct entry *e, size_t weight)
+{
+	if (s->weight + weight > TLS_STATS_WEIGHT_MAX)
+		return false;
+	s->weight += weight;
+	e->weight += weight;
+	return true;
+}
+
 static void
-forget_counts(struct entry *e)
+forget_counts(struct tls_stats *s, struct entry *e)
 {
 	for (size_t i = 0; i < e->n; i++) {
 		mem_free(e->policies[i].policy);
 		json_free(&e->policies[i].rows);
 	}
-	e->n = 0;
+	s->weight -= e->weight;
+	e->weight = e->n = 0;
 }
 
 static void
 remove_entry(struct tls_stats *s, struct entry *e)
 {
 	map_remove(&s->map, &e->node);
-	forget_counts(e);
+	forget_counts(s, e);
 	mem_free(e);
 }
 
@@ -194,14 +207,15 @@ policy_text(json_t *policy)
 
 /* Takes the text. NULL where there are too many. */
 static struct counted *
-take_counted(struct entry *e, char *policy)
+take_counted(struct tls_stats *s, struct entry *e, char *policy)
 {
 	struct counted *c = NULL;
 
 	for (size_t i = 0; i < e->n && c == NULL; i++)
 		if (strcmp(e->policies[i].policy, policy) == 0)
 			c = &e->policies[i];
-	if (c == NULL && e->n < TLS_STATS_POLICIES_MAX) {
+	if (c == NULL && e->n < TLS_STATS_POLICIES_MAX &&
+	    weigh(s, e, 1 + str(policy).len / 512)) {
 		c = &e->policies[e->n++];
 		*c = (struct counted){
 		    .policy = policy, .rows = json_new_array()};
@@ -243,7 +257,8 @@ is_same_row(const json_t *a, const json_t *b)
 }
 
 static void
-count_failure(struct counted *c, const struct tls_session *session)
+count_failure(struct tls_stats *s, struct entry *e, struct counted *c,
+    const struct tls_session *session)
 {
 	json_t *row = make_row(session), *found = NULL;
 	int64_t n;
@@ -252,7 +267,8 @@ count_failure(struct counted *c, const struct tls_session *session)
 	for (size_t i = 0; i < json_len(c->rows) && found == NULL; i++)
 		if (is_same_row(json_at(c->rows, i), row))
 			found = json_at(c->rows, i);
-	if (found == NULL && json_len(c->rows) < TLS_STATS_ROWS_MAX) {
+	if (found == NULL && json_len(c->rows) < TLS_STATS_ROWS_MAX &&
+	    weigh(s, e, 1)) {
 		json_put_int(row, "failed-session-count", 1);
 		json_add(c->rows, row);
 		return;
@@ -279,12 +295,12 @@ tls_stats_count(
 	e = take(s, &day);
 	if (e != NULL && e->day.wanted != TLS_WANTED_NO) {
 		policy = make_policy(session);
-		c = take_counted(e, policy_text(policy));
+		c = take_counted(s, e, policy_text(policy));
 		json_free(&policy);
 		e->day.is_dirty = true;
 	}
 	if (c != NULL && session->failure != NULL)
-		count_failure(c, session);
+		count_failure(s, e, c, session);
 	else if (c != NULL)
 		c->good++;
 	pthread_mutex_unlock(&s->mutex);
@@ -383,7 +399,7 @@ tls_stats_set(struct tls_stats *s, const struct tls_day *day)
 		e->day = *day;
 		e->day.is_dirty = is_dirty;
 		if (day->wanted == TLS_WANTED_NO)
-			forget_counts(e);
+			forget_counts(s, e);
 	}
 	pthread_mutex_unlock(&s->mutex);
 }
@@ -421,7 +437,7 @@ tls_day_put_value(
 }
 
 static void
-load_counted(struct entry *e, const json_t *o)
+load_counted(struct tls_stats *s, struct entry *e, const json_t *o)
 {
 	const json_t *sums = json_get(o, "summary");
 	json_t *policy = json_get(o, "policy");
@@ -430,12 +446,12 @@ load_counted(struct entry *e, const json_t *o)
 
 	if (policy == NULL)
 		return;
-	c = take_counted(e, policy_text(policy));
+	c = take_counted(s, e, policy_text(policy));
 	if (c == NULL)
 		return;
 	c->good = json_get_int(sums, "total-successful-session-count", 0);
 	c->bad = json_get_int(sums, "total-failure-session-count", 0);
-	if (!json_is_array(rows))
+	if (!json_is_array(rows) || !weigh(s, e, json_len(rows)))
 		return;
 	json_free(&c->rows);
 	c->rows = json_hold(rows);
@@ -462,7 +478,7 @@ tls_stats_load(struct tls_stats *s, struct str name, struct str value)
 	pthread_mutex_lock(&s->mutex);
 	e = json_is_array(policies) ? take(s, &day) : NULL;
 	for (size_t i = 0; e != NULL && i < json_len(policies); i++)
-		load_counted(e, json_at(policies, i));
+		load_counted(s, e, json_at(policies, i));
 	pthread_mutex_unlock(&s->mutex);
 	json_free(&o);
 }

@@ -21,8 +21,10 @@
 
 enum {
 	TLS_STATS_DAYS_MAX = 5000,
-	TLS_STATS_POLICIES_MAX = 8, /* of a domain, a day */
-	TLS_STATS_ROWS_MAX = 100,   /* kinds of failures under each */
+	TLS_STATS_POLICIES_MAX = 8,   /* of a domain, a day */
+	TLS_STATS_ROWS_MAX = 100,     /* kinds of failures under each */
+	TLS_STATS_WEIGHT_MAX = 50000, /* in all: a row, or 512 bytes of a
+				       * policy, is one */
 	TLS_STATS_BYTES_MAX = 1 << 20,
 };
 

@@ -427,6 +427,42 @@ START_TEST(sender_counts_sessions_with_the_mail_servers_of_domains)
 }
 END_TEST
 
+/* A policy in testing looks at what it does not insist on. */
+START_TEST(sender_counts_what_would_be_refused)
+{
+	set_up_tls();
+	conf.sts = (struct sts *)(void *)&sts;
+	conf.stats = tls_stats_new();
+	sts.policy = POLICY("testing", "b.example");
+	target.route.kind = ROUTE_MX;
+	snprintf(target.route.host, sizeof target.route.host, "d.example");
+	snprintf(target.hosts[0].name, DNS_NAME_SIZE, "b.example");
+	send_to(1);
+	ck_assert_msg(outcomes[0].ok, "%s", outcomes[0].fault.text);
+	check_counted(conf.stats, "d.example", 0, 1);
+	tls_stats_free(&conf.stats);
+	tear_down_tls();
+}
+END_TEST
+
+START_TEST(sender_counts_nothing_that_has_not_come_to_tls)
+{
+	struct tls_day *none;
+
+	set_up_tls();
+	conf.stats = tls_stats_new();
+	sinks[0].says[SINK_GREETING] = "554 5.7.1 never";
+	target.route.kind = ROUTE_MX;
+	snprintf(target.route.host, sizeof target.route.host, "d.example");
+	send_to(1);
+	ck_assert(!outcomes[0].ok);
+	ck_assert_uint_eq(tls_stats_list(conf.stats, &none), 0);
+	mem_free(none);
+	tls_stats_free(&conf.stats);
+	tear_down_tls();
+}
+END_TEST
+
 START_TEST(sender_sends_what_needs_no_tls_in_any_case)
 {
 	struct tls_day *none;
@@ -471,4 +507,6 @@ UNIT_MAIN("sender_tls", sender_encrypts_where_it_can,
     sender_asks_for_no_policy_where_there_can_be_none,
     sender_takes_a_policy_for_a_proof_of_the_name,
     sender_counts_sessions_with_the_mail_servers_of_domains,
+    sender_counts_what_would_be_refused,
+    sender_counts_nothing_that_has_not_come_to_tls,
     sender_sends_what_needs_no_tls_in_any_case)

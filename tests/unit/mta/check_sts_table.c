@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "tests/unit/unit.h"
 
 #define POLICY "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 9\n"
@@ -77,6 +78,30 @@ START_TEST(sts_table_lets_those_go_that_nobody_asked_for)
 }
 END_TEST
 
+START_TEST(sts_table_is_bounded_in_bytes)
+{
+	struct sts_table t;
+	char *text = mem_zeroed(STS_TABLE_BYTES_MAX / 2 + 1, 1);
+	struct sts_entry *a, *b;
+
+	memset(text, 'x', STS_TABLE_BYTES_MAX / 2);
+	sts_table_init(&t, 10);
+	a = add(&t, "a", text);
+	b = add(&t, "b", text);
+	ck_assert_ptr_null(sts_table_surplus(&t));
+	add(&t, "c", "x");
+	ck_assert_ptr_eq(sts_table_surplus(&t), a);
+	sts_table_set(&t, a, NULL);
+	ck_assert_ptr_null(sts_table_surplus(&t));
+	sts_table_set(&t, b, "shorter");
+	sts_table_remove(&t, &b);
+	ck_assert_uint_eq(t.bytes, 1);
+	sts_table_clear(&t);
+	ck_assert_uint_eq(t.bytes, 0);
+	mem_free(text);
+}
+END_TEST
+
 START_TEST(sts_entry_is_read_as_it_was_put)
 {
 	struct sts_table t;
@@ -128,4 +153,5 @@ END_TEST
 
 UNIT_MAIN("sts_table", sts_table_finds_what_was_added,
     sts_table_lets_those_go_that_nobody_asked_for,
-    sts_entry_is_read_as_it_was_put, sts_entry_does_not_believe_what_is_damaged)
+    sts_table_is_bounded_in_bytes, sts_entry_is_read_as_it_was_put,
+    sts_entry_does_not_believe_what_is_damaged)

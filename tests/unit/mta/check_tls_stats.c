@@ -167,6 +167,31 @@ START_TEST(tls_stats_are_bounded)
 	n = tls_stats_list(stats, &days);
 	ck_assert_uint_eq(n, TLS_STATS_DAYS_MAX);
 	mem_free(days);
+	/* So many bytes in all. */
+	for (int i = 0; i < 2 * TLS_STATS_WEIGHT_MAX / 100; i++)
+		for (int k = 0; k < 100; k++) {
+			char host[20];
+
+			snprintf(text, sizeof text, "d%d", i);
+			snprintf(host, sizeof host, "mx%d", k);
+			count_at(NOW, text, "certificate-expired", host);
+		}
+	day = day_of("d999", 20000);
+	policies = tls_stats_policies(stats, &day, false);
+	ck_assert_ptr_null(json_get(json_at(policies, 0), "failure-details"));
+	json_free(&policies);
+	/* What goes makes room. */
+	for (int i = 1; i < 1000; i++) {
+		snprintf(text, sizeof text, "d%d", i);
+		day = day_of(text, 20000);
+		tls_stats_drop(stats, &day);
+	}
+	count_at(NOW, "d1", "certificate-expired", "mx");
+	day = day_of("d1", 20000);
+	policies = tls_stats_policies(stats, &day, false);
+	ck_assert_ptr_nonnull(
+	    json_get(json_at(policies, 0), "failure-details"));
+	json_free(&policies);
 	/* Those that are known go on. */
 	for (int i = 0; i < TLS_STATS_ROWS_MAX + 10; i++) {
 		snprintf(text, sizeof text, "mx%d", i);
@@ -180,7 +205,7 @@ START_TEST(tls_stats_are_bounded)
 	    TLS_STATS_ROWS_MAX);
 	ck_assert_int_eq(json_get_int(json_get(json_at(policies, 0), "summary"),
 			     "total-failure-session-count", 0),
-	    TLS_STATS_ROWS_MAX + 10);
+	    TLS_STATS_ROWS_MAX + 110);
 	json_free(&policies);
 	tls_stats_free(&stats);
 }
