@@ -54,6 +54,7 @@ SYSTEM_TESTS += \
 	tests/system/smtp_rules.py \
 	tests/system/smtp_smuggling.py \
 	tests/system/socketmap.py \
+	tests/system/stolen_smtpd.py \
 	tests/system/store_full.py \
 	tests/system/tls_certificates.py \
 	tests/system/tls_reports.py \
