@@ -208,8 +208,8 @@ START_TEST(a_bad_group_is_refused)
 	static const char *const names[] = {"owner-x@example.org",
 	    "x-owner@example.org", "x-request@example.org", "x+y@example.org",
 	    "caf\xc3\xa9@example.org", "@example.org", "x",
-	    "a12345678901234567890123456789012345678901234567890123456@"
-	    "example.org"};
+	    ("a12345678901234567890123456789012345678901234567890123456@"
+	     "example.org")};
 	static const char *const ids[] = {
 	    "one", ".a.b", "a..b", "a.b.", "a b.c", "<a.b>", "a.caf\xc3\xa9"};
 	static const char *const uris[] = {"example.org", "ftp://x",

@@ -103,8 +103,8 @@ START_TEST(tlsrpt_puts_a_message)
 	    "\r\nTLS-Required: No\r\n",
 	    "\r\nContent-Type: multipart/report; report-type=\"tlsrpt\";\r\n",
 	    "\r\nContent-Type: application/tlsrpt+gzip\r\n",
-	    "filename=\"example.net!example.org!1795392000!1795478399!abc"
-	    ".json.gz\"\r\n\r\nH4sgYnl0ZXM=\r\n--=_tlsrpt--\r\n",
+	    ("filename=\"example.net!example.org!1795392000!1795478399!abc"
+	     ".json.gz\"\r\n\r\nH4sgYnl0ZXM=\r\n--=_tlsrpt--\r\n"),
 	    "Caf=C3=A9",
 	};
 	struct buf b;
