@@ -20,11 +20,13 @@
 #include "auth/directory.h"
 #include "auth/door_session.h"
 #include "auth/guard.h"
+#include "auth/jwt.h"
 #include "auth/name.h"
 #include "auth/password.h"
 #include "auth/recent.h"
 #include "auth/sasl.h"
 #include "auth/socketmap_session.h"
+#include "base/crypto_key.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/service.h"
@@ -33,6 +35,7 @@ enum { LOGINS_MAX = 100000, DRAIN_MS = 5000, PATH_SIZE = 512 };
 
 static const char program[] = "posthouse-authd";
 static struct authd authd;
+static struct jwt_rules tokens;
 
 static void
 put_status(void *ctx, json_t *object)
@@ -94,6 +97,41 @@ set_up_guard(void)
 	authd.guard = guard_new(&conf);
 	authd.recent = recent_logins_new(LOGINS_MAX, (int64_t)o->login_memory);
 	mem_free(exempt);
+}
+
+/* As root: a secret need not be the user's to read. */
+static void
+set_up_tokens(void)
+{
+	const struct authd_options *o = authd.options;
+	struct crypto_key **keys;
+	struct fault f;
+
+	if (!authd_options_has_bearer(o))
+		return;
+	keys = mem_zeroed(o->oauth_keys.n, sizeof *keys);
+	for (size_t i = 0; i < o->oauth_keys.n; i++) {
+		keys[i] = crypto_key_read(o->oauth_keys.items[i], &f);
+		if (keys[i] == NULL)
+			die(EX_CONFIG, "%s: oauth_keys: %s", program, f.text);
+	}
+	tokens = (struct jwt_rules){
+	    .keys = keys,
+	    .n_keys = o->oauth_keys.n,
+	    .issuer = o->oauth_issuer,
+	    .audience = o->oauth_audience,
+	    .claim = o->oauth_claim,
+	};
+}
+
+static void
+free_tokens(void)
+{
+	struct crypto_key **keys = (struct crypto_key **)(uintptr_t)tokens.keys;
+
+	for (size_t i = 0; i < tokens.n_keys; i++)
+		crypto_key_free(&keys[i]);
+	mem_free(keys);
 }
 
 static void
@@ -243,8 +281,9 @@ main(int argc, char **argv)
 	authd.directory = directory_new();
 	directory_set_scram(
 	    authd.directory, authd_options_has_scram(authd.options));
+	set_up_tokens();
 	if (sasl_open(authd.options->mechanisms.items,
-		authd.options->mechanisms.n, &f) < 0)
+		authd.options->mechanisms.n, &tokens, &f) < 0)
 		die(EX_UNAVAILABLE, "%s: %s", program, f.text);
 	set_limits(service);
 	set_up_guard();
@@ -263,5 +302,6 @@ main(int argc, char **argv)
 	recent_logins_free(&authd.recent);
 	directory_close(&authd.directory);
 	sasl_close();
+	free_tokens();
 	return status;
 }

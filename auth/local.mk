@@ -5,6 +5,7 @@ libauth_a_SOURCES = \
 	auth/app_password.c auth/app_password.h \
 	auth/auth_session.c auth/auth_session.h \
 	auth/authd.h \
+	auth/bearer.c auth/bearer.h \
 	auth/checkpassword.c auth/checkpassword.h \
 	auth/directory.c auth/directory.h \
 	auth/directory_app.c auth/directory_app.h \
@@ -28,6 +29,7 @@ libauth_a_SOURCES = \
 	auth/guard.c auth/guard.h \
 	auth/home.c auth/home.h \
 	auth/login.c auth/login.h \
+	auth/jwt.c auth/jwt.h \
 	auth/mechanism.c auth/mechanism.h \
 	auth/name.c auth/name.h \
 	auth/options.c auth/options.h \

@@ -4,11 +4,13 @@
 #include "auth/mechanism.h"
 
 const struct mechanism mechanisms[MECHANISMS + 1] = {
-    {"SCRAM-SHA-256", false},
-    {"SCRAM-SHA-1", false},
-    {"PLAIN", true},
-    {"LOGIN", true},
-    {NULL, false},
+    {"SCRAM-SHA-256", false, false},
+    {"SCRAM-SHA-1", false, false},
+    {"PLAIN", true, false},
+    {"LOGIN", true, false},
+    {"OAUTHBEARER", true, true},
+    {"XOAUTH2", true, true},
+    {NULL, false, false},
 };
 
 const struct mechanism *

@@ -9,11 +9,12 @@
 
 struct mechanism {
 	const char *name; /* "SCRAM-SHA-256" */
-	bool plaintext;   /* the password comes in the clear */
+	bool plaintext;   /* the password, or a token, comes in the clear */
+	bool bearer;      /* a token (bearer.h): no business of libsasl2 */
 };
 
 /* The best first, ended by a NULL name. */
-enum { MECHANISMS = 4 };
+enum { MECHANISMS = 6 };
 extern const struct mechanism mechanisms[MECHANISMS + 1];
 
 /* In any case of letters; NULL: there is none of that name. */

@@ -110,6 +110,17 @@ static const struct conf_option authd_options[] = {
 	{ .name = "mechanisms", .type = CONF_LIST, .offset = AUTHD(mechanisms),
 	  .fallback = "PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-1",
 	  .help = "how users may prove who they are" },
+	{ .name = "oauth_keys", .type = CONF_LIST, .offset = AUTHD(oauth_keys),
+	  .help = "files with the keys, in PEM, that tokens are signed by" },
+	{ .name = "oauth_issuer", .type = CONF_TEXT,
+	  .offset = AUTHD(oauth_issuer),
+	  .help = "who issues tokens: their \"iss\"" },
+	{ .name = "oauth_audience", .type = CONF_TEXT,
+	  .offset = AUTHD(oauth_audience),
+	  .help = "whom tokens are for: their \"aud\"; default: anybody" },
+	{ .name = "oauth_claim", .type = CONF_TEXT,
+	  .offset = AUTHD(oauth_claim), .fallback = "email",
+	  .help = "which claim of a token names the user" },
 	{ .name = "login_memory", .type = CONF_TIME,
 	  .offset = AUTHD(login_memory), .fallback = "15m", .max = 86400000,
 	  .help = "how long the address of a log-in is known by the map "
@@ -198,9 +209,34 @@ check_mechanisms(const struct conf_list *list, struct fault *f)
 		if (mechanism_find(str(list->items[i])) == NULL)
 			return fault_perm(f, "5.3.5",
 			    "mechanisms: \"%.40s\" is none of PLAIN, LOGIN, "
-			    "SCRAM-SHA-256, SCRAM-SHA-1",
+			    "SCRAM-SHA-256, SCRAM-SHA-1, OAUTHBEARER, XOAUTH2",
 			    list->items[i]);
 	}
+	return 0;
+}
+
+bool
+authd_options_has_bearer(const struct authd_options *o)
+{
+	for (size_t i = 0; i < o->mechanisms.n; i++) {
+		const struct mechanism *m =
+		    mechanism_find(str(o->mechanisms.items[i]));
+
+		if (m != NULL && m->bearer)
+			return true;
+	}
+	return false;
+}
+
+static int
+check_oauth(const struct authd_options *o, struct fault *f)
+{
+	if (!authd_options_has_bearer(o))
+		return 0;
+	if (o->oauth_keys.n == 0 || o->oauth_issuer == NULL)
+		return fault_perm(f, "5.3.5",
+		    "mechanisms: OAUTHBEARER and XOAUTH2 need oauth_keys and "
+		    "oauth_issuer");
 	return 0;
 }
 
@@ -288,7 +324,7 @@ check_authd(const void *options, struct fault *f)
 	    check_mode("authdaemon_mode", o->authdaemon_mode, f) < 0 ||
 	    check_mail(o, f) < 0 || check_doors(o, f) < 0 ||
 	    check_mode("socketmap_mode", o->socketmap_mode, f) < 0 ||
-	    check_mechanisms(&o->mechanisms, f) < 0 ||
+	    check_mechanisms(&o->mechanisms, f) < 0 || check_oauth(o, f) < 0 ||
 	    check_srs_domain(o->srs_domain, f) < 0)
 		return -1;
 	return check_mode("auth_mode", o->auth_mode, f);

@@ -28,7 +28,9 @@ struct authd_options {
 	const char *auth_group;
 	bool auth_without_tls;
 	struct conf_list mechanisms; /* of SASL */
-	struct conf_list saslauthd;  /* empty: none */
+	struct conf_list oauth_keys; /* files */
+	const char *oauth_issuer, *oauth_audience, *oauth_claim;
+	struct conf_list saslauthd; /* empty: none */
 	const char *saslauthd_mode;
 	const char *saslauthd_group;
 	struct conf_list authdaemon; /* empty: none */
@@ -55,6 +57,8 @@ struct authd_options {
 
 extern const struct conf_table authd_table;
 
+/* Whether one of the mechanisms takes tokens. */
+bool authd_options_has_bearer(const struct authd_options *o);
 /* Whether one of the mechanisms wants SCRAM's keys. */
 bool authd_options_has_scram(const struct authd_options *o);
 /* Where the directory is; dir is the one of a Berkeley DB environment. Borrows

@@ -19,9 +19,12 @@
 #include <sasl/saslplug.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "auth/access.h"
+#include "auth/bearer.h"
 #include "auth/directory.h"
+#include "auth/jwt.h"
 #include "auth/mechanism.h"
 #include "auth/name.h"
 #include "auth/scram.h"
@@ -33,7 +36,8 @@ enum { CALLBACKS = 7, LIST_SIZE = 100 };
 
 /* What is on; written by sasl_open() only. */
 static bool is_on[MECHANISMS];
-static char mechanism_list[LIST_SIZE];
+static char mechanism_list[LIST_SIZE]; /* of the library's */
+static const struct jwt_rules *token_rules;
 
 struct sasl_exchange {
 	sasl_conn_t *conn;
@@ -49,6 +53,8 @@ struct sasl_exchange {
 	bool has_keys;
 	char service[SERVICE_SIZE];
 	bool is_strong;
+	/* Of tokens: the client has been told that it was no good, and why. */
+	bool is_refused;
 };
 
 /* What it allocates may have held a password. */
@@ -392,7 +398,8 @@ need_mechanisms(struct fault *f)
 		SASL_OK)
 		list = "";
 	for (size_t i = 0; mechanisms[i].name != NULL; i++) {
-		if (is_on[i] && !is_listed(list, mechanisms[i].name))
+		if (is_on[i] && !mechanisms[i].bearer &&
+		    !is_listed(list, mechanisms[i].name))
 			rc = fault_perm(f, "5.3.5",
 			    "libsasl2 has no module for %s (on Debian: "
 			    "libsasl2-modules)",
@@ -425,7 +432,7 @@ switch_on(const char *const *names, size_t n, struct fault *f)
 	}
 	buf_init(&list, LIST_SIZE - 1);
 	for (size_t i = 0; mechanisms[i].name != NULL; i++) {
-		if (is_on[i])
+		if (is_on[i] && !mechanisms[i].bearer)
 			buf_putf(&list, "%s ", mechanisms[i].name);
 	}
 	/* All of them fit. */
@@ -435,10 +442,12 @@ switch_on(const char *const *names, size_t n, struct fault *f)
 }
 
 int
-sasl_open(const char *const *names, size_t n, struct fault *f)
+sasl_open(const char *const *names, size_t n, const struct jwt_rules *tokens,
+    struct fault *f)
 {
 	int rc;
 
+	token_rules = tokens;
 	if (switch_on(names, n, f) < 0)
 		return -1;
 	sasl_set_alloc(malloc, calloc, resize, wipe_and_free);
@@ -521,11 +530,11 @@ start(struct sasl_exchange *x, const char *mechanism, struct str response,
 	unsigned len = 0;
 	int rc;
 
-	if (x->conn != NULL)
+	if (x->conn != NULL || x->mechanism != NULL)
 		return SASL_NOMECH;
 	x->mechanism = mechanism_find(str(mechanism));
-	if (x->mechanism == NULL || !sasl_offers(x->mechanism) ||
-	    insists_on_channel(x, response))
+	if (x->mechanism == NULL || x->mechanism->bearer ||
+	    !sasl_offers(x->mechanism) || insists_on_channel(x, response))
 		return SASL_NOMECH;
 	rc = sasl_server_new("smtp", "localhost", NULL, NULL, NULL,
 	    x->callbacks, SASL_SUCCESS_DATA, &x->conn);
@@ -568,6 +577,105 @@ take_user(struct sasl_exchange *x, struct fault *f)
 	return EXCHANGE_OK;
 }
 
+/* Tokens. */
+
+/* Whose token it is, who must exist and may log in to this. */
+static enum sasl_result
+admit(struct sasl_exchange *x, struct str owner, struct str wanted,
+    struct fault *f)
+{
+	char key[NAME_SIZE];
+	struct directory_user user;
+	const char *bar;
+	int found;
+
+	if (!name_key(owner, x->user)) {
+		x->user[0] = '\0';
+		fault_perm(f, "5.7.8", "token: its user is no address");
+		return EXCHANGE_FAILED;
+	}
+	if (wanted.len > 0 &&
+	    (!name_key(wanted, key) || strcmp(key, x->user) != 0)) {
+		fault_perm(f, "5.7.8", "token: of another user");
+		return EXCHANGE_FAILED;
+	}
+	found = directory_user_get(x->directory, str(x->user), &user, f);
+	mem_wipe(user.hash, sizeof user.hash);
+	if (found < 0)
+		return EXCHANGE_TEMP;
+	if (found == 0) {
+		fault_perm(f, "5.7.8", "no such user");
+		return EXCHANGE_FAILED;
+	}
+	bar = access_bar(&user, x->service, true);
+	if (bar == NULL)
+		return EXCHANGE_OK;
+	fault_perm(f, "5.7.8", "%s", bar);
+	return EXCHANGE_FAILED;
+}
+
+static enum sasl_result
+check_token(struct sasl_exchange *x, struct str response, struct fault *f)
+{
+	bool oauth = str_is(str(x->mechanism->name), STR_LIT("OAUTHBEARER"));
+	enum sasl_result result = EXCHANGE_FAILED;
+	struct buf name, owner;
+	struct bearer b;
+
+	buf_init(&name, NAME_SIZE);
+	buf_init(&owner, NAME_SIZE);
+	/* Nobody can guess one. */
+	x->is_strong = true;
+	if (!(oauth ? bearer_parse_oauth(response, &b, &name)
+		    : bearer_parse_xoauth2(response, &b)))
+		fault_perm(f, "5.7.8", "no message of %s", x->mechanism->name);
+	else if (jwt_check(
+		     token_rules, b.token, (int64_t)time(NULL), &owner, f) == 0)
+		result = admit(x, buf_str(&owner), b.user, f);
+	buf_clear(&name);
+	buf_clear(&owner);
+	return result;
+}
+
+/* The client is told that its token is no good, and has to say that it has
+ * heard before the exchange fails. */
+static enum sasl_result
+step_bearer(struct sasl_exchange *x, bool first, struct str response,
+    bool has_response, struct buf *challenge, struct fault *f)
+{
+	enum sasl_result result;
+
+	if (x->is_refused) {
+		*f = x->why;
+		return EXCHANGE_FAILED;
+	}
+	/* The client speaks first. */
+	if (first && !has_response)
+		return EXCHANGE_CONTINUE;
+	result = check_token(x, response, f);
+	if (result != EXCHANGE_FAILED)
+		return result;
+	x->is_refused = true;
+	x->why = *f;
+	buf_puts(
+	    challenge, str_is(str(x->mechanism->name), STR_LIT("OAUTHBEARER"))
+			   ? bearer_oauth_failure
+			   : bearer_xoauth2_failure);
+	return EXCHANGE_CONTINUE;
+}
+
+static bool
+begins_bearer(struct sasl_exchange *x, const char *mechanism)
+{
+	const struct mechanism *m = mechanism_find(str(mechanism));
+
+	if (x->conn != NULL || x->mechanism != NULL || m == NULL ||
+	    !m->bearer || !sasl_offers(m))
+		return false;
+	x->mechanism = m;
+	return true;
+}
+
 enum sasl_result
 sasl_exchange_step(struct sasl_exchange *x, const char *mechanism,
     struct str response, bool has_response, struct buf *challenge,
@@ -577,6 +685,10 @@ sasl_exchange_step(struct sasl_exchange *x, const char *mechanism,
 	int rc;
 
 	buf_reset(challenge);
+	if (mechanism != NULL ? begins_bearer(x, mechanism)
+			      : x->mechanism != NULL && x->mechanism->bearer)
+		return step_bearer(
+		    x, mechanism != NULL, response, has_response, challenge, f);
 	rc = mechanism != NULL
 		 ? start(x, mechanism, response, has_response, &out)
 		 : go_on(x, response, &out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The server's side of SASL, by Cyrus libsasl2 with our own directory and
- * passwords behind it: PLAIN, LOGIN, and SCRAM without channel binding. The
+ * passwords behind it: PLAIN, LOGIN, and SCRAM without channel binding; and by
+ * our own OAUTHBEARER and XOAUTH2, which it lacks. The
  * only file that includes the library is sasl.c. It reads no configuration
  * file and no user database of its own, and writes to no log but ours.
  */
@@ -17,12 +18,18 @@
 #include "base/str.h"
 
 struct directory;
+struct jwt_rules;
 struct mechanism;
 struct sasl_exchange;
 
-/* Once in a process: offers the n mechanisms of that name. Permanent 5.3.5
- * where the library cannot do what is asked: a module is not installed. */
-int sasl_open(const char *const *names, size_t n, struct fault *f) MUST_USE;
+/*
+ * Once in a process: offers the n mechanisms of that name. tokens, which is
+ * borrowed until sasl_close(), says which tokens are good; it may be NULL where
+ * no mechanism takes any. Permanent 5.3.5 where the library cannot do what is
+ * asked: a module is not installed.
+ */
+int sasl_open(const char *const *names, size_t n,
+    const struct jwt_rules *tokens, struct fault *f) MUST_USE;
 void sasl_close(void);
 
 /* Whether it is offered. */

@@ -17,6 +17,7 @@ SYSTEM_TESTS += \
 	tests/system/auth_guard.py \
 	tests/system/auth_programs.py \
 	tests/system/auth_protocol.py \
+	tests/system/auth_tokens.py \
 	tests/system/auth_scram.py \
 	tests/system/backup_mx.py \
 	tests/system/clients.py \

@@ -17,7 +17,7 @@ begin(void)
 	int rc;
 
 	serve(&auth_session_ops);
-	rc = sasl_open(offered, ARRAY_LEN(offered), &f);
+	rc = sasl_open(offered, ARRAY_LEN(offered), NULL, &f);
 	ck_assert_msg(rc == 0, "%s", f.text);
 	buf_init(&in, 1 << 20);
 	buf_init(&out, 1 << 20);

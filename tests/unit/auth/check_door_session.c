@@ -16,7 +16,7 @@ begin(const struct session_ops *ops)
 
 	authd.homes = (struct homes){.root = "/mail", .uid = 7, .gid = 8};
 	serve(ops);
-	ck_assert_msg(sasl_open(plain, 1, &f) == 0, "%s", f.text);
+	ck_assert_msg(sasl_open(plain, 1, NULL, &f) == 0, "%s", f.text);
 	buf_init(&in, 1 << 16);
 	buf_init(&out, 1 << 16);
 }

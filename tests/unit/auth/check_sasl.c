@@ -35,7 +35,7 @@ begin(void)
 	ck_assert_int_eq(
 	    directory_user_set_disabled(d, str("bob@example.org"), true, &f),
 	    0);
-	rc = sasl_open(all, ARRAY_LEN(all), &f);
+	rc = sasl_open(all, ARRAY_LEN(all), NULL, &f);
 	ck_assert_msg(rc == 0, "%s", f.text);
 	buf_init(&challenge, 4096);
 }
@@ -399,7 +399,7 @@ START_TEST(what_is_off_is_not_offered)
 
 	begin();
 	sasl_close();
-	ck_assert_int_eq(sasl_open(one, 1, &f), 0);
+	ck_assert_int_eq(sasl_open(one, 1, NULL, &f), 0);
 	ck_assert(sasl_offers(mechanism_find(STR_LIT("SCRAM-SHA-256"))));
 	ck_assert(!sasl_offers(mechanism_find(STR_LIT("PLAIN"))));
 	ck_assert_int_eq(
@@ -409,7 +409,7 @@ START_TEST(what_is_off_is_not_offered)
 	ck_assert_int_eq(
 	    plain(PLAIN("", "ann@example.org", "correct horse"), user),
 	    EXCHANGE_FAILED);
-	ck_assert_int_eq(sasl_open(unknown, 2, &f), -1);
+	ck_assert_int_eq(sasl_open(unknown, 2, NULL, &f), -1);
 	ck_assert_str_eq(f.dsn, "5.3.5");
 	end();
 }
