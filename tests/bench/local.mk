@@ -11,15 +11,18 @@ tests_bench_lookups_SOURCES = tests/bench/lookups.c
 tests_bench_lookups_LDADD = libauth.a $(AUTH_LIBS)
 
 BENCH = tests/bench/bench.py \
+	tests/bench/deferred.py \
 	tests/bench/disk.py \
 	tests/bench/lookups.py \
 	tests/bench/measure.py \
 	tests/bench/opensmtpd.py \
 	tests/bench/relay.py \
 	tests/bench/report.py \
+	tests/bench/soak.py \
 	tests/bench/systems.py
 EXTRA_DIST += $(BENCH) tests/bench/README.md
-CLEANFILES += tests/bench/limit tests/bench/lookups tests/bench/queue bench.json
+CLEANFILES += tests/bench/limit tests/bench/lookups tests/bench/queue bench.json \
+	bench-deferred.json soak.json
 
 # make bench [WHAT=store|relay] [SESSIONS="1 20 100"] [MESSAGES=N] [REPEATS=3]
 #            [WHICH="..."]
@@ -34,4 +37,16 @@ bench-lookups: all tests/bench/lookups
 	$(AM_TESTS_ENVIRONMENT) \
 	USERS='$(USERS)' SECONDS='$(SECONDS)' REPEATS='$(REPEATS)' \
 	$(PYTHON3) -B $(srcdir)/tests/bench/lookups.py
-.PHONY: bench bench-lookups
+
+# make bench-deferred [WAITING="50000 1000000"] [REPEATS=N]
+bench-deferred: all
+	$(AM_TESTS_ENVIRONMENT) \
+	WAITING='$(WAITING)' REPEATS='$(REPEATS)' \
+	$(PYTHON3) -B $(srcdir)/tests/bench/deferred.py
+
+# make soak [MINUTES=N] [RATE=N]
+soak: all
+	$(AM_TESTS_ENVIRONMENT) \
+	MINUTES='$(MINUTES)' RATE='$(RATE)' \
+	$(PYTHON3) -u -B $(srcdir)/tests/bench/soak.py
+.PHONY: bench bench-lookups bench-deferred soak

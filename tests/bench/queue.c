@@ -4,7 +4,7 @@
  * 4 KiB over and wait for the answer.
  *
  *   queue DIR rate THREADS SECONDS    messages a second
- *   queue DIR fill N                  N messages, many at once
+ *   queue DIR fill N [DOMAINS]        N messages, many at once
  *   queue DIR open                    time and memory of a start
  *   queue DIR churn ROUNDS            5,000 in and out, and what stays on disk
  */
@@ -28,6 +28,7 @@
 enum { SIZE = 4 << 10, UNDER_WAY = 1000, CHURN = 5000 };
 
 static struct queue *queue;
+static unsigned domains = 1009; /* that recipients are in, by turns */
 static char body[SIZE];
 static atomic_uint_fast64_t added;
 static atomic_bool stop;
@@ -54,7 +55,7 @@ make_change(unsigned n, struct ident *id)
 	e.arrived = ident_time_us(str(e.id.text)) / 1000;
 	e.expires = e.arrived + 5 * 86400000LL;
 	e.rcpts = &rcpt;
-	snprintf(to, sizeof to, "user%u@d%u.example", n % 1000, n % 1009);
+	snprintf(to, sizeof to, "user%u@d%u.example", n % 1000, n % domains);
 	if (address_parse(str("ann@example.org"), &e.mail.reverse_path, &f) <
 		0 ||
 	    address_parse(str(to), &rcpt.to.forward_path, &f) < 0)
@@ -222,6 +223,10 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: queue DIR rate|fill|open|churn ...\n");
 		return 64;
 	}
+	if (strcmp(what, "fill") == 0 && argc > 4)
+		domains = (unsigned)strtoul(argv[4], NULL, 10);
+	if (domains == 0)
+		domains = 1;
 	memset(body, 'x', sizeof body);
 	sem_init(&room, 0, UNDER_WAY);
 	conf.dir = argv[1];
