@@ -79,6 +79,7 @@ libmta_a_SOURCES = \
 	mta/smtpd/policy.c mta/smtpd/policy.h \
 	mta/smtpd/recipient.c mta/smtpd/recipient.h \
 	mta/smtpd/repeat.c mta/smtpd/repeat.h \
+	mta/smtpd/sender.c mta/smtpd/sender.h \
 	mta/smtpd/session.c mta/smtpd/session.h \
 	mta/smtpd/trust.c mta/smtpd/trust.h \
 	mta/submit/arguments.c mta/submit/arguments.h \

@@ -44,6 +44,7 @@ struct smtpd_options {
 	struct conf_list etrn_from;     /* networks that may ask */
 	bool relay_after_login;
 	bool sender_check;              /* the sender must be the user's */
+	bool from_check;                /* and From, and Sender */
 	const char *postmaster;         /* gets <postmaster>; NULL:
 					 * postmaster@hostname */
 	const char *local_domain;       /* of users of this machine; NULL:

@@ -201,28 +201,12 @@ find_members(struct list *l, struct fault *f)
 /* The message. */
 
 static int
-take_header(void *ctx, struct str bytes, struct fault *f)
-{
-	struct list *l = ctx;
-	uint64_t left = l->s->message->scan.size - buf_len(&l->header);
-
-	(void)f;
-	buf_put_str(&l->header,
-	    str_head(bytes, left < bytes.len ? (size_t)left : bytes.len));
-	return left <= bytes.len ? -1 : 0;
-}
-
-static int
 read_header(struct list *l, struct fault *f)
 {
-	const struct message *m = l->s->message;
-	struct fault stopped;
-
-	if (m->scan.size > HEADER_MAX)
+	buf_init(&l->header, HEADER_MAX);
+	if (!message_read_header(l->s->message, &l->header))
 		return fault_perm(
 		    f, "5.3.4", "the header section is too long for a list");
-	buf_init(&l->header, HEADER_MAX);
-	(void)!spool_each(m->body, take_header, l, &stopped);
 	if (list_header_is_looping(buf_str(&l->header), &l->facts))
 		return fault_perm(f, "5.4.6",
 		    "<%.*s>: this list has had the message before",

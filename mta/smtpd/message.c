@@ -83,6 +83,38 @@ message_get_id(const struct message *m, char text[MESSAGE_ID_SIZE])
 	return search.found;
 }
 
+struct header_copy {
+	uint64_t left; /* to be copied */
+	struct buf *header;
+};
+
+static int
+copy_header(void *ctx, struct str bytes, struct fault *f)
+{
+	struct header_copy *copy = ctx;
+
+	(void)f;
+	if (bytes.len >= copy->left)
+		bytes = str_head(bytes, (size_t)copy->left);
+	copy->left -= bytes.len;
+	buf_put_str(copy->header, bytes);
+	return copy->left == 0 ? -1 : 0;
+}
+
+bool
+message_read_header(const struct message *m, struct buf *header)
+{
+	struct header_copy copy = {m->scan.size, header};
+	struct fault stopped;
+
+	buf_reset(header);
+	if (copy.left > header->max)
+		return false;
+	if (copy.left > 0)
+		(void)!spool_each(m->body, copy_header, &copy, &stopped);
+	return copy.left == 0;
+}
+
 void
 message_put_head(const struct message *m, const struct trace_facts *trace,
     bool complete, struct buf *head)

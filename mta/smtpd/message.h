@@ -42,6 +42,10 @@ enum { MESSAGE_ID_SIZE = 512 };
 bool message_get_id(
     const struct message *m, char text[MESSAGE_ID_SIZE]) MUST_USE;
 
+/* Replaces header by the message's own header section. False where it does not
+ * fit. */
+bool message_read_header(const struct message *m, struct buf *header) MUST_USE;
+
 /*
  * What goes in front of the body: Received, and where `complete` (submission:
  * RFC 6409 8) the Date and Message-ID that are missing.

@@ -14,6 +14,7 @@
 #include "mta/smtpd/deliver.h"
 #include "mta/smtpd/etrn.h"
 #include "mta/smtpd/note.h"
+#include "mta/smtpd/sender.h"
 #include "mta/smtpd/session.h"
 #include "proto/auth_client.h"
 #include "proto/socketmap.h"
@@ -137,71 +138,6 @@ on_auth_abort(void *ctx)
 	auth_exchange_free(&s->exchange);
 }
 
-/* Whether one of the logins that the directory names is the user. */
-static bool
-has_login(struct str logins, struct str user)
-{
-	while (logins.len > 0)
-		if (str_is_nocase(str_cut(&logins, ' '), user))
-			return true;
-	return false;
-}
-
-/* The envelope sender must be an address of the user's. The null path may be
- * used by everyone: notifications have it. */
-static int
-check_sender(struct smtpd_session *s, const struct smtp_state *st,
-    const struct address *sender, struct fault *f)
-{
-	struct str user = smtpd_session_user(s, st);
-	char key[ADDRESS_TEXT_SIZE], text[ADDRESS_TEXT_SIZE];
-	struct fault why;
-	struct buf logins;
-	int found = 0;
-
-	if (user.len == 0)
-		return 0;
-	if (!s->smtpd->options->sender_check) {
-		note_option(s->notes, "sender_check", "off");
-		return 0;
-	}
-	if (address_is_null(sender)) {
-		note_rule(s->notes, "null sender", "everybody may use it");
-		return 0;
-	}
-	if (s->local != NULL && local_user_is_sender(s->local, sender)) {
-		if (s->local->is_anyone && s->local->uid != 0)
-			note_option(
-			    s->notes, "trusted_users", "%s", s->local->name);
-		else
-			note_rule(s->notes, "local user", "%s: uid %u",
-			    s->local->name, (unsigned)s->local->uid);
-		return 0;
-	}
-	buf_init(&logins, SOCKETMAP_REPLY_MAX);
-	note_option(s->notes, "sender_check", "on, for %.*s", STR_ARG(user));
-	if (address_key(sender, key)) {
-		found = socketmap_look_up(
-		    s->smtpd->directory, "sender", str(key), &logins, &why);
-		note_look_up(s->notes, "sender", str(key), found,
-		    buf_str(&logins), &why);
-	}
-	if (found > 0 && !has_login(buf_str(&logins), user))
-		found = 0;
-	buf_clear(&logins);
-	if (found > 0)
-		return 0;
-	if (found == 0 || why.kind == FAULT_PERM) {
-		address_format(sender, text);
-		return fault_perm(f, "5.7.1",
-		    "<%s>: not an address that %s may send as", text,
-		    s->local == NULL ? "you" : s->local->name);
-	}
-	log_warn(&s->log, "no directory", "reason", why.text, NULL);
-	return fault_temp(
-	    f, "4.3.0", "the directory is not available, try later");
-}
-
 /* The engine has forgotten the address by the time that it is logged. */
 static void
 keep_text(char **text, const struct address *a)
@@ -248,7 +184,7 @@ on_mail(void *ctx, const struct smtp_state *st,
 	struct smtpd_session *s = ctx;
 
 	ask_for_login(s, st);
-	if (check_sender(s, st, &mail->reverse_path, f) < 0) {
+	if (sender_check(s, st, &mail->reverse_path, f) < 0) {
 		keep_text(&s->refused_from, &mail->reverse_path);
 		return -1;
 	}
@@ -329,7 +265,8 @@ on_body_close(void *ctx, const struct smtp_state *st,
 {
 	struct smtpd_session *s = ctx;
 
-	(void)f;
+	if (sender_check_authors(s, st, f) < 0)
+		return -1;
 	s->words = words;
 	if (!deliver_begin(s, st, outcomes))
 		return 1;

@@ -88,5 +88,96 @@ class Accounts(Case):
         self.admin("sender", "add", "eve@" + DOMAIN, INFO, status=67)
 
 
+class Authors(Case):
+    """From and Sender of what ann sends."""
+
+    def fields(self, *fields):
+        return self.send(message="".join(
+            x + "\r\n" for x in fields + ("Subject: x", "", "hello")))
+
+    def assertTaken(self, *fields):
+        self.assertEqual(self.fields(*fields), (250, b""), fields)
+
+    def assertRefused(self, text, *fields):
+        code, answer = self.fields(*fields)
+        self.assertEqual((code, answer[:5]), (550, b"5.7.1"), fields)
+        self.assertIn(text, answer.decode())
+
+    def test_own_addresses(self):
+        for field in (ANN, "Ann <%s>" % ANN, '"Boss, The" <ANN@Example.Org>',
+                      "=?utf-8?q?=C3=84nn?= <ann+lists@%s>" % DOMAIN,
+                      "(boss@%s) %s" % (DOMAIN, ANN),
+                      "Ann\r\n\t<%s>" % ANN, "team@" + DOMAIN):
+            self.assertTaken("From: " + field)
+        self.assertTaken("From: " + ANN, "Sender: ann+x@" + DOMAIN)
+        self.assertTaken("From: %s, Team <team@%s>" % (ANN, DOMAIN),
+                         "Sender: " + ANN)
+        # Without one there is nothing to check.
+        self.assertTaken()
+
+    def test_others(self):
+        not_yours = "not an address that you may send as"
+        for field in (BOB, "Bob <%s>" % BOB, "Ann <%s>" % INFO,
+                      "<eve@%s>" % DOMAIN, "%s, %s" % (ANN, BOB),
+                      "%s, %s" % (BOB, ANN), '"%s" <%s>' % (ANN, BOB),
+                      "Ann\r\n <%s>" % BOB, "group: %s, %s;" % (ANN, BOB)):
+            self.assertRefused(not_yours, "From: " + field)
+            self.assertRefused(not_yours, "fROM:" + field)
+            self.assertRefused(not_yours, "From: " + ANN, "Sender: " + field)
+        self.assertRefused("<%s>" % BOB, "From: " + BOB)
+        self.assertRefused("From: ", "From: " + BOB)
+        self.assertRefused(not_yours, "From: " + BOB,
+                           "Resent-From: " + ANN)
+
+    def test_nonsense(self):
+        for field in ("", " ", "Ann", "Ann <", "@", "undisclosed:;",
+                      "<%s> <%s>" % (ANN, BOB), "a b@c"):
+            self.assertEqual(self.fields("From: " + field)[0], 550, field)
+        self.assertRefused("more than one", "From: " + ANN, "From: " + ANN)
+        self.assertRefused("more than one", "From: " + ANN, "From: " + BOB)
+        self.assertRefused("more than 20 addresses",
+                           "From: " + ", ".join([ANN] * 21))
+
+    def test_a_blank_before_the_colon_hides_nothing(self):
+        self.assertNotEqual(self.fields("From : " + BOB)[0], 250)
+
+    def test_a_long_header_section(self):
+        fill = tuple("X-%d: %s" % (i, "x" * 900) for i in range(200))
+        self.assertTaken(*fill, "From: " + ANN)
+        self.assertRefused("not an address", *fill, "From: " + BOB)
+
+    def test_an_address_that_was_allowed(self):
+        self.admin("sender", "add", ANN, INFO)
+        self.assertTaken("From: " + INFO)
+        self.admin("sender", "del", ANN, INFO)
+        self.assertRefused("not an address", "From: " + INFO)
+
+    def test_strangers_write_what_they_like(self):
+        c = smtplib.SMTP("127.0.0.1", self.instance.port(), timeout=60)
+        self.addCleanup(c.close)
+        c.sendmail("eve@foreign.example", [BOB],
+                   MESSAGE % ("someone@else.example", "by a stranger"))
+
+    def test_the_queue_gets_nothing_of_what_is_refused(self):
+        self.assertEqual(self.send(
+            recipient="x@foreign.example",
+            message=MESSAGE % (BOB, "for elsewhere"))[0], 550)
+        self.assertEqual(self.instance.call(
+            "queued", "queue.list")["result"]["messages"], [])
+
+
+class Off(unittest.TestCase):
+    def test_both_options_switch_it_off(self):
+        for option in ("from_check", "sender_check"):
+            instance = Instance(smtpd=option + " = off")
+            self.addCleanup(instance.close)
+            case = Case()
+            case.instance = instance
+            self.addCleanup(case.doCleanups)
+            self.assertEqual(
+                case.send(message=MESSAGE % (BOB, option))[0], 250)
+            instance.close()
+
+
 if __name__ == "__main__":
     main()

@@ -458,7 +458,8 @@ class Told(Case):
         self.assertNotIn("Action: relayed", text)
 
     def test_nothing_is_told_unasked(self):
-        self.send(ANN, user="ann", rcpt=" NOTIFY=FAILURE")
+        self.send(ANN, user="ann", rcpt=" NOTIFY=FAILURE",
+                  message=MESSAGE.replace(JANE, ANN))
         self.assertEqual(len(self.inbox("ann")), 1)
 
 

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from harness import main  # noqa: E402
 from smtpd import Smtpd  # noqa: E402
 
-MESSAGE = "From: x@y.example\r\nSubject: x\r\n\r\nhello\r\n"
+MESSAGE = "From: ann@example.org\r\nSubject: x\r\n\r\nhello\r\n"
 LOGIN = base64.b64encode(b"\0ann@example.org\0secret").decode()
 REWRITTEN = "SRS0=abcdef=aa=y.example=x@example.org"
 

@@ -39,6 +39,7 @@ START_TEST(options_have_sane_defaults)
 	ck_assert_uint_eq(o->listeners.n, 1);
 	ck_assert_uint_eq(o->relay_from.n, 0);
 	ck_assert(o->sender_check);
+	ck_assert(o->from_check);
 	ck_assert_uint_eq(o->max_size, 50 << 20);
 	ck_assert_uint_eq(o->max_hops, 100);
 	ck_assert_uint_eq(o->command_timeout, 300000);
