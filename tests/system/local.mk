@@ -32,6 +32,7 @@ SYSTEM_TESTS += \
 	tests/system/peer_dovecot_imap.py \
 	tests/system/peer_dovecot_lmtp.py \
 	tests/system/peer_exim.py \
+	tests/system/peer_exim_auth.py \
 	tests/system/peer_opensmtpd.py \
 	tests/system/peer_postfix.py \
 	tests/system/peer_postfix_relay.py \
