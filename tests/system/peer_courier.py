@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: ISC
+"""Debian's Courier POP3 server, unpacked: users log in by our socket in place
+of Courier's authdaemond, and read what lmtpd has delivered."""
+
+import os
+import pwd
+import socket
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
+
+from harness import main, need_root, temporary  # noqa: E402
+from instance import PASSWORD, Instance  # noqa: E402
+from peers import store_user  # noqa: E402
+from unpacked import folder, need_package  # noqa: E402
+
+ANN = "ann@example.org"
+BOB = "bob@example.org"  # disabled
+DORA = "dora@example.org"  # comes later
+PROGRAM = "usr/lib/courier/courier/courierpop3login"
+
+# Courier's library knows one place for the socket.
+INSIDE = """set -e
+mount -t tmpfs tmpfs /run
+mkdir -p /run/courier/authdaemon
+ln -s "$1" /run/courier/authdaemon/socket
+shift
+exec "$@"
+"""
+
+
+class Pop3:
+    """A server of one connection, as a super-server starts it."""
+
+    def __init__(self, socket_path):
+        ours, theirs = socket.socketpair()
+        ours.settimeout(60)
+        login = os.path.join(folder("courier-pop"), PROGRAM)
+        server = os.path.join(os.path.dirname(login), "courierpop3d")
+        self.process = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", INSIDE, "sh", socket_path,
+             login, server, "."], stdin=theirs, stdout=theirs,
+            stderr=subprocess.DEVNULL, env={
+                "PATH": os.environ["PATH"], "TCPREMOTEIP": "192.0.2.9",
+                "TCPREMOTEPORT": "1234", "TCPLOCALIP": "127.0.0.1",
+                "TCPLOCALPORT": "110", "POP3AUTH": "",
+                "POP3_STARTTLS": "NO"})
+        theirs.close()
+        self.socket = ours
+        self.file = ours.makefile("rb")
+        self.greeting = self.file.readline()
+
+    def say(self, line):
+        self.socket.sendall(line.encode() + b"\r\n")
+        return self.file.readline()
+
+    def message(self, number):
+        assert self.say("RETR %d" % number).startswith(b"+OK")
+        lines = iter(self.file.readline, b".\r\n")
+        return b"".join(lines)
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+        self.process.kill()
+        self.process.wait()
+
+
+class Courier(unittest.TestCase):
+    def setUp(self):
+        user = pwd.getpwnam(store_user())
+        directory = temporary()
+        self.instance = Instance(
+            directory=directory, start=False, queue=False,
+            lmtpd='user = "%s"' % user.pw_name,
+            authd="""
+            socketmap_mode = "0666"
+            authdaemon = {"unix:%s/run/authdaemon.sock"}
+            mail_root = "%s/mail"
+            mail_user = "%s"
+            failure_delay = 0s
+            """ % (directory, directory, user.pw_name))
+        self.addCleanup(self.instance.close)
+        for name in ("mail", "state/index"):
+            os.makedirs(self.instance.path(name), exist_ok=True)
+            os.chown(self.instance.path(name), user.pw_uid, user.pw_gid)
+        for name in ("run", "state"):
+            os.chmod(self.instance.path(name), 0o777)
+        self.instance.start()
+        self.instance.admin("user", "disable", BOB)
+
+    def log_in(self, user, password):
+        c = Pop3(self.instance.path("run/authdaemon.sock"))
+        self.addCleanup(c.close)
+        self.assertTrue(c.greeting.startswith(b"+OK"), c.greeting)
+        self.assertTrue(c.say("USER " + user).startswith(b"+OK"))
+        return c, c.say("PASS " + password)
+
+    def test_a_new_user_reads_mail(self):
+        self.instance.add_user(DORA, "a new password")
+        with self.instance.connect() as c:
+            self.assertRegex(c.message(b"Subject: x\r\n\r\nhello, Dora\r\n",
+                                       [DORA]), "^250 ")
+        c, said = self.log_in(DORA, "a new password")
+        self.assertTrue(said.startswith(b"+OK"), said)
+        self.assertRegex(c.say("STAT"), rb"^\+OK 1 \d+")
+        self.assertIn(b"hello, Dora\r\n", c.message(1))
+        self.assertTrue(c.say("QUIT").startswith(b"+OK"))
+        self.instance.daemons["authd"].log.wait(
+            "logged in client=192.0.2.9 user=%s mechanism=PLAIN service=pop3$"
+            % DORA)
+
+    def test_who_is_refused(self):
+        for user, password in ((ANN, "wrong"), (BOB, PASSWORD),
+                               (DORA, PASSWORD)):
+            said = self.log_in(user, password)[1]
+            self.assertTrue(said.startswith(b"-ERR Login failed"), said)
+
+    def test_without_authd_it_is_not_the_password(self):
+        self.instance.daemons["authd"].stop()
+        said = self.log_in(ANN, PASSWORD)[1]
+        self.assertTrue(said.startswith(b"-ERR Temporary problem"), said)
+
+
+if __name__ == "__main__":
+    need_root("mount name spaces, and mailboxes of another user")
+    need_package("courier-pop", PROGRAM)
+    main()
