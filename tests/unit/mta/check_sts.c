@@ -61,19 +61,49 @@ static struct {
 static void
 web_answer(void)
 {
+	void (*done)(void *ctx, const struct https_answer *answer);
+	struct https_answer a;
 	struct fault f;
-	struct https_answer a = {.result = web.result,
+	void *ctx;
+
+	fault_temp(&f, "4.4.1", "the test says so");
+	pthread_mutex_lock(&mutex);
+	a = (struct https_answer){.result = web.result,
 	    .type = str(web.type),
 	    .body = str(web.body),
 	    .fault = &f};
+	done = web.done;
+	ctx = web.ctx;
+	pthread_mutex_unlock(&mutex);
+	done(ctx, &a);
+}
 
-	fault_temp(&f, "4.4.1", "the test says so");
-	web.done(web.ctx, &a);
+/* What DNS and the web say from now on. */
+static void
+publish(const char *record, const char *body)
+{
+	pthread_mutex_lock(&mutex);
+	txt.texts[0] = record;
+	web.body = body;
+	pthread_mutex_unlock(&mutex);
+}
+
+static unsigned
+get(const unsigned *count)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&mutex);
+	n = *count;
+	pthread_mutex_unlock(&mutex);
+	return n;
 }
 
 int
 https_begin(struct https *https, const struct https_request *r, struct fault *f)
 {
+	bool at_once;
+
 	(void)https;
 	(void)f;
 	ck_assert_str_eq(
@@ -83,9 +113,10 @@ https_begin(struct https *https, const struct https_request *r, struct fault *f)
 	web.asked++;
 	web.done = r->done;
 	web.ctx = r->ctx;
+	at_once = web.body != NULL || web.result != HTTPS_OK;
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&mutex);
-	if (web.body != NULL || web.result != HTTPS_OK)
+	if (at_once)
 		web_answer();
 	return 0;
 }
@@ -266,7 +297,7 @@ START_TEST(sts_holds_nobody_for_long_and_fetches_on)
 	ck_assert_int_eq(mode_of(s), STS_NONE);
 	ck_assert_int_eq(mode_of(s), STS_NONE);
 	ck_assert_uint_eq(web.asked, 1);
-	web.body = POLICY("enforce", "86400");
+	publish("v=STSv1; id=1", POLICY("enforce", "86400"));
 	web_answer();
 	ck_assert_int_eq(mode_of(s), STS_ENFORCE);
 	sts_free(&s);
@@ -288,7 +319,7 @@ START_TEST(sts_fetches_once_for_all_who_ask)
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, ask, s), 0);
 	wait_for(&web.asked, 1);
-	web.body = POLICY("enforce", "86400");
+	publish("v=STSv1; id=1", POLICY("enforce", "86400"));
 	web_answer();
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		pthread_join(threads[i], NULL);
@@ -320,7 +351,7 @@ START_TEST(sts_keeps_a_policy_whose_record_is_gone)
 	struct sts *s = set_up("v=STSv1; id=1", POLICY("enforce", "86400"));
 
 	ck_assert_int_eq(mode_of(s), STS_ENFORCE);
-	txt.texts[0] = NULL;
+	publish(NULL, NULL);
 	sts_doubt(s, "d.example");
 	wait_for(&txt.asked, 2);
 	ck_assert_int_eq(mode_of(s), STS_ENFORCE);
@@ -334,19 +365,17 @@ START_TEST(sts_takes_a_new_policy_and_no_worse_one)
 
 	ck_assert_int_eq(mode_of(s), STS_ENFORCE);
 	/* The same id: nothing new. */
-	web.body = POLICY("testing", "86400");
+	publish("v=STSv1; id=1", POLICY("testing", "86400"));
 	sts_doubt(s, "d.example");
 	wait_for(&txt.asked, 2);
-	ck_assert_uint_eq(web.asked, 1);
+	ck_assert_uint_eq(get(&web.asked), 1);
 	/* Another, which cannot be read. */
-	web.body = "nonsense";
-	txt.texts[0] = "v=STSv1; id=2";
-	while (web.asked < 2)
+	publish("v=STSv1; id=2", "nonsense");
+	while (get(&web.asked) < 2)
 		sts_doubt(s, "d.example");
 	ck_assert_int_eq(mode_of(s), STS_ENFORCE);
 	/* And one that can. */
-	web.body = POLICY("testing", "86400");
-	txt.texts[0] = "v=STSv1; id=3";
+	publish("v=STSv1; id=3", POLICY("testing", "86400"));
 	while (mode_of(s) != STS_TESTING)
 		sts_doubt(s, "d.example");
 	sts_free(&s);
