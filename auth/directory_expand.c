@@ -324,18 +324,44 @@ expand_group(
 	return rc < 0 ? -1 : 0;
 }
 
+/* Whether the name's domain is ours: 1, 0 or -1. Each domain is asked for
+ * once. */
+static int
+is_ours(struct expansion *x, struct str name, struct fault *f)
+{
+	struct directory *d = x->directory;
+	struct str domain = name_domain(name);
+	uint64_t hash = str_hash(domain);
+	int rc;
+
+	for (size_t i = 0; i < x->n_domains; i++)
+		if (x->domains[i].hash == hash &&
+		    str_is(x->domains[i].name, domain))
+			return x->domains[i].ours;
+	rc = d->driver->get_domain(d->store, domain, f);
+	if (rc < 0)
+		return -1;
+	if (x->n_domains == x->domains_room) {
+		x->domains_room = x->n_domains == 0 ? 4 : 2 * x->n_domains;
+		x->domains =
+		    mem_resize(x->domains, x->domains_room, sizeof *x->domains);
+	}
+	/* The view lives as long as the name. */
+	x->domains[x->n_domains++] =
+	    (struct seen_domain){.name = domain, .hash = hash, .ours = rc > 0};
+	return rc;
+}
+
 /* A target in a domain that is not ours leaves the house; whoever asks for
  * such an address itself asks for nobody of ours. */
 static int
 take_other(struct expansion *x, size_t i, struct fault *f)
 {
-	struct directory *d = x->directory;
-	struct str domain = name_domain(x->seen[i].name);
-	int rc = 0;
+	int rc;
 
 	if (x->seen[i].depth == 0 || x->wants == WANTS_LOGINS)
 		return 0;
-	rc = d->driver->get_domain(d->store, domain, f);
+	rc = is_ours(x, x->seen[i].name, f);
 	if (rc == 0)
 		give(x, i);
 	return rc < 0 ? -1 : 0;
@@ -373,6 +399,13 @@ take_name(
 		return 0;
 	if (x->seen[i].name.at[0] == '@')
 		return expand_domain(x, i, f);
+	/* Groups have many members elsewhere, where no record can be. */
+	if (x->wants == WANTS_MAILBOXES) {
+		int rc = is_ours(x, x->seen[i].name, f);
+
+		if (rc <= 0)
+			return rc < 0 ? -1 : take_other(x, i, f);
+	}
 	if (directory_entry_find(x->directory, x->seen[i].name, e, f) < 0)
 		return -1;
 	return take_entry(x, i, e, f);
@@ -426,4 +459,5 @@ directory_expand_clear(struct expansion *x)
 	arena_clear(&x->arena);
 	mem_free(x->seen);
 	mem_free(x->slots);
+	mem_free(x->domains);
 }

@@ -44,6 +44,12 @@ struct seen {
 	bool skipped;  /* not to be looked at (again) */
 };
 
+struct seen_domain {
+	struct str name;
+	uint64_t hash;
+	bool ours;
+};
+
 struct expansion {
 	struct directory *directory;
 	enum expansion_wants wants;
@@ -61,6 +67,8 @@ struct expansion {
 	size_t n, room;
 	uint32_t *slots; /* of the table: index in seen + 1; 0: free */
 	size_t n_slots;
+	struct seen_domain *domains;
+	size_t n_domains, domains_room;
 	size_t n_results;
 	bool disabled, looped, too_many;
 };

@@ -152,13 +152,29 @@ is_named(struct str list, const struct identity *id)
 	return false;
 }
 
+/* By the very name, as most are. */
+static int
+is_named_member(struct directory *d, const struct directory_group *g,
+    const struct identity *id, struct fault *f)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(id->names) && rc == 0; i++)
+		if (id->names[i][0] != '\0')
+			rc = d->driver->has_member(
+			    d->store, str(g->name), str(id->names[i]), f);
+	return rc;
+}
+
 static int
 is_member(struct directory *d, const struct directory_group *g,
     const struct identity *id, struct fault *f)
 {
 	struct expansion x;
-	int rc;
+	int rc = is_named_member(d, g, id, f);
 
+	if (rc != 0)
+		return rc;
 	begin(&x, d);
 	rc = directory_expand(&x, str(g->name), f);
 	if (rc >= 0 || f->kind == FAULT_PERM) {
