@@ -36,6 +36,7 @@ struct compose {
 	struct buf raw;
 	struct header_scan scan;
 	size_t scanned;
+	bool has_begun; /* its first line was looked at */
 	bool has_head;
 	/* Results. */
 	struct buf head;
@@ -255,13 +256,6 @@ put_field(struct compose *c, const struct header_field *field)
 	buf_puts(&c->head, "\r\n");
 }
 
-/* What mailboxes put between messages: "From ann Mon Nov 23 17:05:38 2026". */
-static bool
-is_mbox_line(struct str raw)
-{
-	return str_starts(raw, STR_LIT("From "));
-}
-
 /* All of the header section is in raw, with some of the body. */
 static int
 make_head(struct compose *c, struct fault *f)
@@ -286,20 +280,32 @@ make_head(struct compose *c, struct fault *f)
 	return spool_put(c->body, rest, f);
 }
 
+/* Drops what mailboxes put between messages, "From ann Mon Nov 23 17:05:38
+ * 2026". False where more must come to know whether it is there. */
+static bool
+skip_mbox_line(struct compose *c)
+{
+	struct str raw = buf_str(&c->raw);
+	size_t end = str_find(raw, '\n');
+
+	if (end == raw.len && end < MBOX_LINE_MAX)
+		return false;
+	if (end < MBOX_LINE_MAX && str_starts(raw, STR_LIT("From ")))
+		buf_consume(&c->raw, end + 1);
+	return true;
+}
+
 /* Looks at what has come of the header section since the last time. */
 static void
 scan(struct compose *c)
 {
-	struct str raw = buf_str(&c->raw);
+	struct str raw;
 
-	size_t end = str_find(raw, '\n');
-
-	if (c->scanned == 0 && end == raw.len && end < MBOX_LINE_MAX)
+	if (!c->has_begun)
+		c->has_begun = skip_mbox_line(c);
+	if (!c->has_begun)
 		return;
-	if (c->scanned == 0 && is_mbox_line(raw)) {
-		buf_consume(&c->raw, end + 1);
-		raw = buf_str(&c->raw);
-	}
+	raw = buf_str(&c->raw);
 	header_scan_feed(&c->scan, str_from(raw, c->scanned));
 	c->scanned = raw.len;
 }

@@ -86,6 +86,9 @@ static const struct {
 	"From: a@b.example\r\nTo: Ann\r\n <ann@x.example>\r\n\r\n"},
     {"From ann Mon Nov 23 17:05:38 2026\nFrom: a@b.example\n\nb\n",
 	"From: a@b.example\r\n\r\nb\r\n"},
+    /* A second one is no field. */
+    {"From ann Mon Nov 23 17:05:38 2026\nFrom bob Mon\n\nb\n",
+	FROM "\r\nFrom bob Mon\r\n\r\nb\r\n"},
     {"From: a@b.example\nBcc: c@d.example,\n e@f.example\nX: y\n"
      "Return-Path: <q>\nContent-Length: 7\n\nb\n",
 	"From: a@b.example\r\nX: y\r\n\r\nb\r\n"},
