@@ -37,6 +37,7 @@ libmta_a_SOURCES = \
 	mta/queue/target_cache.c mta/queue/target_cache.h \
 	mta/queue/template.c mta/queue/template.h \
 	mta/queue/tls_reporter.c mta/queue/tls_reporter.h \
+	mta/queue/user_limit.c mta/queue/user_limit.h \
 	mta/queue/way_out.c mta/queue/way_out.h \
 	mta/queue/window.c mta/queue/window.h \
 	mta/queued_options.c mta/queued_options.h \

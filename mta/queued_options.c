@@ -236,6 +236,9 @@ static const struct conf_option queued_options[] = {
 	{ .name = "max_age", .type = CONF_TIME, .offset = QUEUED(max_age),
 	  .fallback = "5d", .min = 1000, .max = UINT64_C(86400000) * 100,
 	  .help = "how long a message may wait before it is returned" },
+	{ .name = "user_rate", .type = CONF_TEXT, .offset = QUEUED(user_rate),
+	  .help = "recipients of a user in a time, as in \"500/h\"; what is "
+		  "more is held" },
 	{ .name = "warn_after", .type = CONF_TIME, .offset = QUEUED(warn_after),
 	  .fallback = "4h", .max = UINT64_C(86400000) * 100,
 	  .help = "when the sender is told of a delay; 0: never" },
@@ -345,6 +348,7 @@ static int
 check_queued(const void *options, struct fault *f)
 {
 	const struct queued_options *o = options;
+	struct pace_limit rate;
 	mode_t mode;
 
 	if (!net_parse_mode(o->listen_mode, &mode))
@@ -356,6 +360,9 @@ check_queued(const void *options, struct fault *f)
 		    f, "5.3.5", "retry_max is less than retry_min");
 	if (o->hop_max < o->hop_start)
 		return fault_perm(f, "5.3.5", "hop_max is less than hop_start");
+	if (o->user_rate != NULL &&
+	    limit_parse_rate(str(o->user_rate), &rate, f) < 0)
+		return -1;
 	if (check_providers(&o->providers, f) < 0 ||
 	    check_smarthost(o->smarthost, f) < 0)
 		return -1;

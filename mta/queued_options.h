@@ -81,7 +81,8 @@ struct queued_options {
 	uint64_t retry_min;
 	uint64_t retry_max;
 	uint64_t max_age;
-	uint64_t warn_after; /* 0: no delay notices */
+	const char *user_rate; /* "500/h"; NULL: no limit */
+	uint64_t warn_after;   /* 0: no delay notices */
 
 	/* Notices. */
 	const char *postmaster; /* NULL: postmaster@hostname */

@@ -62,6 +62,7 @@ report_action_name(enum report_action action)
 	    [REPORT_DELIVERED] = "delivered",
 	    [REPORT_RELAYED] = "relayed",
 	    [REPORT_EXPANDED] = "expanded",
+	    [REPORT_HELD] = "held",
 	};
 
 	return names[action];
@@ -294,7 +295,9 @@ put_rcpt(struct buf *b, const struct report_rcpt *r, bool utf8)
 		put_address(
 		    b, "Original-Recipient", r->orcpt_type, r->orcpt, utf8);
 	put_address(b, "Final-Recipient", STR_LIT("rfc822"), r->final, utf8);
-	buf_putf(b, "Action: %s\r\n", report_action_name(r->action));
+	buf_putf(b, "Action: %s\r\n",
+	    report_action_name(
+		r->action == REPORT_HELD ? REPORT_DELAYED : r->action));
 	put_field(b, "Status", r->status, false);
 	if (r->remote_mta.len > 0) {
 		buf_puts(b, "Remote-MTA: dns; ");

@@ -30,8 +30,9 @@ enum report_action {
 	REPORT_DELIVERED,
 	REPORT_RELAYED,
 	REPORT_EXPANDED,
+	REPORT_HELD, /* "delayed", for a reason of ours */
 };
-/* The word of RFC 3464 2.3.3: "failed"… */
+/* The word of RFC 3464 2.3.3, "failed"…, but for REPORT_HELD: "held". */
 const char *report_action_name(enum report_action action);
 
 /* Facts about one recipient. What is empty, NULL or 0 is left out, but for

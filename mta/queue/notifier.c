@@ -94,6 +94,8 @@ wants(const struct entry_rcpt *to, enum notice notice)
 		return notify & NOTIFY_FAILURE;
 	case NOTICE_DELAYED:
 		return notify & NOTIFY_DELAY;
+	case NOTICE_HELD:
+		return true;
 	case NOTICE_DELIVERED:
 	case NOTICE_RELAYED:
 		return notify & NOTIFY_SUCCESS;
@@ -151,6 +153,8 @@ action_of(enum notice notice)
 		return REPORT_DELAYED;
 	case NOTICE_DELIVERED:
 		return REPORT_DELIVERED;
+	case NOTICE_HELD:
+		return REPORT_HELD;
 	case NOTICE_RELAYED:
 		break;
 	}

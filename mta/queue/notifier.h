@@ -44,6 +44,7 @@ enum notice {
 	NOTICE_DELAYED,
 	NOTICE_DELIVERED, /* final delivery, where NOTIFY=SUCCESS */
 	NOTICE_RELAYED,   /* to a hop without DSN, where NOTIFY=SUCCESS */
+	NOTICE_HELD,      /* a user's limit is passed */
 };
 
 /*

@@ -266,6 +266,7 @@ add_again(struct batch *b, struct op *op, struct str there,
 	append_fresh(&e, &came, &k, &b->arena);
 	if (e.n_rcpts == had)
 		return 0;
+	e.is_held = e.is_held || came.is_held;
 	if (e.n_rcpts > ENTRY_RCPTS_MAX)
 		return fault_temp(f, "4.5.3", "too many recipients");
 	if (there.len == 0 && !op->has_body)

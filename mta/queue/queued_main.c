@@ -20,10 +20,12 @@
 #include "mta/queue/queue.h"
 #include "mta/queue/receive.h"
 #include "mta/queue/scheduler.h"
+#include "mta/queue/user_limit.h"
 #include "mta/queue/way_out.h"
 #include "mta/queued_options.h"
 
 enum {
+	USERS_MAX = 10000, /* whose sending is counted */
 	DRAIN_MS = 30000,
 	SESSIONS_MAX = 2000,
 	COMMAND_MS = 5 * 60 * 1000,
@@ -68,6 +70,7 @@ put_status(void *ctx, json_t *object)
 	json_put_int(
 	    object, "connections", (int64_t)atomic_load(&c->connections));
 	json_put_int(object, "messages", (int64_t)atomic_load(&c->messages));
+	json_put_int(object, "held", (int64_t)atomic_load(&c->held));
 	json_put_int(object, "failed", (int64_t)atomic_load(&c->failed));
 }
 
@@ -87,6 +90,19 @@ set_up_users(const struct conf_list *names)
 			    names->items[i]);
 		r->users[r->n_users++] = user->pw_uid;
 	}
+}
+
+/* That the rate is one was checked with the options. */
+static void
+set_up_user_limits(const char *rate)
+{
+	struct pace_limit limit = {0};
+	struct fault f;
+
+	if (rate == NULL || limit_parse_rate(str(rate), &limit, &f) < 0)
+		return;
+	queued.receiver.user_limits = user_limits_new(&limit, USERS_MAX);
+	queued.receiver.user_rate = rate;
 }
 
 static void
@@ -114,6 +130,7 @@ set_up_receiver(void)
 	    .verp = true,
 	};
 	set_up_users(&o->trusted_users);
+	set_up_user_limits(o->user_rate);
 }
 
 static void
@@ -231,6 +248,7 @@ set_up_scheduler(struct service *service)
 		give_up(&f);
 	queued.admin.scheduler = queued.scheduler;
 	queued.receiver.scheduler = queued.scheduler;
+	queued.receiver.notifier = queued.notifier;
 }
 
 static void
@@ -261,6 +279,7 @@ clean_up(void)
 	pthread_cond_destroy(&queued.receiver.settled);
 	pthread_mutex_destroy(&queued.receiver.mutex);
 	mem_free(queued.receiver.users);
+	user_limits_free(&queued.receiver.user_limits);
 }
 
 int

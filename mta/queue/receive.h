@@ -16,12 +16,15 @@
 #include "base/server.h"
 #include "proto/smtp_server.h"
 
+struct notifier;
 struct queue;
 struct scheduler;
+struct user_limits;
 
 struct receive_counters {
 	atomic_uint_fast64_t connections;
 	atomic_uint_fast64_t messages; /* taken */
+	atomic_uint_fast64_t held;     /* of these, by a user's limit */
 	atomic_uint_fast64_t failed;   /* not taken when they were whole */
 };
 
@@ -34,7 +37,10 @@ struct receiver {
 	struct smtp_server_conf engine;
 	uid_t *users; /* that may hand over, besides root and our own */
 	size_t n_users;
-	int64_t max_age_ms; /* how long a message may wait */
+	struct notifier *notifier;
+	struct user_limits *user_limits; /* may be NULL */
+	const char *user_rate;           /* what they are, for people */
+	int64_t max_age_ms;              /* how long a message may wait */
 	int64_t command_ms, data_ms;
 	struct receive_counters counters;
 	/* Held while the committer touches a session that waits for it. */

@@ -13,8 +13,10 @@
 #include "base/db.h"
 #include "base/spool.h"
 #include "mta/queue/queue.h"
+#include "mta/queue/notifier.h"
 #include "mta/queue/receive_private.h"
 #include "mta/queue/scheduler.h"
+#include "mta/queue/user_limit.h"
 #include "proto/domain.h"
 #include "proto/trace.h"
 
@@ -225,6 +227,58 @@ submit(struct receive_session *s, struct fault *f)
 	return 0;
 }
 
+/* A user who has sent too much. */
+static void
+apply_limit(struct receive_session *s)
+{
+	struct entry *e = s->entry;
+	enum user_verdict verdict;
+
+	s->tell = false;
+	if (!e->mail.has_auth || e->mail.auth.len == 0)
+		return;
+	verdict = user_limits_take(
+	    s->receiver->user_limits, e->owner, e->n_rcpts, clock_ms());
+	if (verdict == USER_MAY_SEND)
+		return;
+	e->is_held = true;
+	s->tell = verdict == USER_IS_HELD_NEW;
+	for (size_t i = 0; i < e->n_rcpts; i++)
+		fault_temp(&e->rcpts[i].fault, "4.7.28",
+		    "held: the sender has passed the limit of %s",
+		    s->receiver->user_rate);
+}
+
+/* It is durable; the user is told by a message of its own. */
+static void
+note_hold(struct receive_session *s)
+{
+	const struct entry *e = s->entry;
+	struct arena arena = {0};
+	size_t *rcpts = arena_take(&arena, e->n_rcpts * sizeof *rcpts);
+	struct queue_change *change;
+	struct fault f;
+
+	atomic_fetch_add(&s->receiver->counters.held, 1);
+	log_warn(&s->log, "held", "owner", arena_text(&arena, e->owner),
+	    "rcpts", LOG_NUM(e->n_rcpts), "reason", e->rcpts[0].fault.text,
+	    NULL);
+	for (size_t i = 0; i < e->n_rcpts; i++)
+		rcpts[i] = i;
+	if (s->tell) {
+		change = queue_change_new(s->receiver->queue);
+		if (notifier_tell(s->receiver->notifier, change, NOTICE_HELD, e,
+			rcpts, e->n_rcpts, &f) < 0) {
+			log_warn(&s->log, "cannot tell the user", "reason",
+			    f.text, NULL);
+			queue_change_free(&change);
+		} else {
+			queue_submit(s->receiver->queue, &change, NULL, NULL);
+		}
+	}
+	arena_clear(&arena);
+}
+
 static int
 on_body_close(void *ctx, const struct smtp_state *st,
     struct smtp_outcome *outcomes, struct buf *words, struct fault *f)
@@ -236,6 +290,7 @@ on_body_close(void *ctx, const struct smtp_state *st,
 	s->words = words;
 	s->again = 0;
 	fill_entry(s->entry, s, st);
+	apply_limit(s);
 	if (submit(s, f) == 0)
 		return 1;
 	note(s, s->entry, f);
@@ -266,6 +321,8 @@ receive_policy_finish(struct receive_session *s)
 	}
 	note(s, s->entry, ok ? NULL : &s->fault);
 	count(s, ok);
+	if (ok && s->entry->is_held)
+		note_hold(s);
 	if (ok)
 		buf_putf(s->words, "%s queued", s->message.text);
 	return true;

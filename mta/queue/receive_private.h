@@ -29,6 +29,7 @@ struct receive_session {
 	struct smtp_outcome *outcomes;
 	struct buf *words;
 	struct entry *entry;
+	bool tell;      /* the user, that it is held */
 	unsigned again; /* how often the change was built anew */
 	/* The committer's answer. Under the receiver's mutex: */
 	bool pending;

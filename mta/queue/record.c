@@ -206,6 +206,8 @@ is_for(const struct record *r, size_t i, enum notice notice)
 		       !r->told_there[i];
 	case NOTICE_RELAYED:
 		return to->state == ENTRY_DELIVERED && to->relayed;
+	case NOTICE_HELD:
+		break;
 	}
 	return false;
 }

@@ -15,7 +15,7 @@
 #include "base/utf8.h"
 
 enum {
-	KINDS = REPORT_EXPANDED + 1,
+	KINDS = REPORT_HELD + 1,
 	FILE_MAX = 64 << 10,
 	INDENT = 4,
 	WIDTH = 72,
@@ -76,6 +76,19 @@ static const struct {
 	"these lists. You will hear no more about these recipients.\n"
 	"\n"
 	"{recipients}"},
+    [REPORT_HELD] = {"Your message is held",
+	"This is the mail system at {hostname}.\n"
+	"\n"
+	"You have sent to more recipients than you may in a time, so your\n"
+	"message to those below, and what you send now, is held until the\n"
+	"postmaster lets it go. YOU NEED NOT SEND IT AGAIN. You will hear no\n"
+	"more about further messages for a while.\n"
+	"\n"
+	"{recipients}"
+	"\n"
+	"If it was not you who sent it, somebody else has your password: change\n"
+	"it now, and write to {postmaster}\n"
+	"in any case, giving the id {id}.\n"},
 };
 
 static const struct placeholder {

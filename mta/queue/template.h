@@ -2,7 +2,8 @@
 /*
  * The words of notifications. There are English ones built in; the operator
  * may have a folder with files of his own, one a kind: failed.txt,
- * delayed.txt, delivered.txt, relayed.txt, expanded.txt.
+ * delayed.txt, delivered.txt, relayed.txt, expanded.txt,
+ * held.txt.
  *
  *   Subject: Your message could not be delivered
  *   Language: en

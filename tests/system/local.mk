@@ -42,6 +42,7 @@ SYSTEM_TESTS += \
 	tests/system/queue_full.py \
 	tests/system/queue_handover.py \
 	tests/system/queue_relay.py \
+	tests/system/queue_user_rate.py \
 	tests/system/queue_routes.py \
 	tests/system/quickstart.py \
 	tests/system/relay_hostile.py \

@@ -78,5 +78,7 @@ UNIT_TESTS += tests/unit/mta/check_tls_stats
 tests_unit_mta_check_tls_stats_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_trust
 tests_unit_mta_check_trust_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_user_limit
+tests_unit_mta_check_user_limit_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_window
 tests_unit_mta_check_window_LDADD = $(MTA_UNIT_LIBS)
