@@ -26,6 +26,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_user,
     cmd_alias,
     cmd_group,
+    cmd_lock,
     cmd_mailbox,
     cmd_queue,
     cmd_tls,

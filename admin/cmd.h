@@ -63,6 +63,7 @@ extern const struct cmd cmd_domain[];
 extern const struct cmd cmd_explain[];
 extern const struct cmd cmd_group[];
 extern const struct cmd cmd_help[];
+extern const struct cmd cmd_lock[];
 extern const struct cmd cmd_mailbox[];
 extern const struct cmd cmd_queue[];
 extern const struct cmd cmd_run[];

@@ -10,6 +10,7 @@ libadmin_a_SOURCES = \
 	admin/cmd_group.c \
 	admin/cmd_explain.c \
 	admin/cmd_help.c \
+	admin/cmd_lock.c \
 	admin/cmd_mailbox.c \
 	admin/cmd_queue.c admin/cmd_queue.h \
 	admin/cmd_queue_print.c \

@@ -20,6 +20,7 @@
 #include "auth/directory.h"
 #include "auth/door_session.h"
 #include "auth/guard.h"
+#include "auth/guard_methods.h"
 #include "auth/jwt.h"
 #include "auth/name.h"
 #include "auth/password.h"
@@ -201,6 +202,30 @@ set_up_listeners(struct service *service)
 		open_door(service, &doors[i]);
 }
 
+/* The operator's methods: the directory's, and one that only a daemon has. */
+
+static json_t *
+lift_lock(void *ctx, const json_t *params, struct fault *f)
+{
+	(void)ctx;
+	return guard_methods_lift(authd.guard, params, f);
+}
+
+static void
+serve_control(struct service *service)
+{
+	struct control_method *all;
+	size_t n = 0;
+
+	while (directory_methods[n].name != NULL)
+		n++;
+	all = mem_zeroed(n + 2, sizeof *all);
+	memcpy(all, directory_methods, n * sizeof *all);
+	all[n] = (struct control_method){"lock.lift", lift_lock};
+	service_control(service, all, authd.directory, put_status);
+	mem_free(all);
+}
+
 /* The directory. */
 
 static void
@@ -292,8 +317,7 @@ main(int argc, char **argv)
 	set_up_listeners(service);
 	directory_path(service, path);
 	make_folder(path);
-	service_control(
-	    service, directory_methods, authd.directory, put_status);
+	serve_control(service);
 	service_drop(service, authd.options->user);
 	start_directory(path);
 	status = service_run(service);

@@ -312,6 +312,44 @@ guard_judge(struct guard *g, const struct guard_login *login, int64_t now)
 	return v;
 }
 
+/* The operator. */
+
+static bool
+lift(
+    struct guard *g, struct tally *t, const uint8_t key[TALLY_KEY], int64_t now)
+{
+	struct tally_entry *e;
+	bool locked;
+
+	pthread_mutex_lock(&g->mutex);
+	e = tally_find(t, key);
+	locked = is_locked(e, now);
+	if (e != NULL) {
+		forget_failures(e);
+		e->locked_until = 0;
+	}
+	pthread_mutex_unlock(&g->mutex);
+	return locked;
+}
+
+bool
+guard_lift_account(struct guard *g, struct str user, int64_t now)
+{
+	const struct guard_login l = {.user = user};
+	struct keys k = make_keys(g, &l);
+
+	return lift(g, g->accounts, k.account, now);
+}
+
+bool
+guard_lift_network(struct guard *g, struct str client, int64_t now)
+{
+	const struct guard_login l = {.client = client};
+	struct keys k = make_keys(g, &l);
+
+	return lift(g, g->networks, k.network, now);
+}
+
 /* Delays. */
 
 bool

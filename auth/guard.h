@@ -64,6 +64,15 @@ struct guard_verdict {
 struct guard_verdict guard_judge(
     struct guard *guard, const struct guard_login *login, int64_t now);
 
+/*
+ * Forgets the failures of an account (a name in key form) or of the network of
+ * an address, and whether it is locked; true where it was.
+ */
+bool guard_lift_account(
+    struct guard *guard, struct str user, int64_t now) MUST_USE;
+bool guard_lift_network(
+    struct guard *guard, struct str client, int64_t now) MUST_USE;
+
 /* Only so many answers are delayed at once; where it is false the answer is
  * given without delay. */
 bool guard_begin_delay(struct guard *guard) MUST_USE;

@@ -27,6 +27,7 @@ libauth_a_SOURCES = \
 	auth/directory_srs.c \
 	auth/door_session.c auth/door_session.h \
 	auth/guard.c auth/guard.h \
+	auth/guard_methods.c auth/guard_methods.h \
 	auth/home.c auth/home.h \
 	auth/login.c auth/login.h \
 	auth/jwt.c auth/jwt.h \

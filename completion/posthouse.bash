@@ -96,7 +96,7 @@ _posthouse() {
 		*:group:member | *:group:add)
 			choices=$(_posthouse_names "$command" user) ;;
 		2:alias:del) choices=$(_posthouse_names "$command" alias) ;;
-		2:mailbox:stat | 2:mailbox:verify | 2:mailbox:rebuild)
+		2:lock:lift | 2:mailbox:stat | 2:mailbox:verify | 2:mailbox:rebuild)
 			choices=$(_posthouse_names "$command" user) ;;
 		*:alias:add) choices=$(_posthouse_names "$command" user) ;;
 		esac

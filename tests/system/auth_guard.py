@@ -2,6 +2,7 @@
 """Who guesses passwords: locks that do not hit the user, answers that are
 delayed without holding a thread, and the line that fail2ban reads."""
 
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
 from authd import DOMAIN, PASSWORD, Authd, plain  # noqa: E402
-from harness import SOURCE, main  # noqa: E402
+from harness import SOURCE, main, program  # noqa: E402
 from instance import Instance  # noqa: E402
 
 ANN = "ann@" + DOMAIN
@@ -86,6 +87,34 @@ class Locks(Case):
                          "FAIL\t#\tuser=" + ANN)
         self.assertEqual(self.log_in(ANN, "2001:db8:0:1::ffff"),
                          "OK\t#\tuser=" + ANN)
+
+
+    def posthouse(self, *args):
+        return subprocess.run(
+            [program("posthouse"), "-c", self.authd.conf] + list(args),
+            capture_output=True, text=True, timeout=60)
+
+    def test_the_operator_lifts_a_lock(self):
+        self.lock(ANN)
+        for user, said in ((ANN, "is not locked any more"),
+                           (ANN, "was not locked")):
+            done = self.posthouse("lock", "lift", user)
+            self.assertEqual((done.returncode, done.stdout),
+                             (0, "%s: %s\n" % (user, said)), done.stderr)
+        self.assertEqual(self.log_in(ANN, "198.51.100.1"),
+                         "OK\t#\tuser=" + ANN)
+        for i in range(LIMIT):
+            self.guess("user%d@%s" % (i, DOMAIN), "192.0.2.%d" % i)
+        done = self.posthouse("--json", "lock", "lift", "192.0.2.200")
+        self.assertEqual(json.loads(done.stdout),
+                         {"kind": "network", "locked": True}, done.stderr)
+        done = self.posthouse("lock", "lift", "nonsense")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("neither a login nor an address", done.stderr)
+        self.authd.process.stop()
+        done = self.posthouse("lock", "lift", ANN)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertNotEqual(done.stderr, "")
 
 
 class Delays(Case):

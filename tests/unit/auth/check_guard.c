@@ -269,6 +269,25 @@ START_TEST(a_strong_password_passes_each_lock)
 }
 END_TEST
 
+START_TEST(the_operator_lifts_a_lock)
+{
+	guard = guard_new(&conf);
+	ck_assert(!guard_lift_account(guard, str("ann@example.org"), now));
+	lock_account("ann@example.org");
+	lock_network("192.0.2.1");
+	ck_assert(!may("ann@example.org", "198.51.100.1"));
+	ck_assert(guard_lift_account(guard, str("ann@example.org"), now));
+	ck_assert(!guard_lift_account(guard, str("ann@example.org"), now));
+	ck_assert(may("ann@example.org", "198.51.100.1"));
+	ck_assert(!may("bob@example.org", "192.0.2.2"));
+	ck_assert(guard_lift_network(guard, str("192.0.2.200"), now));
+	ck_assert(may("bob@example.org", "192.0.2.2"));
+	/* What was counted before is forgotten too. */
+	lock_network("192.0.2.1");
+	guard_free(&guard);
+}
+END_TEST
+
 START_TEST(nothing_is_locked_where_the_limit_is_none)
 {
 	const struct guard_conf none = {.lock_ms = LOCK_MS};
@@ -306,6 +325,6 @@ UNIT_MAIN("guard", each_further_failure_is_delayed_for_longer,
     the_same_wrong_password_again_is_no_guess,
     what_has_no_proof_counts_each_time, failures_are_forgotten_in_time,
     an_account_of_ones_own_does_not_wash_a_network_clean,
-    a_strong_password_passes_each_lock,
+    a_strong_password_passes_each_lock, the_operator_lifts_a_lock,
     nothing_is_locked_where_the_limit_is_none,
     only_so_many_answers_are_delayed_at_once)
