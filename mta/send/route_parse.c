@@ -143,9 +143,11 @@ parse_error(struct str text, const char *dsn, struct route *route)
 		text = str_trim(rest);
 		dsn = given;
 	}
+	/* What a map says may hold a NUL, which would end the sentence. */
+	text = str_head(text, str_find(text, '\0'));
+	text = str_trim(str_head(text, sizeof fault->text - 1));
 	if (text.len == 0)
 		text = STR_LIT("the address is not served");
-	text = str_trim(str_head(text, sizeof fault->text - 1));
 	if (dsn[0] == '4')
 		fault_temp(fault, dsn, "%.*s", STR_ARG(text));
 	else
