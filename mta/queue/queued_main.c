@@ -272,7 +272,6 @@ drain(void *ctx)
 static void
 clean_up(void)
 {
-	limits_free(&queued.limits, queued.options->providers.n);
 	notifier_free(&queued.notifier);
 	way_out_free(&queued.way_out);
 	queue_close(&queued.queue);
@@ -314,6 +313,8 @@ main(int argc, char **argv)
 	status = service_run(service);
 	/* Its tasks are the loop's. */
 	scheduler_free(&queued.scheduler);
+	limits_free(&queued.limits, queued.options->providers.n);
+	/* From here on there are no options. */
 	service_stop(&service);
 	clean_up();
 	return status;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/gzip.h"
@@ -43,6 +44,7 @@ enum {
 
 struct tls_reporter {
 	struct tls_reporter_conf conf;
+	struct arena arena; /* of its texts */
 	struct address from;
 	struct shelf shelf;
 	struct tls_stats *stats;
@@ -69,6 +71,24 @@ load(void *ctx, struct str name, struct str value)
 	return 0;
 }
 
+static const char *
+copy(struct tls_reporter *r, const char *text, const char *fallback)
+{
+	return arena_text(&r->arena, str(text != NULL ? text : fallback));
+}
+
+/* The options are gone before the reporter is. */
+static void
+copy_texts(struct tls_reporter *r)
+{
+	struct tls_reporter_conf *c = &r->conf;
+
+	c->hostname = copy(r, c->hostname, NULL);
+	c->from = copy(r, c->from, NULL);
+	c->organization = copy(r, c->organization, r->from.domain);
+	c->contact = copy(r, c->contact, c->from);
+}
+
 struct tls_reporter *
 tls_reporter_new(const struct tls_reporter_conf *conf, struct fault *f)
 {
@@ -87,10 +107,8 @@ tls_reporter_new(const struct tls_reporter_conf *conf, struct fault *f)
 	if (address_parse(str(conf->from), &r->from, f) < 0 ||
 	    shelf_each(&r->shelf, load, r, f) < 0)
 		tls_reporter_free(&r);
-	else if (r->conf.organization == NULL)
-		r->conf.organization = r->from.domain;
-	if (r != NULL && r->conf.contact == NULL)
-		r->conf.contact = r->conf.from;
+	else
+		copy_texts(r);
 	return r;
 }
 
@@ -629,6 +647,7 @@ tls_reporter_free(struct tls_reporter **reporter)
 	}
 	keep_all(r);
 	tls_stats_free(&r->stats);
+	arena_clear(&r->arena);
 	pthread_cond_destroy(&r->changed);
 	pthread_mutex_destroy(&r->mutex);
 	pthread_mutex_destroy(&r->working);

@@ -21,7 +21,7 @@ struct queue;
 struct tls_reporter;
 struct tls_stats;
 
-/* All is borrowed. https must be stopped first. */
+/* Texts are copied, all else is borrowed. https must be stopped first. */
 struct tls_reporter_conf {
 	struct queue *queue;
 	struct dns *dns;

@@ -97,10 +97,11 @@ remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 static void
 open_reporter(void)
 {
+	char from[] = "tls@us.example", hostname[] = "mail.us.example";
 	const struct tls_reporter_conf conf = {
 	    .queue = queue,
-	    .hostname = "mail.us.example",
-	    .from = "tls@us.example",
+	    .hostname = hostname,
+	    .from = from,
 	};
 	struct queue_change *change = queue_change_new(queue);
 	struct fault f;
@@ -110,6 +111,9 @@ open_reporter(void)
 	ck_assert_int_eq(queue_commit(queue, &change, &f), 0);
 	reporter = tls_reporter_new(&conf, &f);
 	ck_assert_ptr_nonnull(reporter);
+	/* They do not last. */
+	memset(from, 'x', sizeof from - 1);
+	memset(hostname, 'x', sizeof hostname - 1);
 }
 
 static void
