@@ -4,7 +4,7 @@
  * 4 KiB over and wait for the answer.
  *
  *   queue DIR rate THREADS SECONDS    messages a second
- *   queue DIR fill N [DOMAINS]        N messages, many at once
+ *   queue DIR fill N [DOMAINS [BYTES]]  N messages, many at once
  *   queue DIR open                    time and memory of a start
  *   queue DIR churn ROUNDS            5,000 in and out, and what stays on disk
  */
@@ -29,6 +29,7 @@ enum { SIZE = 4 << 10, UNDER_WAY = 1000, CHURN = 5000 };
 
 static struct queue *queue;
 static unsigned domains = 1009; /* that recipients are in, by turns */
+static size_t size = SIZE;      /* of a body */
 static char body[SIZE];
 static atomic_uint_fast64_t added;
 static atomic_bool stop;
@@ -61,7 +62,7 @@ make_change(unsigned n, struct ident *id)
 	    address_parse(str(to), &rcpt.to.forward_path, &f) < 0)
 		fail(&f);
 	rcpt.due = e.arrived + 300000 + n % 1000;
-	if (queue_change_add(c, &e, str_n(body, SIZE), NULL, &f) < 0)
+	if (queue_change_add(c, &e, str_n(body, size), NULL, &f) < 0)
 		fail(&f);
 	return c;
 }
@@ -210,6 +211,19 @@ report_open(int64_t begin)
 	    usage.ru_maxrss);
 }
 
+static void
+set_fill(int n, char **args)
+{
+	if (n > 0)
+		domains = (unsigned)strtoul(args[0], NULL, 10);
+	if (n > 1)
+		size = strtoul(args[1], NULL, 10);
+	if (domains == 0)
+		domains = 1;
+	if (size > SIZE)
+		size = SIZE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -223,10 +237,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: queue DIR rate|fill|open|churn ...\n");
 		return 64;
 	}
-	if (strcmp(what, "fill") == 0 && argc > 4)
-		domains = (unsigned)strtoul(argv[4], NULL, 10);
-	if (domains == 0)
-		domains = 1;
+	if (strcmp(what, "fill") == 0)
+		set_fill(argc - 4, argv + 4);
 	memset(body, 'x', sizeof body);
 	sem_init(&room, 0, UNDER_WAY);
 	conf.dir = argv[1];
