@@ -40,7 +40,7 @@ struct list {
 	struct buf header;  /* the message's own section */
 	struct buf head;    /* what stands before the body */
 	struct spool *copy; /* of the message, changed; NULL: as it came */
-	bool doubt;
+	bool doubt;         /* the queue has it for some, or may have it */
 };
 
 int
@@ -277,18 +277,35 @@ make_ident(const struct list *l, unsigned nth, struct ident *ident)
 	    (unsigned)(SIBLING_LAST - SIBLINGS * l->nth - nth), ident);
 }
 
-/* All or the first fault. */
+/*
+ * -1 with the first temporary fault, or where nobody was taken the first one. A
+ * member that the queue refuses for good, while it takes others, is no reason
+ * to tell the author: whoever reads the log knows.
+ */
 static int
-fold(struct list *l, struct smtp_outcome *outcomes, size_t n, struct fault *f)
+fold(struct list *l, const struct envelope_rcpt *members,
+    struct smtp_outcome *outcomes, size_t n, struct fault *f)
 {
+	size_t refused = 0;
+
+	for (size_t i = 0; i < n; i++)
+		l->doubt = l->doubt || outcomes[i].ok;
 	for (size_t i = 0; i < n; i++) {
-		if (outcomes[i].ok)
+		struct smtp_outcome *o = &outcomes[i];
+		char to[ADDRESS_TEXT_SIZE];
+
+		if (o->ok)
 			continue;
-		part_hide_trouble(l->s, &outcomes[i]);
-		*f = outcomes[i].fault;
-		return -1;
+		part_hide_trouble(l->s, o);
+		if (refused++ == 0 || o->fault.kind == FAULT_TEMP)
+			*f = o->fault;
+		if (o->fault.kind == FAULT_TEMP)
+			return -1;
+		address_format(&members[i].forward_path, to);
+		log_warn(&l->s->log, "not queued", "to", to, "dsn",
+		    o->fault.dsn, "reason", o->fault.text, NULL);
 	}
-	return 0;
+	return refused == n ? -1 : 0;
 }
 
 static int
@@ -320,7 +337,7 @@ send_some(struct list *l, unsigned nth, const struct envelope_rcpt *members,
 	outcomes = mem_zeroed(n, sizeof *outcomes);
 	if (part_queue(l->s, l->st, &message, ident.text, outcomes))
 		l->doubt = true;
-	rc = fold(l, outcomes, n, f);
+	rc = fold(l, members, outcomes, n, f);
 	mem_free(outcomes);
 	if (rc < 0)
 		return -1;

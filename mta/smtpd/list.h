@@ -34,8 +34,8 @@ int list_owner(const struct address *list, struct address *owner,
     struct fault *f) MUST_USE;
 
 /* Fills the outcomes of the groups: 5.4.6 where the list has had the message
- * before, 5.2.4 where it has no members, or too many. True where doubt remains
- * whether the queue has it. */
+ * before, 5.2.4 where it has no members, or too many. True where the queue has
+ * it for some member, or may have it: then it must come again under its id. */
 bool list_message(struct smtpd_session *s, const struct smtp_state *st,
     struct str head, struct smtp_outcome *mailboxes);
 

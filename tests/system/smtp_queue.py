@@ -18,8 +18,11 @@ REWRITTEN = "SRS0=abcdef=aa=y.example=x@example.org"
 
 
 class Case(unittest.TestCase):
+    OPTIONS = ""
+
     def setUp(self):
-        self.smtpd = Smtpd("delivery_timeout = 3s", queue=True)
+        self.smtpd = Smtpd("delivery_timeout = 3s\n" + self.OPTIONS,
+                           queue=True)
         self.addCleanup(self.smtpd.close)
         self.lmtp = self.smtpd.lmtp
         self.queue = self.smtpd.queue
@@ -185,6 +188,116 @@ class Forwarded(Case):
         self.assertRegex(self.send(self.stranger(), "<out@example.org>"),
                          "^451 ")
         self.assertEqual(self.queue.messages, [])
+
+
+class Groups(Case):
+    """The queue and the directory as a list meets them at their worst."""
+
+    LIST = "list@example.org"
+    OPTIONS = "lookup_cache = 0s"
+
+    def setUp(self):
+        super().setUp()
+        self.maps = self.smtpd.directory.maps
+        self.maps["recipient"][self.LIST] = "OK group:" + self.LIST
+        self.maps["post"] = {self.LIST + " - x@y.example": "OK " + self.LIST}
+        self.maps["group"] = {
+            self.LIST: "OK verp=yes from=keep id=list.example.org "
+            "unsubscribe= title=The  List = all"}
+        self.maps["members"] = {
+            self.LIST: "OK a@far.example b@far.example",
+            self.LIST + " b@far.example": "OK c@far.example"}
+
+    def send_list(self):
+        return self.send(self.stranger(), "<%s>" % self.LIST)
+
+    def test_members_come_by_pieces(self):
+        self.assertRegex(self.send_list(), "^250 2.0.0 [0-9a-z]{16} queued")
+        [m] = self.queue.messages
+        self.assertEqual(m["rcpts"], [
+            "a@far.example", "b@far.example", "c@far.example"])
+        self.assertEqual(m["sender"], "owner-" + self.LIST)
+        self.assertIn(b'\r\nList-Id: "The  List = all" <list.example.org>',
+                      m["body"])
+        self.assertNotEqual(m["ident"], None)
+
+    def test_verp_is_asked_of_a_queue_that_has_it(self):
+        self.send_list()
+        self.assertNotIn("XVERP", self.queue.messages[0]["mail"])
+        self.queue.stop()
+        self.queue.extensions = self.queue.EXTENSIONS + ["XVERP"]
+        self.queue.start()
+        self.send_list()
+        self.assertTrue(self.queue.messages[1]["mail"].endswith(" XVERP"))
+
+    def test_a_refused_member_does_not_hinder_the_others(self):
+        self.queue.refuse["b@far.example"] = "553 5.1.3 no such name"
+        self.assertRegex(self.send_list(), "^250 ")
+        self.assertEqual(self.queue.messages[0]["rcpts"],
+                         ["a@far.example", "c@far.example"])
+        self.smtpd.daemon.log.wait(
+            r"not queued to=\"?b@far.example\"? dsn=5.1.3")
+
+    def test_all_refused_is_refused(self):
+        for member in "abc":
+            self.queue.refuse[member + "@far.example"] = "553 5.1.3 no"
+        self.assertRegex(self.send_list(), "^5.. 5.1.3")
+
+    def test_what_comes_again_has_the_same_id(self):
+        self.queue.answers["a@far.example"] = "451 4.3.0 full"
+        self.assertRegex(self.send_list(), "^451 4.3.0")
+        del self.queue.answers["a@far.example"]
+        self.assertRegex(self.send_list(), "^250 ")
+        one, two = self.queue.messages
+        self.assertEqual(one["ident"], two["ident"])
+        self.assertEqual(two["rcpts"], one["rcpts"])
+
+    def test_a_notice_that_cannot_be_queued_means_later_too(self):
+        self.queue.answers["x@y.example"] = "451 4.3.0 full"
+        to = "<%s> NOTIFY=SUCCESS" % self.LIST
+        self.assertRegex(self.send(self.stranger(), to), "^451 4.3.0")
+        del self.queue.answers["x@y.example"]
+        self.assertRegex(self.send(self.stranger(), to), "^250 ")
+        first, notice, again, told = self.queue.messages
+        self.assertEqual(first["ident"], again["ident"])
+        self.assertEqual(notice["ident"], told["ident"])
+        self.assertNotEqual(first["ident"], told["ident"])
+        self.assertEqual(told["sender"], "")
+        self.assertIn(b"Action: delivered", told["body"])
+
+    def test_a_directory_that_is_ill_means_later(self):
+        for name, key in (("group", self.LIST), ("members", self.LIST),
+                          ("members", self.LIST + " b@far.example")):
+            kept = dict(self.maps[name])
+            self.maps[name][key] = "TEMP database is ill"
+            self.assertRegex(self.send_list(), "^451 4.3.0 ", key)
+            self.maps[name] = kept
+        self.assertEqual(self.queue.messages, [])
+
+    def test_odd_answers(self):
+        for name, value, answer in (
+                ("group", "NOTFOUND ", "^55. 5.1.1"),
+                ("group", "OK nonsense", "^55. 5.1.1"),
+                ("members", "NOTFOUND ", "^55. 5.2.4"),
+                ("members", "OK no-address", "^451 4.3.0"),
+                ("members", "PERM 5.2.4 too many", "^55. 5.2.4 too many")):
+            kept = dict(self.maps[name])
+            self.maps[name] = {self.LIST: value}
+            self.assertRegex(self.send_list(), answer, value)
+            self.maps[name] = kept
+        self.assertEqual(self.queue.messages, [])
+
+    def test_an_endless_list_ends(self):
+        class Endless(dict):
+            def get(self, key, default=None):
+                number = key.partition(" m")[2].partition("@")[0] or "0"
+                first = int(number) + 1
+                return "OK " + " ".join(
+                    "m%d@far.example" % i for i in range(first, first + 2000))
+        self.maps["members"] = Endless()
+        self.assertRegex(self.send_list(), "^55. 5.2.4 .*more than 20000")
+        self.assertEqual(self.queue.messages, [])
+
 
 
 main()
