@@ -14,6 +14,7 @@
 #include "admin/cmd.h"
 #include "admin/list.h"
 #include "admin/place.h"
+#include "base/buf.h"
 #include "base/control.h"
 #include "base/options.h"
 #include "base/str.h"
@@ -30,8 +31,11 @@ const struct cmd cmd_explain[] = {
 };
 /* clang-format on */
 
-/* Look-ups of DNS and of a directory that is slow. */
-enum { ANSWER_MS = 120000 };
+enum {
+	/* Look-ups of DNS and of a directory that is slow. */
+	ANSWER_MS = 120000,
+	TEXT_MAX = 4 << 20,
+};
 
 static json_t *
 ask(const char *run_dir, const char *program, const char *method,
@@ -105,18 +109,9 @@ text_of(const json_t *object, const char *key)
 	return text != NULL ? text : "";
 }
 
-/* What came from outside cannot change the terminal. */
-static void
-put_text(FILE *out, const char *text)
-{
-	for (; *text != '\0'; text++)
-		fputc((unsigned char)*text < ' ' || *text == 127 ? '?' : *text,
-		    out);
-}
-
 /* "  rule (FILE:LINE): text" */
 static void
-print_rules(FILE *out, const json_t *object)
+put_rules(struct buf *b, const json_t *object)
 {
 	const json_t *rules = json_get(object, "rules");
 
@@ -124,118 +119,118 @@ print_rules(FILE *out, const json_t *object)
 		const json_t *r = json_at(rules, i);
 		const char *where = text_of(r, "where");
 
-		fputs("  ", out);
-		put_text(out, text_of(r, "rule"));
+		buf_puts(b, "  ");
+		buf_put_shown(b, text_of(r, "rule"));
 		if (where[0] != '\0') {
-			fputs(" (", out);
-			put_text(out, where);
-			fputc(')', out);
+			buf_puts(b, " (");
+			buf_put_shown(b, where);
+			buf_putc(b, ')');
 		}
-		fputs(": ", out);
-		put_text(out, text_of(r, "text"));
-		fputc('\n', out);
+		buf_puts(b, ": ");
+		buf_put_shown(b, text_of(r, "text"));
+		buf_putc(b, '\n');
 	}
 }
 
 static void
-print_step(FILE *out, const json_t *step)
+put_step(struct buf *b, const json_t *step)
 {
 	struct str rest = str(text_of(step, "text"));
 	struct str first = str_cut(&rest, '\n');
 	const char *command = text_of(step, "command");
 
 	if (command[0] != '\0') {
-		put_text(out, command);
-		fputc('\n', out);
+		buf_put_shown(b, command);
+		buf_putc(b, '\n');
 	}
-	print_rules(out, step);
-	fprintf(out, "  > %" PRId64 " ", json_get_int(step, "code", 0));
+	put_rules(b, step);
+	buf_putf(b, "  > %" PRId64 " ", json_get_int(step, "code", 0));
 	if (text_of(step, "dsn")[0] != '\0')
-		fprintf(out, "%s ", text_of(step, "dsn"));
-	fprintf(out, "%.*s\n", STR_ARG(first));
+		buf_putf(b, "%s ", text_of(step, "dsn"));
+	buf_putf(b, "%.*s\n", STR_ARG(first));
 }
 
 static void
-print_fault(FILE *out, const json_t *object)
+put_fault(struct buf *b, const json_t *object)
 {
 	const json_t *fault = json_get(object, "fault");
 
 	if (fault == NULL)
 		return;
-	fprintf(
-	    out, "    %s %s: ", text_of(fault, "kind"), text_of(fault, "dsn"));
-	put_text(out, text_of(fault, "text"));
-	fputc('\n', out);
+	buf_putf(
+	    b, "    %s %s: ", text_of(fault, "kind"), text_of(fault, "dsn"));
+	buf_put_shown(b, text_of(fault, "text"));
+	buf_putc(b, '\n');
 }
 
 static void
-print_host(FILE *out, const json_t *host)
+put_host(struct buf *b, const json_t *host)
 {
 	const json_t *addresses = json_get(host, "addresses");
 	const json_t *tls = json_get(host, "tls");
 
-	fputs("    host ", out);
-	put_text(out, text_of(host, "name"));
+	buf_puts(b, "    host ");
+	buf_put_shown(b, text_of(host, "name"));
 	if (json_get(host, "preference") != NULL)
-		fprintf(out, ", preference %" PRId64,
+		buf_putf(b, ", preference %" PRId64,
 		    json_get_int(host, "preference", 0));
 	for (size_t i = 0; i < json_len(addresses); i++)
-		fprintf(out, "%s %s", i == 0 ? ":" : ",",
+		buf_putf(b, "%s %s", i == 0 ? ":" : ",",
 		    json_text(json_at(addresses, i)));
-	fputc('\n', out);
+	buf_putc(b, '\n');
 	if (tls != NULL) {
-		fprintf(out, "      TLS %s: ", text_of(tls, "level"));
-		put_text(out, text_of(tls, "rule"));
+		buf_putf(b, "      TLS %s: ", text_of(tls, "level"));
+		buf_put_shown(b, text_of(tls, "rule"));
 		if (text_of(tls, "verify")[0] != '\0')
-			fprintf(out, ", proved as %s", text_of(tls, "verify"));
-		fputc('\n', out);
+			buf_putf(b, ", proved as %s", text_of(tls, "verify"));
+		buf_putc(b, '\n');
 	}
-	print_fault(out, host);
+	put_fault(b, host);
 }
 
 static void
-print_sts(FILE *out, const json_t *sts)
+print_sts(struct buf *b, const json_t *sts)
 {
 	bool known = text_of(sts, "mode")[0] != '\0';
 
 	if (!known && text_of(sts, "trouble")[0] == '\0')
 		return;
-	fprintf(out, "    MTA-STS of %s: %s", text_of(sts, "domain"),
+	buf_putf(b, "    MTA-STS of %s: %s", text_of(sts, "domain"),
 	    known ? text_of(sts, "mode") : "no policy");
 	if (text_of(sts, "trouble")[0] != '\0') {
-		fputs("; ", out);
-		put_text(out, text_of(sts, "trouble"));
+		buf_puts(b, "; ");
+		buf_put_shown(b, text_of(sts, "trouble"));
 	}
-	fputc('\n', out);
+	buf_putc(b, '\n');
 }
 
 static void
-print_route(FILE *out, const json_t *answer)
+put_route(struct buf *b, const json_t *answer)
 {
 	const json_t *route = json_get(answer, "route");
 	const json_t *target = json_get(answer, "target");
 	const json_t *hosts = json_get(target, "hosts");
 
 	if (route != NULL) {
-		fprintf(out, "    route %s by ", text_of(route, "kind"));
-		put_text(out, text_of(route, "rule"));
+		buf_putf(b, "    route %s by ", text_of(route, "kind"));
+		buf_put_shown(b, text_of(route, "rule"));
 		if (text_of(route, "where")[0] != '\0')
-			fprintf(out, " (%s)", text_of(route, "where"));
+			buf_putf(b, " (%s)", text_of(route, "where"));
 		if (text_of(route, "host")[0] != '\0')
-			fprintf(out, ": %s", text_of(route, "host"));
+			buf_putf(b, ": %s", text_of(route, "host"));
 		if (text_of(route, "address")[0] != '\0')
-			fprintf(out, ": %s", text_of(route, "address"));
-		fputc('\n', out);
+			buf_putf(b, ": %s", text_of(route, "address"));
+		buf_putc(b, '\n');
 	}
 	if (json_get(target, "sts") != NULL)
-		print_sts(out, json_get(target, "sts"));
+		print_sts(b, json_get(target, "sts"));
 	for (size_t i = 0; i < json_len(hosts); i++)
-		print_host(out, json_at(hosts, i));
-	print_fault(out, answer);
+		put_host(b, json_at(hosts, i));
+	put_fault(b, answer);
 }
 
 static void
-print_next(FILE *out, const json_t *next)
+put_next(struct buf *b, const json_t *next)
 {
 	static const struct {
 		const char *way, *words;
@@ -247,41 +242,52 @@ print_next(FILE *out, const json_t *next)
 	};
 	const char *way = text_of(next, "way");
 
-	fputs("=> ", out);
-	put_text(out, text_of(next, "to"));
+	buf_puts(b, "=> ");
+	buf_put_shown(b, text_of(next, "to"));
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++)
 		if (strcmp(way, ways[i].way) == 0)
-			fprintf(out, ": %s", ways[i].words);
+			buf_putf(b, ": %s", ways[i].words);
 	if (strcmp(way, "local") != 0) {
-		fputs(", sender <", out);
-		put_text(out, text_of(next, "from"));
-		fputc('>', out);
+		buf_puts(b, ", sender <");
+		buf_put_shown(b, text_of(next, "from"));
+		buf_putc(b, '>');
 	}
-	fputc('\n', out);
-	print_rules(out, next);
+	buf_putc(b, '\n');
+	put_rules(b, next);
 	if (text_of(next, "text")[0] != '\0') {
-		fputs("    ", out);
-		put_text(out, text_of(next, "text"));
-		fputc('\n', out);
+		buf_puts(b, "    ");
+		buf_put_shown(b, text_of(next, "text"));
+		buf_putc(b, '\n');
 	}
 	if (json_get(next, "route") != NULL)
-		print_route(out, json_get(next, "route"));
+		put_route(b, json_get(next, "route"));
 }
 
 static void
-print(FILE *out, const json_t *result)
+put_all(struct buf *b, const json_t *result)
 {
 	const json_t *listener = json_get(result, "listener");
 	const json_t *steps = json_get(result, "steps");
 	const json_t *next = json_get(result, "next");
 
-	put_text(out, text_of(result, "client"));
-	fprintf(out, " at \"%s\", %s (%s)\n", text_of(listener, "address"),
+	buf_put_shown(b, text_of(result, "client"));
+	buf_putf(b, " at \"%s\", %s (%s)\n", text_of(listener, "address"),
 	    text_of(listener, "protocol"), text_of(listener, "where"));
 	for (size_t i = 0; i < json_len(steps); i++)
-		print_step(out, json_at(steps, i));
+		put_step(b, json_at(steps, i));
 	for (size_t i = 0; i < json_len(next); i++)
-		print_next(out, json_at(next, i));
+		put_next(b, json_at(next, i));
+}
+
+static void
+print_text(struct cmd_line *line, const json_t *result)
+{
+	struct buf b;
+
+	buf_init(&b, TEXT_MAX);
+	put_all(&b, result);
+	fwrite(buf_text(&b), 1, buf_len(&b), line->out);
+	buf_clear(&b);
 }
 
 /* As sendmail's: whoever asks in a script wants to know whether it would go. */
@@ -310,7 +316,7 @@ run(struct cmd_line *line, const char *run_dir, const json_t *params,
 	if (line->json)
 		list_print_json(line, result);
 	else
-		print(line->out, result);
+		print_text(line, result);
 	line->status = status_of(result);
 	json_free(&result);
 	return 0;

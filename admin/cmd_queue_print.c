@@ -47,19 +47,10 @@ put_time(struct buf *b, const json_t *object, const char *key)
 	buf_puts(b, text);
 }
 
-/* What came from outside cannot change the terminal. */
-static void
-put_shown(struct buf *b, const char *text)
-{
-	for (; text != NULL && *text != '\0'; text++)
-		buf_putc(b,
-		    (unsigned char)*text < ' ' || *text == 127 ? '?' : *text);
-}
-
 static void
 put_text(struct buf *b, const json_t *object, const char *key)
 {
-	put_shown(b, json_get_text(object, key));
+	buf_put_shown(b, json_get_text(object, key));
 }
 
 /* "jane@far.example  waiting, 3 tries, next 2026-11-24 08:40: 4.3.0 later" */
@@ -165,7 +156,7 @@ print_header(FILE *out, const char *text)
 			str_head(line, sizeof copy - 1), copy, sizeof copy))
 			copy[0] = '\0';
 		buf_init(&b, CELL_MAX);
-		put_shown(&b, copy);
+		buf_put_shown(&b, copy);
 		fprintf(out, "    %s\n", buf_text(&b));
 		buf_clear(&b);
 	}

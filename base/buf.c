@@ -116,6 +116,14 @@ buf_putc(struct buf *b, char c)
 }
 
 void
+buf_put_shown(struct buf *b, const char *text)
+{
+	for (; text != NULL && *text != '\0'; text++)
+		buf_putc(b,
+		    (unsigned char)*text < ' ' || *text == 127 ? '?' : *text);
+}
+
+void
 buf_vputf(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;

@@ -44,6 +44,9 @@ void buf_putf(struct buf *b, const char *fmt, ...) FORMAT(2, 3);
 void buf_put_hex(struct buf *b, struct str bytes);
 /* The other way: false, with some of it put, where hex is no such text. */
 bool buf_put_unhex(struct buf *b, struct str hex) MUST_USE;
+/* For a terminal, which text from outside cannot change then: controls become
+ * "?". NULL is nothing. */
+void buf_put_shown(struct buf *b, const char *text);
 void buf_vputf(struct buf *b, const char *fmt, va_list ap) FORMAT(2, 0);
 
 /*

@@ -9,19 +9,10 @@
 #include "base/control.h"
 #include "base/str.h"
 
-enum { REASON_COLUMN = 41, WAIT_MS = 60000 };
-
-/* What came from outside cannot change the terminal. */
-static void
-print_shown(FILE *out, const char *text)
-{
-	for (; text != NULL && *text != '\0'; text++)
-		fputc((unsigned char)*text < ' ' || *text == 127 ? '?' : *text,
-		    out);
-}
+enum { RECIPIENT_COLUMN = 41, WAIT_MS = 60000, MESSAGE_MAX = 64 << 10 };
 
 static const char *
-print_recipient(FILE *out, const json_t *r, const char *last)
+put_recipient(struct buf *b, const json_t *r, const char *last)
 {
 	const char *reason = json_get_text(r, "reason");
 
@@ -32,18 +23,18 @@ print_recipient(FILE *out, const json_t *r, const char *last)
 		return last;
 	/* Once for all recipients in a row that wait for the same. */
 	if (reason != NULL && (last == NULL || strcmp(reason, last) != 0)) {
-		fputs("    (", out);
-		print_shown(out, reason);
-		fputs(")\n", out);
+		buf_puts(b, "    (");
+		buf_put_shown(b, reason);
+		buf_puts(b, ")\n");
 	}
-	fprintf(out, "%*s", REASON_COLUMN, "");
-	print_shown(out, json_get_text(r, "recipient"));
-	fputc('\n', out);
+	buf_putf(b, "%*s", RECIPIENT_COLUMN, "");
+	buf_put_shown(b, json_get_text(r, "recipient"));
+	buf_putc(b, '\n');
 	return reason;
 }
 
 void
-mailq_print(FILE *out, const json_t *message)
+mailq_put(struct buf *b, const json_t *message)
 {
 	const char *id = json_get_text(message, "id");
 	const char *sender = json_get_text(message, "sender");
@@ -57,19 +48,19 @@ mailq_print(FILE *out, const json_t *message)
 	if (localtime_r(&t, &tm) == NULL ||
 	    strftime(date, sizeof date, "%a %b %e %H:%M:%S", &tm) == 0)
 		date[0] = '\0';
-	fprintf(out, "%s%c %8lld %s  ", id == NULL ? "?" : id,
+	buf_putf(b, "%s%c %8lld %s  ", id == NULL ? "?" : id,
 	    json_get_bool(message, "held", false) ? '!' : ' ',
 	    (long long)json_get_int(message, "size", 0), date);
-	print_shown(out,
-	    sender == NULL || sender[0] == '\0' ? "MAILER-DAEMON" : sender);
-	fputc('\n', out);
+	buf_put_shown(
+	    b, sender == NULL || sender[0] == '\0' ? "MAILER-DAEMON" : sender);
+	buf_putc(b, '\n');
 	for (size_t i = 0; i < json_len(rcpts); i++)
-		last = print_recipient(out, json_at(rcpts, i), last);
+		last = put_recipient(b, json_at(rcpts, i), last);
 	total = json_get_int(message, "total", 0) - (int64_t)json_len(rcpts);
 	if (total > 0)
-		fprintf(out, "%*s(%lld more)\n", REASON_COLUMN, "",
+		buf_putf(b, "%*s(%lld more)\n", RECIPIENT_COLUMN, "",
 		    (long long)total);
-	fputc('\n', out);
+	buf_putc(b, '\n');
 }
 
 struct sums {
@@ -83,13 +74,17 @@ print_page(FILE *out, const json_t *page, struct sums *sums)
 
 	for (size_t i = 0; i < json_len(messages); i++) {
 		const json_t *m = json_at(messages, i);
+		struct buf b;
 
 		if (sums->messages++ == 0)
 			fputs("----Queue ID----- --Size-- ---Arrival Time--- "
 			      "-Sender/Recipient------\n",
 			    out);
 		sums->bytes += json_get_int(m, "size", 0);
-		mailq_print(out, m);
+		buf_init(&b, MESSAGE_MAX);
+		mailq_put(&b, m);
+		fwrite(buf_text(&b), 1, buf_len(&b), out);
+		buf_clear(&b);
 	}
 }
 

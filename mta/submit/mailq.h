@@ -10,11 +10,12 @@
 #include <stdio.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/fault.h"
 #include "base/json.h"
 
 /* One message of "queue.list". */
-void mailq_print(FILE *out, const json_t *message);
+void mailq_put(struct buf *b, const json_t *message);
 /* All of them. */
 int mailq_list(FILE *out, const char *control, struct fault *f) MUST_USE;
 /* NULL and NULL: all. */

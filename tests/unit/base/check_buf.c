@@ -114,6 +114,19 @@ START_TEST(buf_writes_and_reads_hexadecimal)
 }
 END_TEST
 
-UNIT_MAIN("buf", buf_never_passes_its_maximum, buf_counts_only_unread_bytes,
-    buf_take_line_strips_lf_and_crlf, buf_space_respects_the_maximum,
-    buf_secret_keeps_its_bytes_when_it_grows, buf_writes_and_reads_hexadecimal)
+START_TEST(buf_put_shown_leaves_no_controls)
+{
+	struct buf b;
+
+	buf_init(&b, 100);
+	buf_put_shown(&b, "a\x1b[2J\tb\r\n\x7f\xc3\xbc");
+	buf_put_shown(&b, NULL);
+	ck_assert_str_eq(buf_text(&b), "a?[2J?b???\xc3\xbc");
+	buf_clear(&b);
+}
+END_TEST
+
+UNIT_MAIN("buf", buf_put_shown_leaves_no_controls, buf_never_passes_its_maximum,
+    buf_counts_only_unread_bytes, buf_take_line_strips_lf_and_crlf,
+    buf_space_respects_the_maximum, buf_secret_keeps_its_bytes_when_it_grows,
+    buf_writes_and_reads_hexadecimal)
