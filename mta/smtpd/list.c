@@ -312,13 +312,17 @@ static int
 send_some(struct list *l, unsigned nth, const struct envelope_rcpt *members,
     size_t n, struct fault *f)
 {
-	struct envelope_mail mail = part_mail(l->s, l->st);
+	struct envelope_mail mail = *l->st->mail;
 	struct smtp_outcome *outcomes;
 	struct ident ident;
 	int rc;
 
 	if (n == 0)
 		return 0;
+	/* It is the list that sends, not its author: without a login it counts
+	 * for nobody's limit (user_rate). */
+	mail.has_auth = false;
+	mail.auth = (struct str){0};
 	mail.reverse_path = l->owner;
 	mail.verp = l->verp;
 	mail.ret = RET_HDRS;

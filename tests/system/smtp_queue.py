@@ -221,6 +221,19 @@ class Groups(Case):
                       m["body"])
         self.assertNotEqual(m["ident"], None)
 
+    def test_it_is_the_list_that_sends(self):
+        """What is for a thousand members is not the author's thousand."""
+        self.maps["post"][self.LIST + " ann@example.org ann@example.org"] = (
+            "OK " + self.LIST)
+        self.assertRegex(
+            self.send(self.user(), "<%s>" % self.LIST,
+                      "<jane@far.example>", sender="ann@example.org"),
+            "^250 ")
+        self.assertEqual(
+            sorted(("AUTH=" in m["mail"], m["sender"])
+                   for m in self.queue.messages),
+            [(False, "owner-" + self.LIST), (True, "ann@example.org")])
+
     def test_verp_is_asked_of_a_queue_that_has_it(self):
         self.send_list()
         self.assertNotIn("XVERP", self.queue.messages[0]["mail"])
