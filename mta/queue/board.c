@@ -273,28 +273,53 @@ board_has_work(const struct board *b)
 
 /* Giving back. */
 
+/* A row that came, or was changed, lately, and is not to wait for the lane's
+ * hop, which may have died while it was read: it is looked at. */
+static bool
+is_to_be_looked_at(
+    const struct board *b, const struct board_job *job, int64_t due)
+{
+	const struct lane *l = job->lane;
+
+	return job->looks || (due >= job->fresh && l->hop != NULL &&
+				 window_is_dead(&l->hop->window, b->now));
+}
+
 static void
 draw(struct board *b, const struct board_job *job, const struct board_row *row)
 {
 	struct lane *l = job->lane;
-	struct stand *s = job->looks || l->main == NULL
-			      ? board_stand(b, l, b->lookups)
-			      : l->main;
+	bool looks = l->main == NULL || is_to_be_looked_at(b, job, row->due);
 	struct leg *leg = board_leg_new(l, &row->id, row->due);
 
 	leg->is_fresh = job->from != 0;
-	board_leg_stand(b, leg, s, false);
+	board_leg_stand(
+	    b, leg, looks ? board_stand(b, l, b->lookups) : l->main, false);
 }
 
-/* The row is that of a message which was drawn before. Where its attempt is
- * under way, and has changed the row already, this is another time: the lane
- * must come back to it. */
+/*
+ * The row is that of a message which was drawn before. Where it has another
+ * time it was changed since: if its attempt is under way, the lane must come
+ * back to it, and if it stands at a hop that is dead, it may go elsewhere now.
+ */
 static void
-note_missed(struct leg *leg, const struct board_row *row)
+draw_again(struct board *b, const struct board_job *job, struct leg *leg,
+    const struct board_row *row)
 {
-	if (leg->stand == NULL && row->due != leg->due &&
-	    row->due < leg->missed)
-		leg->missed = row->due;
+	struct lane *l = job->lane;
+
+	if (row->due == leg->due)
+		return;
+	if (leg->stand == NULL) {
+		if (row->due < leg->missed)
+			leg->missed = row->due;
+		return;
+	}
+	if (leg->stand == l->main && is_to_be_looked_at(b, job, row->due)) {
+		board_leg_leave(b, leg);
+		leg->due = row->due;
+		board_leg_stand(b, leg, board_stand(b, l, b->lookups), false);
+	}
 }
 
 static void
@@ -329,7 +354,7 @@ board_fill(struct board *b, const struct board_job *job,
 		if (leg == NULL)
 			draw(b, job, &rows[i]);
 		else
-			note_missed(leg, &rows[i]);
+			draw_again(b, job, leg, &rows[i]);
 	}
 	if (i < n) {
 		if (rows[i].due < l->due)
@@ -471,6 +496,9 @@ board_release(struct board *b, struct leg **leg, bool again, int64_t now)
 	int64_t due = (*leg)->missed;
 
 	b->now = now;
+	/* It may go elsewhere than to a hop that has died. */
+	if (due <= now && due < l->fresh)
+		l->fresh = due;
 	if ((*leg)->is_recorded)
 		b->recording--;
 	if (again && (*leg)->due < due)

@@ -510,6 +510,75 @@ START_TEST(a_row_that_is_read_during_its_attempt_is_not_forgotten)
 }
 END_TEST
 
+static void
+send_elsewhere(struct message *m)
+{
+	snprintf(m->hop, sizeof m->hop, "b");
+	move_row(m, now);
+}
+
+static void
+end_unreached(struct board_job *job)
+{
+	ck_assert(board_report(board, job, BOARD_UNREACHED, false, NULL, now));
+	board_release(board, &job->leg, false, now);
+}
+
+/* The operator sends elsewhere what is under way to a hop that then dies. */
+START_TEST(what_is_changed_during_its_attempt_does_not_wait_for_a_dead_hop)
+{
+	struct message *m;
+	struct board_job attempt, reading;
+
+	/* Its row is read before the attempt has ended, */
+	begin();
+	manner_of = only_b_is_up;
+	m = queue_at("example.org", 1, "a", now);
+	take_all();
+	ck_assert_uint_eq(n_running, 1);
+	attempt = running[--n_running].job;
+	now += 10;
+	send_elsewhere(m);
+	take_all();
+	end_unreached(&attempt);
+	run_until(now + SECOND);
+	ck_assert(m->gone);
+	end();
+	/* or while it ends. */
+	begin();
+	manner_of = only_b_is_up;
+	m = queue_at("example.org", 1, "a", now);
+	take_all();
+	attempt = running[--n_running].job;
+	now += 10;
+	send_elsewhere(m);
+	ck_assert(board_take(board, now, &reading));
+	ck_assert_int_eq(reading.work, BOARD_FILL);
+	end_unreached(&attempt);
+	fill(&reading);
+	run_until(now + SECOND);
+	ck_assert(m->gone);
+	end();
+}
+END_TEST
+
+START_TEST(what_stands_at_a_dead_hop_can_be_sent_elsewhere)
+{
+	struct message *m = NULL;
+
+	begin();
+	manner_of = only_b_is_up;
+	for (size_t i = 0; i < 40; i++)
+		m = queue_at("example.org", 1, "a", now);
+	run_until(now + MINUTE);
+	ck_assert_uint_eq(m->starts, 0);
+	send_elsewhere(m);
+	run_until(now + SECOND);
+	ck_assert(m->gone);
+	end();
+}
+END_TEST
+
 START_TEST(a_provider_gets_no_more_than_is_allowed)
 {
 	static char name[] = "example.org";
@@ -686,6 +755,8 @@ UNIT_MAIN("board", a_message_leaves_at_once,
     a_domain_with_a_dot_means_all_below_it,
     what_goes_elsewhere_does_not_wait_for_a_dead_hop,
     a_row_that_is_read_during_its_attempt_is_not_forgotten,
+    what_is_changed_during_its_attempt_does_not_wait_for_a_dead_hop,
+    what_stands_at_a_dead_hop_can_be_sent_elsewhere,
     a_provider_gets_no_more_than_is_allowed,
     a_rate_is_shared_by_the_hops_of_a_provider,
     a_provider_that_asks_for_it_gets_mail_slowly_for_a_time,
