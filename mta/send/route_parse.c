@@ -274,15 +274,16 @@ route_parse_key(struct str text, char key[ADDRESS_TEXT_SIZE], struct fault *f)
 
 	if (str_is(text, STR_LIT("*")))
 		return str_copy(text, key, ADDRESS_TEXT_SIZE) ? 0 : -1;
-	if (str_has(text, '@')) {
-		if (address_parse(text, &a, &ignored) < 0 ||
-		    !address_key(&a, key))
-			return no_key(text, f);
-		return 0;
-	}
+	/* An "@" in brackets is that of the literal. */
 	if (str_starts(text, STR_LIT("["))) {
 		if (address_parse_domain(
 			text, false, key, ADDRESS_TEXT_SIZE, &ignored) < 0)
+			return no_key(text, f);
+		return 0;
+	}
+	if (str_has(text, '@')) {
+		if (address_parse(text, &a, &ignored) < 0 ||
+		    !address_key(&a, key))
 			return no_key(text, f);
 		return 0;
 	}

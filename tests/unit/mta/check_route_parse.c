@@ -159,6 +159,7 @@ START_TEST(titles_are_keys)
 	    {"b\303\274cher.example", "xn--bcher-kva.example"},
 	    {"ann@b\303\274cher.example", "ann@xn--bcher-kva.example"},
 	    {"[192.0.2.1]", "[192.0.2.1]"},
+	    {"[tag:a@b]", "[tag:a@b]"},
 	    {"localhost", "localhost"},
 	    {"", NULL},
 	    {".", NULL},
