@@ -174,8 +174,10 @@ put_greeting(struct auth_session *s, unsigned connection)
 	buf_putf(out, "VERSION\t%d\t%d\n", MAJOR, MINOR);
 	for (const struct mechanism *m = mechanisms; m->name != NULL; m++) {
 		if (sasl_offers(m))
-			buf_putf(out, "MECH\t%s\t%s\n", m->name,
-			    m->plaintext ? "plaintext" : "mutual-auth");
+			buf_putf(out, "MECH\t%s%s\n", m->name,
+			    m->plaintext  ? "\tplaintext"
+			    : m->external ? ""
+					  : "\tmutual-auth");
 	}
 	buf_putf(
 	    out, "SPID\t%ld\nCUID\t%u\nCOOKIE\t", (long)getpid(), connection);
@@ -339,6 +341,13 @@ take_parameters(struct auth_session *s, struct str rest, struct login *l,
 			login_put(value, l->client, sizeof l->client);
 		} else if (str_is(key, STR_LIT("session"))) {
 			login_put(value, l->session, sizeof l->session);
+		} else if (str_is(key, STR_LIT("valid-client-cert"))) {
+			l->has_certificate = true;
+		} else if (str_is(key, STR_LIT("cert_username"))) {
+			/* Half a name is another's. */
+			if (!str_copy(
+				value, l->certificate, sizeof l->certificate))
+				l->certificate[0] = '\0';
 		} else if (str_is(key, STR_LIT("resp"))) {
 			p->has_response = true;
 			p->bad_response =

@@ -137,6 +137,14 @@ end(struct login *l, struct str response, struct buf *challenge)
 	return result;
 }
 
+static void
+begin(struct login *l)
+{
+	sasl_exchange_set_service(l->exchange, l->service);
+	if (l->has_certificate)
+		sasl_exchange_set_certificate(l->exchange, l->certificate);
+}
+
 enum sasl_result
 login_step(struct login *l, bool first, struct str response, bool has_response,
     struct buf *challenge, int64_t *delay)
@@ -148,7 +156,7 @@ login_step(struct login *l, bool first, struct str response, bool has_response,
 	if (l->is_proven)
 		return end(l, response, challenge);
 	if (first)
-		sasl_exchange_set_service(l->exchange, l->service);
+		begin(l);
 	result = sasl_exchange_step(l->exchange, first ? l->mechanism : NULL,
 	    response, has_response, challenge, &f);
 	if (result == EXCHANGE_CONTINUE)

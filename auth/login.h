@@ -21,6 +21,9 @@
 struct login {
 	char mechanism[24], service[24], session[64];
 	char client[64]; /* its address */
+	/* A certificate of the client's was verified, and names somebody. */
+	bool has_certificate;
+	char certificate[256];
 
 	struct authd *authd;
 	const struct log_ctx *log;

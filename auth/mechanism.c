@@ -4,13 +4,14 @@
 #include "auth/mechanism.h"
 
 const struct mechanism mechanisms[MECHANISMS + 1] = {
-    {"SCRAM-SHA-256", false, false},
-    {"SCRAM-SHA-1", false, false},
-    {"PLAIN", true, false},
-    {"LOGIN", true, false},
-    {"OAUTHBEARER", true, true},
-    {"XOAUTH2", true, true},
-    {NULL, false, false},
+    {.name = "SCRAM-SHA-256"},
+    {.name = "SCRAM-SHA-1"},
+    {.name = "PLAIN", .plaintext = true},
+    {.name = "LOGIN", .plaintext = true},
+    {.name = "OAUTHBEARER", .plaintext = true, .bearer = true},
+    {.name = "XOAUTH2", .plaintext = true, .bearer = true},
+    {.name = "EXTERNAL", .external = true},
+    {.name = NULL},
 };
 
 const struct mechanism *
@@ -21,4 +22,10 @@ mechanism_find(struct str name)
 			return m;
 	}
 	return NULL;
+}
+
+bool
+mechanism_is_librarys(const struct mechanism *m)
+{
+	return !m->bearer && !m->external;
 }

@@ -10,12 +10,15 @@
 struct mechanism {
 	const char *name; /* "SCRAM-SHA-256" */
 	bool plaintext;   /* the password, or a token, comes in the clear */
-	bool bearer;      /* a token (bearer.h): no business of libsasl2 */
+	/* No business of libsasl2: a token (bearer.h), or what TLS has proven. */
+	bool bearer, external;
 };
 
 /* The best first, ended by a NULL name. */
-enum { MECHANISMS = 6 };
+enum { MECHANISMS = 7 };
 extern const struct mechanism mechanisms[MECHANISMS + 1];
+
+bool mechanism_is_librarys(const struct mechanism *mechanism);
 
 /* In any case of letters; NULL: there is none of that name. */
 const struct mechanism *mechanism_find(struct str name);

@@ -209,7 +209,8 @@ check_mechanisms(const struct conf_list *list, struct fault *f)
 		if (mechanism_find(str(list->items[i])) == NULL)
 			return fault_perm(f, "5.3.5",
 			    "mechanisms: \"%.40s\" is none of PLAIN, LOGIN, "
-			    "SCRAM-SHA-256, SCRAM-SHA-1, OAUTHBEARER, XOAUTH2",
+			    "SCRAM-SHA-256, SCRAM-SHA-1, OAUTHBEARER, XOAUTH2, "
+			    "EXTERNAL",
 			    list->items[i]);
 	}
 	return 0;
@@ -247,7 +248,7 @@ authd_options_has_scram(const struct authd_options *o)
 		const struct mechanism *m =
 		    mechanism_find(str(o->mechanisms.items[i]));
 
-		if (m != NULL && !m->plaintext)
+		if (m != NULL && !m->plaintext && !m->external)
 			return true;
 	}
 	return false;

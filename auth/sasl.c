@@ -19,14 +19,12 @@
 #include <sasl/saslplug.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "auth/access.h"
-#include "auth/bearer.h"
 #include "auth/directory.h"
-#include "auth/jwt.h"
 #include "auth/mechanism.h"
 #include "auth/name.h"
+#include "auth/sasl_private.h"
 #include "auth/scram.h"
 #include "auth/service.h"
 #include "base/log.h"
@@ -37,25 +35,6 @@ enum { CALLBACKS = 7, LIST_SIZE = 100 };
 /* What is on; written by sasl_open() only. */
 static bool is_on[MECHANISMS];
 static char mechanism_list[LIST_SIZE]; /* of the library's */
-static const struct jwt_rules *token_rules;
-
-struct sasl_exchange {
-	sasl_conn_t *conn;
-	struct directory *directory;
-	sasl_callback_t callbacks[CALLBACKS];
-	const struct mechanism *mechanism;
-	char user[NAME_SIZE];
-	struct fault why;
-	bool has_why;
-	/* Of SCRAM: why no password would be right; why the right one is not
-	 * good. */
-	const char *trouble, *bar;
-	bool has_keys;
-	char service[SERVICE_SIZE];
-	bool is_strong;
-	/* Of tokens: the client has been told that it was no good, and why. */
-	bool is_refused;
-};
 
 /* What it allocates may have held a password. */
 
@@ -398,7 +377,7 @@ need_mechanisms(struct fault *f)
 		SASL_OK)
 		list = "";
 	for (size_t i = 0; mechanisms[i].name != NULL; i++) {
-		if (is_on[i] && !mechanisms[i].bearer &&
+		if (is_on[i] && mechanism_is_librarys(&mechanisms[i]) &&
 		    !is_listed(list, mechanisms[i].name))
 			rc = fault_perm(f, "5.3.5",
 			    "libsasl2 has no module for %s (on Debian: "
@@ -432,7 +411,7 @@ switch_on(const char *const *names, size_t n, struct fault *f)
 	}
 	buf_init(&list, LIST_SIZE - 1);
 	for (size_t i = 0; mechanisms[i].name != NULL; i++) {
-		if (is_on[i] && !mechanisms[i].bearer)
+		if (is_on[i] && mechanism_is_librarys(&mechanisms[i]))
 			buf_putf(&list, "%s ", mechanisms[i].name);
 	}
 	/* All of them fit. */
@@ -447,7 +426,7 @@ sasl_open(const char *const *names, size_t n, const struct jwt_rules *tokens,
 {
 	int rc;
 
-	token_rules = tokens;
+	sasl_own_open(tokens);
 	if (switch_on(names, n, f) < 0)
 		return -1;
 	sasl_set_alloc(malloc, calloc, resize, wipe_and_free);
@@ -476,6 +455,7 @@ sasl_exchange_new(struct directory *directory)
 	struct sasl_exchange *x = mem_new(struct sasl_exchange);
 
 	x->directory = directory;
+	x->callbacks = mem_zeroed(CALLBACKS, sizeof *x->callbacks);
 	set_callbacks(x);
 	return x;
 }
@@ -488,11 +468,20 @@ sasl_exchange_set_service(struct sasl_exchange *x, const char *service)
 }
 
 void
+sasl_exchange_set_certificate(struct sasl_exchange *x, const char *name)
+{
+	/* What is no name proves nothing. */
+	if (!name_key(str(name), x->certificate))
+		x->certificate[0] = '\0';
+}
+
+void
 sasl_exchange_free(struct sasl_exchange **exchange)
 {
 	if (*exchange == NULL)
 		return;
 	sasl_dispose(&(*exchange)->conn);
+	mem_free((*exchange)->callbacks);
 	mem_free(*exchange);
 	*exchange = NULL;
 }
@@ -533,7 +522,7 @@ start(struct sasl_exchange *x, const char *mechanism, struct str response,
 	if (x->conn != NULL || x->mechanism != NULL)
 		return SASL_NOMECH;
 	x->mechanism = mechanism_find(str(mechanism));
-	if (x->mechanism == NULL || x->mechanism->bearer ||
+	if (x->mechanism == NULL || !mechanism_is_librarys(x->mechanism) ||
 	    !sasl_offers(x->mechanism) || insists_on_channel(x, response))
 		return SASL_NOMECH;
 	rc = sasl_server_new("smtp", "localhost", NULL, NULL, NULL,
@@ -577,105 +566,6 @@ take_user(struct sasl_exchange *x, struct fault *f)
 	return EXCHANGE_OK;
 }
 
-/* Tokens. */
-
-/* Whose token it is, who must exist and may log in to this. */
-static enum sasl_result
-admit(struct sasl_exchange *x, struct str owner, struct str wanted,
-    struct fault *f)
-{
-	char key[NAME_SIZE];
-	struct directory_user user;
-	const char *bar;
-	int found;
-
-	if (!name_key(owner, x->user)) {
-		x->user[0] = '\0';
-		fault_perm(f, "5.7.8", "token: its user is no address");
-		return EXCHANGE_FAILED;
-	}
-	if (wanted.len > 0 &&
-	    (!name_key(wanted, key) || strcmp(key, x->user) != 0)) {
-		fault_perm(f, "5.7.8", "token: of another user");
-		return EXCHANGE_FAILED;
-	}
-	found = directory_user_get(x->directory, str(x->user), &user, f);
-	mem_wipe(user.hash, sizeof user.hash);
-	if (found < 0)
-		return EXCHANGE_TEMP;
-	if (found == 0) {
-		fault_perm(f, "5.7.8", "no such user");
-		return EXCHANGE_FAILED;
-	}
-	bar = access_bar(&user, x->service, true);
-	if (bar == NULL)
-		return EXCHANGE_OK;
-	fault_perm(f, "5.7.8", "%s", bar);
-	return EXCHANGE_FAILED;
-}
-
-static enum sasl_result
-check_token(struct sasl_exchange *x, struct str response, struct fault *f)
-{
-	bool oauth = str_is(str(x->mechanism->name), STR_LIT("OAUTHBEARER"));
-	enum sasl_result result = EXCHANGE_FAILED;
-	struct buf name, owner;
-	struct bearer b;
-
-	buf_init(&name, NAME_SIZE);
-	buf_init(&owner, NAME_SIZE);
-	/* Nobody can guess one. */
-	x->is_strong = true;
-	if (!(oauth ? bearer_parse_oauth(response, &b, &name)
-		    : bearer_parse_xoauth2(response, &b)))
-		fault_perm(f, "5.7.8", "no message of %s", x->mechanism->name);
-	else if (jwt_check(
-		     token_rules, b.token, (int64_t)time(NULL), &owner, f) == 0)
-		result = admit(x, buf_str(&owner), b.user, f);
-	buf_clear(&name);
-	buf_clear(&owner);
-	return result;
-}
-
-/* The client is told that its token is no good, and has to say that it has
- * heard before the exchange fails. */
-static enum sasl_result
-step_bearer(struct sasl_exchange *x, bool first, struct str response,
-    bool has_response, struct buf *challenge, struct fault *f)
-{
-	enum sasl_result result;
-
-	if (x->is_refused) {
-		*f = x->why;
-		return EXCHANGE_FAILED;
-	}
-	/* The client speaks first. */
-	if (first && !has_response)
-		return EXCHANGE_CONTINUE;
-	result = check_token(x, response, f);
-	if (result != EXCHANGE_FAILED)
-		return result;
-	x->is_refused = true;
-	x->why = *f;
-	buf_puts(
-	    challenge, str_is(str(x->mechanism->name), STR_LIT("OAUTHBEARER"))
-			   ? bearer_oauth_failure
-			   : bearer_xoauth2_failure);
-	return EXCHANGE_CONTINUE;
-}
-
-static bool
-begins_bearer(struct sasl_exchange *x, const char *mechanism)
-{
-	const struct mechanism *m = mechanism_find(str(mechanism));
-
-	if (x->conn != NULL || x->mechanism != NULL || m == NULL ||
-	    !m->bearer || !sasl_offers(m))
-		return false;
-	x->mechanism = m;
-	return true;
-}
-
 enum sasl_result
 sasl_exchange_step(struct sasl_exchange *x, const char *mechanism,
     struct str response, bool has_response, struct buf *challenge,
@@ -685,9 +575,10 @@ sasl_exchange_step(struct sasl_exchange *x, const char *mechanism,
 	int rc;
 
 	buf_reset(challenge);
-	if (mechanism != NULL ? begins_bearer(x, mechanism)
-			      : x->mechanism != NULL && x->mechanism->bearer)
-		return step_bearer(
+	if (mechanism != NULL
+		? sasl_own_begin(x, mechanism)
+		: x->mechanism != NULL && !mechanism_is_librarys(x->mechanism))
+		return sasl_own_step(
 		    x, mechanism != NULL, response, has_response, challenge, f);
 	rc = mechanism != NULL
 		 ? start(x, mechanism, response, has_response, &out)

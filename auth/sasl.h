@@ -2,7 +2,7 @@
 /*
  * The server's side of SASL, by Cyrus libsasl2 with our own directory and
  * passwords behind it: PLAIN, LOGIN, and SCRAM without channel binding; and by
- * our own OAUTHBEARER and XOAUTH2, which it lacks. The
+ * our own OAUTHBEARER, XOAUTH2 and EXTERNAL. The
  * only file that includes the library is sasl.c. It reads no configuration
  * file and no user database of its own, and writes to no log but ours.
  */
@@ -48,6 +48,10 @@ struct sasl_exchange *sasl_exchange_new(struct directory *directory) MUST_USE;
  * the first step. */
 void sasl_exchange_set_service(
     struct sasl_exchange *exchange, const char *service);
+/* Whom a certificate of the client's names, which the asking server has
+ * verified. Before the first step. */
+void sasl_exchange_set_certificate(
+    struct sasl_exchange *exchange, const char *name);
 void sasl_exchange_free(struct sasl_exchange **exchange);
 
 /*

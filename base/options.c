@@ -82,6 +82,10 @@ static const struct conf_option tls[] = {
 	.sub = &certificate_table,
 	.help = "the first serves clients that name no host, the others by "
 		"the names inside"},
+    {.name = "client_ca",
+	.type = CONF_PATH,
+	.offset = offsetof(struct tls_options, client_ca),
+	.help = "who signs the certificates that users log in with (EXTERNAL)"},
     {0},
 };
 

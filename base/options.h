@@ -32,6 +32,7 @@ struct certificate_options {
 
 struct tls_options {
 	struct conf_sections certificates; /* struct certificate_options */
+	const char *client_ca;             /* NULL: clients are not asked */
 };
 
 extern const struct conf_table common_table;

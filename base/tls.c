@@ -32,6 +32,7 @@ struct pair {
 struct tls_server {
 	size_t n;
 	pthread_rwlock_t lock; /* of the ctx members */
+	char *client_ca;       /* NULL: clients are not asked */
 	struct pair pairs[];
 };
 
@@ -104,8 +105,38 @@ refuse_password(char *text, int size, int writing, void *ctx)
 	return -1;
 }
 
+/* Nobody is turned away for the certificate; what is wrong with it stays to be
+ * asked for. */
 static int
-load_pair(const struct tls_certificate *files, SSL_CTX **out, struct fault *f)
+take_any(int ok, X509_STORE_CTX *store)
+{
+	(void)ok;
+	(void)store;
+	return 1;
+}
+
+static int
+load_authorities(SSL_CTX *ctx, const char *path, struct fault *f)
+{
+	STACK_OF(X509_NAME) * names;
+
+	if (access(path, R_OK) < 0)
+		return fault_errno(f, "%s", path);
+	names = SSL_load_client_CA_file(path);
+	if (names == NULL || SSL_CTX_load_verify_file(ctx, path) != 1) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		tls_fail_file(f, path, "no certificates of authorities");
+		return -1;
+	}
+	/* Takes them. */
+	SSL_CTX_set_client_CA_list(ctx, names);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, take_any);
+	return 0;
+}
+
+static int
+load_pair(const struct tls_server *server, const struct tls_certificate *files,
+    SSL_CTX **out, struct fault *f)
 {
 	SSL_CTX *ctx = tls_new_ctx(TLS_server_method(), f);
 
@@ -124,7 +155,8 @@ load_pair(const struct tls_certificate *files, SSL_CTX **out, struct fault *f)
 		tls_fail_file(f, files->key, "no key for the certificate");
 	else if (SSL_CTX_check_private_key(ctx) != 1)
 		tls_fail_file(f, files->key, "no key for the certificate");
-	else {
+	else if (server->client_ca == NULL ||
+		 load_authorities(ctx, server->client_ca, f) == 0) {
 		SSL_CTX_set_dh_auto(ctx, 1);
 		SSL_CTX_set_session_id_context(
 		    ctx, (const unsigned char *)"posthouse", 9);
@@ -166,7 +198,8 @@ static int
 load_all(struct tls_server *server, SSL_CTX **fresh, struct fault *f)
 {
 	for (size_t i = 0; i < server->n; i++) {
-		if (load_pair(&server->pairs[i].files, &fresh[i], f) < 0) {
+		if (load_pair(server, &server->pairs[i].files, &fresh[i], f) <
+		    0) {
 			while (i-- > 0)
 				SSL_CTX_free(fresh[i]);
 			return -1;
@@ -218,6 +251,14 @@ tls_server_new(
 	return server;
 }
 
+int
+tls_server_ask_clients(
+    struct tls_server *server, const char *ca_file, struct fault *f)
+{
+	server->client_ca = mem_dup(ca_file);
+	return tls_server_reload(server, f);
+}
+
 void
 tls_server_free(struct tls_server **server)
 {
@@ -231,6 +272,7 @@ tls_server_free(struct tls_server **server)
 		mem_free((char *)(uintptr_t)s->pairs[i].files.key);
 	}
 	pthread_rwlock_destroy(&s->lock);
+	mem_free(s->client_ca);
 	mem_free(s);
 	*server = NULL;
 }
@@ -340,6 +382,19 @@ tls_has_pending(struct tls *tls)
 	return SSL_pending(tls->ssl) > 0;
 }
 
+/* The first address in the certificate, if there is one: RFC 5280 4.2.1.6. */
+static void
+get_client(SSL *ssl, char *text, size_t size)
+{
+	X509 *x = SSL_get0_peer_certificate(ssl);
+	STACK_OF(OPENSSL_STRING) *all = x == NULL ? NULL : X509_get1_email(x);
+
+	if (all != NULL && sk_OPENSSL_STRING_num(all) > 0 &&
+	    !str_copy(str(sk_OPENSSL_STRING_value(all, 0)), text, size))
+		text[0] = '\0';
+	X509_email_free(all);
+}
+
 void
 tls_get_info(struct tls *tls, struct tls_info *info)
 {
@@ -358,6 +413,8 @@ tls_get_info(struct tls *tls, struct tls_info *info)
 			    SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE &&
 			    SSL_get_verify_result(tls->ssl) == X509_V_OK;
 	snprintf(info->sni, sizeof info->sni, "%s", name != NULL ? name : "");
+	if (tls->client == NULL && SSL_get_verify_result(tls->ssl) == X509_V_OK)
+		get_client(tls->ssl, info->client, sizeof info->client);
 }
 
 void

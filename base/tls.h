@@ -36,6 +36,11 @@ struct tls_certificate {
  */
 struct tls_server *tls_server_new(const struct tls_certificate *certificates,
     size_t n, struct fault *f) MUST_USE;
+/* From now on clients are asked for a certificate. One that an authority in the
+ * file has signed for clients shows in tls_info who it is; any other counts as
+ * none. A fault names the file. Before connections are made. */
+int tls_server_ask_clients(
+    struct tls_server *server, const char *ca_file, struct fault *f) MUST_USE;
 /* Reads the same files again: new connections get the new certificates. On a
  * fault the old ones stay in use. Safe while connections are made. */
 int tls_server_reload(struct tls_server *server, struct fault *f) MUST_USE;
@@ -86,6 +91,8 @@ struct tls_info {
 	char cipher[48];  /* "TLS_AES_256_GCM_SHA384" */
 	unsigned bits;
 	char sni[256];    /* "" where the client sent none */
+	char client[256]; /* the address in a client's certificate that was
+			   * verified; "": none */
 	bool is_verified; /* the server has proved who it is, as demanded */
 	bool is_resumed;
 };

@@ -60,6 +60,7 @@ struct auth_exchange {
 	char remote[64], local[64], session[64];
 	uint16_t remote_port, local_port;
 	bool secured;
+	char certificate[256];
 };
 
 struct auth_client *
@@ -352,6 +353,10 @@ auth_exchange_new(struct auth_client *client, const struct auth_facts *facts)
 	x->remote_port = facts->remote_port;
 	x->local_port = facts->local_port;
 	x->secured = facts->secured;
+	/* Half a name is another's. */
+	if (!str_copy(
+		str(facts->certificate), x->certificate, sizeof x->certificate))
+		x->certificate[0] = '\0';
 	return x;
 }
 
@@ -394,6 +399,10 @@ put_request(const struct auth_exchange *x, struct connection *c,
 		auth_line_putf(out, "session=%s", x->session);
 	if (x->secured)
 		auth_line_put(out, STR_LIT("secured"));
+	if (x->certificate[0] != '\0') {
+		auth_line_put(out, STR_LIT("valid-client-cert"));
+		auth_line_putf(out, "cert_username=%s", x->certificate);
+	}
 	if (has_response) {
 		/* Must be the last one: the server reads no further. */
 		auth_line_put(out, STR_LIT("resp="));

@@ -36,6 +36,9 @@ struct auth_facts {
 	uint16_t local_port;
 	const char *session; /* our session id */
 	bool secured;        /* TLS, or the loopback exception */
+	/* Whom a certificate of the client's, which was verified, names; NULL:
+	 * there was none. */
+	const char *certificate;
 };
 
 /* One exchange: it has a connection of its own until it ends. */

@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/spool.h"
+#include "base/tls.h"
 #include "mta/smtpd/deliver.h"
 #include "mta/smtpd/etrn.h"
 #include "mta/smtpd/note.h"
@@ -40,6 +41,39 @@ may_auth(const struct smtpd_session *s, const struct smtp_state *st)
 	       (st->tls || s->listener->auth_without_tls);
 }
 
+/* The address in the client's certificate; NULL: none. */
+static const char *
+certificate_name(const struct smtpd_session *s)
+{
+	const struct tls_info *tls = io_tls(session_io(s->session));
+
+	return tls == NULL || tls->client[0] == '\0' ? NULL : tls->client;
+}
+
+/* EXTERNAL only where there is something to prove a name with. */
+static const char *
+offer(struct smtpd_session *s, const char *names)
+{
+	struct str rest = str(names);
+	struct buf list;
+
+	buf_init(&list, sizeof s->mechanisms - 1);
+	while (rest.len > 0) {
+		struct str name = str_cut(&rest, ' ');
+
+		if (str_is_nocase(name, STR_LIT("EXTERNAL")) &&
+		    certificate_name(s) == NULL)
+			continue;
+		if (buf_len(&list) > 0)
+			buf_putc(&list, ' ');
+		buf_put_str(&list, name);
+	}
+	if (!str_copy(buf_str(&list), s->mechanisms, sizeof s->mechanisms))
+		s->mechanisms[0] = '\0';
+	buf_clear(&list);
+	return s->mechanisms[0] == '\0' ? NULL : s->mechanisms;
+}
+
 static const char *
 on_auth_mechanisms(void *ctx, const struct smtp_state *st)
 {
@@ -51,7 +85,7 @@ on_auth_mechanisms(void *ctx, const struct smtp_state *st)
 		return NULL;
 	names = auth_client_mechanisms(s->smtpd->auth, &f);
 	if (names != NULL)
-		return names;
+		return offer(s, names);
 	log_warn(&s->log, "no authentication service", "reason", f.text, NULL);
 	/* AUTH then answers 454, which clients try again; were it not offered,
 	 * they would tell their user that the password is of no use. */
@@ -68,6 +102,7 @@ start_exchange(
 	    .remote_port = peer->port,
 	    .session = s->id,
 	    .secured = st->tls || s->listener->auth_without_tls,
+	    .certificate = certificate_name(s),
 	};
 
 	auth_exchange_free(&s->exchange);

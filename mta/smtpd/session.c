@@ -76,7 +76,7 @@ shake_hands(struct smtpd_session *s)
 	int rc;
 
 	io_set_deadline(io, clock_ms() + WRITE_MS);
-	rc = io_start_tls_server_now(io, s->smtpd->tls, &f);
+	rc = io_start_tls_server_now(io, s->listener->tls, &f);
 	if (rc < 0)
 		log_info(&s->log, "TLS failed", "client", s->peer->address,
 		    "reason", f.text, NULL);

@@ -46,6 +46,8 @@ struct smtpd {
 	const struct smtpd_options *options;
 	const char *hostname;
 	struct tls_server *tls; /* NULL: no TLS */
+	/* For listeners of users, who are asked for a certificate. NULL: tls */
+	struct tls_server *tls_users;
 	struct auth_client *auth;
 	struct socketmap_client *directory;
 	struct lmtp_pool *lmtp;
@@ -74,6 +76,7 @@ struct smtpd_listener {
 	const struct listen_options *options;
 	enum smtpd_protocol protocol;
 	bool auth_without_tls;
+	struct tls_server *tls; /* NULL: no TLS */
 	struct smtp_server_conf engine;
 };
 
@@ -93,6 +96,7 @@ struct smtpd_session {
 	bool trusted;             /* from a network of relay_from, or after a
 				   * log-in from its address */
 	bool asked_login;         /* whether there was one */
+	char mechanisms[256];     /* that are offered */
 	bool hang_up;             /* too many failed log-ins */
 	unsigned auth_failures;
 	char mechanism[24];             /* of the AUTH that is under way */

@@ -44,7 +44,9 @@ reload(void *ctx)
 	(void)ctx;
 	if (smtpd.tls == NULL)
 		return;
-	if (tls_server_reload(smtpd.tls, &f) < 0)
+	if (tls_server_reload(smtpd.tls, &f) < 0 ||
+	    (smtpd.tls_users != NULL &&
+		tls_server_reload(smtpd.tls_users, &f) < 0))
 		log_error(NULL, "certificates not read again", "reason", f.text,
 		    NULL);
 	else
@@ -85,24 +87,40 @@ peer_address(struct service *service, const char *text, const char *name)
 	return address;
 }
 
-static void
-set_up_tls(const struct tls_options *options)
+static struct tls_server *
+read_certificates(const struct tls_options *options)
 {
 	const struct certificate_options *from = options->certificates.bytes;
 	size_t n = options->certificates.n;
 	struct tls_certificate *to;
+	struct tls_server *tls;
 	struct fault f;
 
-	if (n == 0)
-		return;
 	to = mem_zeroed(n, sizeof *to);
 	for (size_t i = 0; i < n; i++)
 		to[i] = (struct tls_certificate){
 		    .chain = from[i].chain, .key = from[i].key};
-	smtpd.tls = tls_server_new(to, n, &f);
-	if (smtpd.tls == NULL)
+	tls = tls_server_new(to, n, &f);
+	if (tls == NULL)
 		die(EX_CONFIG, "posthouse-smtpd: %s", f.text);
 	mem_free(to);
+	return tls;
+}
+
+/* Other mail servers are not asked: some would make trouble. */
+static void
+set_up_tls(const struct tls_options *options)
+{
+	struct fault f;
+
+	if (options->certificates.n == 0)
+		return;
+	smtpd.tls = read_certificates(options);
+	if (options->client_ca == NULL)
+		return;
+	smtpd.tls_users = read_certificates(options);
+	if (tls_server_ask_clients(smtpd.tls_users, options->client_ca, &f) < 0)
+		die(EX_CONFIG, "posthouse-smtpd: client_ca: %s", f.text);
 }
 
 static void
@@ -280,6 +298,9 @@ set_up_listener(struct service *service, const struct listen_options *l,
 	    .options = l,
 	    .protocol = l->protocol,
 	    .auth_without_tls = l->auth_without_tls,
+	    .tls = l->protocol == SMTPD_SMTP || smtpd.tls_users == NULL
+		       ? smtpd.tls
+		       : smtpd.tls_users,
 	    .engine = engine_conf(l),
 	};
 	service_listener(service, l->title, smtpd_protocol_name(l->protocol),
@@ -329,6 +350,7 @@ clean_up(struct smtpd_listener *listeners)
 	repeats_free(&smtpd.repeats);
 	templates_free(&smtpd.templates);
 	tls_server_free(&smtpd.tls);
+	tls_server_free(&smtpd.tls_users);
 	socketmap_client_free(&smtpd.relay_recipients);
 	domains_clear(&smtpd.relay_domains);
 	domains_clear(&smtpd.etrn_domains);

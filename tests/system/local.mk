@@ -16,6 +16,7 @@ SYSTEM_TESTS += \
 	tests/system/auth_doors.py \
 	tests/system/auth_guard.py \
 	tests/system/auth_programs.py \
+	tests/system/auth_certificate.py \
 	tests/system/auth_protocol.py \
 	tests/system/auth_tokens.py \
 	tests/system/auth_scram.py \

@@ -20,8 +20,10 @@ class Client:
     """One connection; where is a port of 127.0.0.1, a (host, port), or a
     path."""
 
-    def __init__(self, where, tls=False, name="example.org", source=None):
+    def __init__(self, where, tls=False, name="example.org", source=None,
+                 context=None):
         self.name = name
+        self.context = context or lax_context()
         self.file = None
         if isinstance(where, str):
             self.socket = socket.socket(socket.AF_UNIX)
@@ -41,7 +43,7 @@ class Client:
             raise
 
     def wrap(self):
-        self.socket = lax_context().wrap_socket(
+        self.socket = self.context.wrap_socket(
             self.socket, server_hostname=self.name)
         self.file = self.socket.makefile("rb")
 

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/* An exchange, for libsasl2's mechanisms (sasl.c) and our own (sasl_own.c). */
+#ifndef AUTH_SASL_PRIVATE_H
+#define AUTH_SASL_PRIVATE_H
+
+#include "auth/mechanism.h"
+#include "auth/name.h"
+#include "auth/sasl.h"
+#include "auth/service.h"
+
+struct sasl_callback;
+struct sasl_conn;
+
+struct sasl_exchange {
+	struct sasl_conn *conn; /* the library's; NULL: none */
+	struct directory *directory;
+	struct sasl_callback *callbacks; /* CALLBACKS of them */
+	const struct mechanism *mechanism;
+	char user[NAME_SIZE];
+	struct fault why;
+	bool has_why;
+	/* Of SCRAM: why no password would be right; why the right one is not
+	 * good. */
+	const char *trouble, *bar;
+	bool has_keys;
+	char service[SERVICE_SIZE];
+	bool is_strong;
+	char certificate[NAME_SIZE]; /* "": none */
+	/* Of tokens: the client has been told that it was no good, and why. */
+	bool is_refused;
+};
+
+/* sasl_open()'s rules for tokens. */
+void sasl_own_open(const struct jwt_rules *tokens);
+/* Whether the exchange begins with one of our own mechanisms. */
+bool sasl_own_begin(struct sasl_exchange *x, const char *mechanism);
+/* As sasl_exchange_step(). */
+enum sasl_result sasl_own_step(struct sasl_exchange *x, bool first,
+    struct str response, bool has_response, struct buf *challenge,
+    struct fault *f);
+
+#endif
