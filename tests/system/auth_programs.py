@@ -155,10 +155,12 @@ class WithPam(Case):
         super().setUp()
         folder = self.instance.path("pam.d")
         shutil.copytree("/etc/pam.d", folder)
-        with open(os.path.join(folder, self.SERVICE), "w") as f:
-            f.write("auth required %s socket=%s domain=example.org\n"
-                    "account required %s\n" % (
-                        MODULE, self.instance.path("run/auth.sock"), MODULE))
+        for name in (self.SERVICE, "imap", "pop3"):
+            with open(os.path.join(folder, name), "w") as f:
+                f.write("auth required %s socket=%s domain=example.org\n"
+                        "account required %s\n" % (
+                            MODULE, self.instance.path("run/auth.sock"),
+                            MODULE))
         subprocess.run(["mount", "--bind", folder, "/etc/pam.d"], check=True)
         self.addCleanup(subprocess.run, ["umount", "/etc/pam.d"], check=True)
 
@@ -199,7 +201,14 @@ class Pam(WithPam):
                       self.ask(ANN, PASSWORD, wanted=False))
 
 
+# Who is refused here is not to be made to wait by Dovecot too.
 POP3 = """
+auth_failure_delay = 0
+service anvil {
+    unix_listener anvil-auth-penalty {
+        mode = 0
+    }
+}
 service pop3-login {
     chroot =
     inet_listener pop3 {
@@ -256,7 +265,9 @@ class DovecotCase:
         self.instance.admin("user", "del", DORA)
         with self.assertRaises(imaplib.IMAP4.error):
             self.read_by_imap(DORA, "a new password")
-        self.log.wait("logged in client=127.0.0.1 user=%s" % DORA)
+        for service in ("imap", "pop3"):
+            self.log.wait("logged in client=127.0.0.1 user=%s mechanism=PLAIN "
+                          "service=%s$" % (DORA, service))
 
 
 @unittest.skipUnless(shutil.which("dovecot"), "needs Dovecot")
@@ -292,13 +303,13 @@ class DovecotByPam(DovecotCase, WithPam):
         self.start("""
 passdb {
     driver = pam
-    args = %s
+    args = %%s
 }
 userdb {
     driver = static
     args = uid=%d gid=%d home=%s/%%d/%%n allow_all_users=yes
 }
-""" % (self.SERVICE, user.pw_uid, user.pw_gid, self.instance.path("mail")))
+""" % (user.pw_uid, user.pw_gid, self.instance.path("mail")))
         self.assertWorks()
 
 
