@@ -313,8 +313,9 @@ stop_checkpoints(struct db_env *env)
 }
 
 static int
-configure(DB_ENV *e, uint64_t cache)
+configure(DB_ENV *e, const struct db_env_options *o)
 {
+	uint64_t cache = o->cache > 0 ? o->cache : 16 << 20;
 	uint32_t gigabytes = (uint32_t)(cache >> 30);
 	uint32_t rest = (uint32_t)(cache & ((1U << 30) - 1));
 	int rc;
@@ -328,13 +329,14 @@ configure(DB_ENV *e, uint64_t cache)
 	    (rc = e->set_lk_max_objects(e, MAX_LOCKS)) != 0 ||
 	    (rc = e->set_lk_max_lockers(e, MAX_LOCKERS)) != 0 ||
 	    (rc = e->set_lk_detect(e, DB_LOCK_MINWRITE)) != 0 ||
-	    (rc = e->log_set_config(e, DB_LOG_AUTO_REMOVE, 1)) != 0)
+	    (rc = e->log_set_config(e, DB_LOG_AUTO_REMOVE, 1)) != 0 ||
+	    (rc = e->log_set_config(e, DB_LOG_ZERO, o->busy)) != 0)
 		return rc;
 	return 0;
 }
 
 static int
-open_env(struct db_env *env, uint64_t cache, struct fault *f)
+open_env(struct db_env *env, const struct db_env_options *o, struct fault *f)
 {
 	uint32_t flags = DB_CREATE | DB_PRIVATE | DB_THREAD | DB_RECOVER |
 			 DB_INIT_MPOOL | DB_INIT_LOCK | DB_INIT_LOG |
@@ -346,7 +348,7 @@ open_env(struct db_env *env, uint64_t cache, struct fault *f)
 	if (rc != 0)
 		return fail(f, env, rc, "cannot make an environment");
 	env->env->app_private = env;
-	rc = configure(env->env, cache > 0 ? cache : 16 << 20);
+	rc = configure(env->env, o);
 	if (rc == 0)
 		rc = env->env->open(env->env, env->dir, flags, 0600);
 	return rc == 0 ? 0 : fail(f, env, rc, "cannot recover");
@@ -383,7 +385,7 @@ db_env_open(const char *dir, const struct db_env_options *o, struct fault *f)
 	pthread_mutex_init(&env->mutex, NULL);
 	pthread_cond_init(&env->wake, NULL);
 	if (make_dir(dir, f) < 0 || take_lock(env, f) < 0 ||
-	    open_env(env, o->cache, f) < 0 || checkpoint(env, 0, f) < 0 ||
+	    open_env(env, o, f) < 0 || checkpoint(env, 0, f) < 0 ||
 	    start_checkpoints(env, f) < 0) {
 		/* Whoever opens it next must know that it was not closed. */
 		env->unclean = true;

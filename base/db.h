@@ -35,6 +35,10 @@ enum db_durability {
 struct db_env_options {
 	uint64_t cache; /* bytes; 0: 16 MiB */
 	enum db_durability durability;
+	/* Many commits: each log file (16 MiB) is filled with zeroes when it is
+	 * made, so that a commit does not make it longer and costs the disk one
+	 * flush, not two. */
+	bool busy;
 	/* Where the environment fails in operation, so that only opening it
 	 * again can help: say so in the log and end the process with
 	 * EX_TEMPFAIL. Whoever starts it again has it recovered. */

@@ -80,7 +80,8 @@ struct queue *
 queue_open(const struct queue_conf *conf, struct fault *f)
 {
 	struct queue *q = mem_new(struct queue);
-	struct db_env_options o = {.durability = DB_DURABLE, .fatal = true};
+	struct db_env_options o = {
+	    .durability = DB_DURABLE, .busy = true, .fatal = true};
 
 	q->conf = *conf;
 	q->dir = mem_dup(conf->dir);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -342,6 +343,45 @@ count_records(struct db *db)
 	    db_scan(db, str(""), str(""), count_record, &n, &f), 0);
 	return n;
 }
+
+static int64_t
+log_bytes(void)
+{
+	char path[100];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/log.0000000001", dir);
+	ck_assert_int_eq(stat(path, &st), 0);
+	return (int64_t)st.st_blocks * 512;
+}
+
+START_TEST(where_much_is_committed_no_commit_makes_the_log_longer)
+{
+	static const struct db_env_options busy = {
+	    .durability = DB_DURABLE, .busy = true};
+	struct db_env *env;
+	struct db *db;
+	int64_t before;
+
+	make_dir();
+	env = open_env(&busy);
+	db = open_db(env);
+	put(env, db, "a", "1");
+	before = log_bytes();
+	for (int i = 0; i < 1000; i++)
+		put(env, db, "b", "a value that is not that short");
+	ck_assert_int_eq(log_bytes(), before);
+	db_close(&db);
+	db_env_close(&env);
+	env = open_env(&busy);
+	db = open_db(env);
+	assert_value(db, "a", "1");
+	assert_value(db, "b", "a value that is not that short");
+	db_close(&db);
+	db_env_close(&env);
+	remove_dir();
+}
+END_TEST
 
 START_TEST(a_loose_scan_waits_for_no_transaction)
 {
@@ -681,6 +721,7 @@ UNIT_MAIN("db", what_is_committed_is_read, what_is_aborted_never_was,
     a_value_longer_than_the_buffer_is_a_permanent_fault,
     a_scan_keeps_to_its_prefix_and_order, a_scan_holds_no_lock_between_calls,
     a_loose_scan_waits_for_no_transaction,
+    where_much_is_committed_no_commit_makes_the_log_longer,
     a_scan_gives_each_record_once_over_many_chunks,
     a_scan_gives_records_longer_than_its_chunk, an_environment_has_one_owner,
     a_child_process_does_not_inherit_ownership_by_exec,
