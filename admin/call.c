@@ -7,8 +7,10 @@
 
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "auth/directory.h"
+#include "auth/directory_audit.h"
 #include "auth/options.h"
 #include "base/clock.h"
 #include "base/control.h"
@@ -30,6 +32,7 @@ struct call {
 	struct conf *conf;
 	struct place place;
 	enum place_owner owner;
+	uid_t caller; /* who this process was at its start */
 	/* Where the daemon is down: what was opened, and its methods. */
 	const struct control_method *methods;
 	struct directory *directory;
@@ -98,6 +101,7 @@ open_directory(struct call *call, struct fault *f)
 	call->directory = directory_open(&conf, f);
 	if (call->directory == NULL)
 		return -1;
+	directory_set_caller(call->directory, call->caller);
 	directory_set_scram(call->directory,
 	    authd_options_has_scram(conf_get(call->conf, &authd_table)));
 	call->methods = directory_methods;
@@ -193,6 +197,7 @@ call_open(const char *conf_file, enum place_owner owner, struct fault *f)
 	struct call *call = mem_new(struct call);
 
 	call->owner = owner;
+	call->caller = getuid();
 	call->conf = place_read_conf(conf_file, false, f);
 	if (call->conf == NULL ||
 	    place_of(call->conf, owner, &call->place, f) < 0 ||

@@ -27,6 +27,7 @@ const struct cmd *const cmd_tables[] = {
     cmd_alias,
     cmd_group,
     cmd_lock,
+    cmd_audit,
     cmd_mailbox,
     cmd_queue,
     cmd_tls,

@@ -3,7 +3,7 @@ noinst_LIBRARIES += libadmin.a
 libadmin_a_SOURCES = \
 	admin/call.c admin/call.h \
 	admin/cmd.c admin/cmd.h \
-	admin/cmd_alias.c \
+	admin/cmd_alias.c admin/cmd_audit.c \
 	admin/cmd_config.c \
 	admin/cmd_directory.c \
 	admin/cmd_domain.c \

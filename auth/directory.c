@@ -13,19 +13,24 @@
 
 #include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "auth/directory_driver.h"
 #include "auth/name.h"
 #include "base/loop.h"
 #include "base/mem.h"
 
-enum { SHOWN_MAX = 100 }; /* of a name that came, in a fault */
+enum {
+	SHOWN_MAX = 100, /* of a name that came, in a fault */
+	AUDIT_ENTRIES = 10000,
+};
 
 struct directory *
 directory_new(void)
 {
 	struct directory *d = mem_new(struct directory);
 
+	d->caller = getuid();
 	pthread_mutex_init(&d->changes, NULL);
 	return d;
 }
@@ -72,6 +77,11 @@ int
 directory_start(
     struct directory *d, const struct directory_conf *conf, struct fault *f)
 {
+	d->audit_bounds = (struct directory_audit_bounds){
+	    .entries =
+		conf->audit_entries > 0 ? conf->audit_entries : AUDIT_ENTRIES,
+	    .age = conf->audit_age,
+	};
 	d->driver = driver_of(conf, f);
 	if (d->driver != NULL)
 		d->store = d->driver->open(conf, f);
@@ -112,6 +122,9 @@ directory_begin_change(struct directory *d)
 int
 directory_end_change(struct directory *d, int rc, struct fault *f)
 {
+	if (rc >= 0 && directory_audit_flush(d, f) < 0)
+		rc = -1;
+	d->audit.what[0] = '\0';
 	if (rc < 0)
 		d->driver->discard(d->store);
 	else if (d->driver->commit(d->store, f) < 0)
@@ -240,8 +253,10 @@ directory_domain_add(struct directory *d, struct str domain, struct fault *f)
 	rc = d->driver->get_domain(d->store, str(key), f);
 	if (rc > 0)
 		rc = exists(f, key, "a domain");
-	if (rc == 0)
+	if (rc == 0) {
 		d->driver->put_domain(d->store, str(key));
+		directory_audit(d, "domain.add", key, "%s", "");
+	}
 	return directory_end_change(d, rc, f);
 }
 
@@ -259,8 +274,10 @@ directory_domain_del(struct directory *d, struct str domain, struct fault *f)
 		rc = missing(f, domain, "domain");
 	if (rc > 0)
 		rc = need_empty_domain(d, str(key), f);
-	if (rc == 0)
+	if (rc == 0) {
 		d->driver->del_domain(d->store, str(key));
+		directory_audit(d, "domain.del", key, "%s", "");
+	}
 	return directory_end_change(d, rc, f);
 }
 
@@ -277,7 +294,7 @@ directory_domain_get(struct directory *d, struct str domain, struct fault *f)
 /* Users. */
 
 static void
-set_password(struct directory *d, struct directory_user *user,
+set_password(struct directory *d, const char *what, struct directory_user *user,
     const struct directory_password *password)
 {
 	static const struct directory_password none;
@@ -288,6 +305,8 @@ set_password(struct directory *d, struct directory_user *user,
 	memcpy(user->hash, password->hash, sizeof user->hash);
 	d->driver->put_user(d->store, user);
 	directory_put_scram(d, str(user->name), &password->scram);
+	directory_audit(d, what, user->name, "%s",
+	    password->hash[0] == '\0' ? "without a password" : "");
 }
 
 int
@@ -302,7 +321,7 @@ directory_user_add(struct directory *d, struct str name,
 	directory_begin_change(d);
 	rc = directory_need_free_name(d, user.name, f);
 	if (rc == 0)
-		set_password(d, &user, password);
+		set_password(d, "user.add", &user, password);
 	return directory_end_change(d, rc, f);
 }
 
@@ -354,6 +373,7 @@ directory_user_del(struct directory *d, struct str name, struct fault *f)
 	if (rc == 0) {
 		owner.user = str(user.name);
 		d->driver->del_user(d->store, owner.user);
+		directory_audit(d, "user.del", user.name, "%s", "");
 		rc = d->driver->each_credential(
 		    d->store, owner.user, del_credential, &owner, f);
 		if (rc == 0)
@@ -372,7 +392,7 @@ directory_user_set_password(struct directory *d, struct str name,
 	directory_begin_change(d);
 	rc = directory_need_user(d, name, &user, f);
 	if (rc == 0)
-		set_password(d, &user, password);
+		set_password(d, "user.passwd", &user, password);
 	return directory_end_change(d, rc, f);
 }
 
@@ -394,6 +414,16 @@ directory_user_set_switches(struct directory_user *user, unsigned switches)
 	user->no_send = switches & DIRECTORY_NO_SEND;
 }
 
+/* How they stand now. */
+static void
+audit_switches(struct directory *d, const struct directory_user *user)
+{
+	directory_audit(d, "user.set", user->name,
+	    "disabled=%s main_password=%s send=%s receive=%s",
+	    user->disabled ? "yes" : "no", user->main_closed ? "off" : "on",
+	    user->no_send ? "off" : "on", user->no_receive ? "off" : "on");
+}
+
 int
 directory_user_switch(struct directory *d, struct str name, unsigned on,
     unsigned off, struct fault *f)
@@ -409,6 +439,7 @@ directory_user_switch(struct directory *d, struct str name, unsigned on,
 		directory_user_set_switches(&user, now);
 		user.changed = (int64_t)time(NULL);
 		d->driver->put_user(d->store, &user);
+		audit_switches(d, &user);
 	}
 	return directory_end_change(d, rc, f);
 }
@@ -464,9 +495,12 @@ directory_alias_add(struct directory *d, struct str name,
 	if (rc == 0) {
 		directory_begin_change(d);
 		rc = directory_need_free_name(d, key, f);
-		if (rc == 0)
+		if (rc == 0) {
 			d->driver->put_alias(
 			    d->store, str(key), buf_str(&list));
+			directory_audit(
+			    d, "alias.add", key, "%s", buf_text(&list));
+		}
 		rc = directory_end_change(d, rc, f);
 	}
 	buf_clear(&list);
@@ -489,6 +523,7 @@ directory_alias_del(struct directory *d, struct str name, struct fault *f)
 		rc = missing(f, name, "alias");
 	if (rc > 0) {
 		d->driver->del_alias(d->store, str(key));
+		directory_audit(d, "alias.del", key, "%s", "");
 		rc = 0;
 	}
 	rc = directory_end_change(d, rc, f);

@@ -76,6 +76,11 @@ struct directory_conf {
 	 * column, whether it is disabled; an alias is one row a target. With
 	 * any of them the directory is only read, and has no lists. */
 	const char *domain_query, *user_query, *alias_query;
+
+	/* Of the audit (directory_audit.h): entries (0: 10000), and for how
+	 * many seconds they are kept (0: for ever). */
+	uint64_t audit_entries;
+	int64_t audit_age;
 };
 
 struct directory *directory_open(

@@ -169,8 +169,12 @@ directory_app_add(struct directory *d, struct str name,
 	rc = directory_need_user(d, name, &user, f);
 	if (rc == 0)
 		rc = need_room(d, &user, app, f);
-	if (rc == 0)
+	if (rc == 0) {
 		put_app(d, str(user.name), app);
+		directory_audit(d, "app_password.add", user.name, "%s: %s",
+		    app->name,
+		    app->services[0] == '\0' ? "all services" : app->services);
+	}
 	return directory_end_change(d, rc, f);
 }
 
@@ -195,8 +199,11 @@ directory_app_revoke(
 		rc = fault_perm(f, "5.1.1",
 		    "%s: there is no such app password: \"%.*s\"", user.name,
 		    STR_ARG(str_head(app, DIRECTORY_APP_NAME_SIZE)));
-	if (rc > 0)
+	if (rc > 0) {
 		d->driver->del_credential(d->store, str(user.name), str(kind));
+		directory_audit(
+		    d, "app_password.revoke", user.name, "%.*s", STR_ARG(app));
+	}
 	buf_clear(&value);
 	rc = directory_end_change(d, rc, f);
 	return rc < 0 ? -1 : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The directory in Berkeley DB, an environment of eight tables:
+ * The directory in Berkeley DB, an environment of nine tables:
  *
  *   domain  DOMAIN             "1"
  *   user    DOMAIN NUL LOCAL   "1 SWITCHES CREATED CHANGED HASH"
@@ -10,6 +10,7 @@
  *   setting NAME               bytes
  *   credential DOMAIN NUL LOCAL NUL KIND  bytes; the user's key stands first
  *   sender  DOMAIN NUL LOCAL   "1 USER USER…"; who may send as the address
+ *   audit   ID, 8 bytes, big-endian     "1 TIME WHO WHAT NAME DETAIL"
  *
  * The domain stands first so that one domain is one stretch of the tree. The
  * leading 1 is the version of the record.
@@ -141,6 +142,7 @@ store_close(struct directory_store **store)
 	db_close(&s->setting);
 	db_close(&s->credential);
 	db_close(&s->sender);
+	db_close(&s->audit);
 	db_env_close(&s->env);
 	mem_free(s);
 	*store = NULL;
@@ -162,7 +164,8 @@ store_open(const struct directory_conf *conf, struct fault *f)
 	    (s->member = db_open(s->env, "member", f)) == NULL ||
 	    (s->setting = db_open(s->env, "setting", f)) == NULL ||
 	    (s->credential = db_open(s->env, "credential", f)) == NULL ||
-	    (s->sender = db_open(s->env, "sender", f)) == NULL)
+	    (s->sender = db_open(s->env, "sender", f)) == NULL ||
+	    (s->audit = db_open(s->env, "audit", f)) == NULL)
 		store_close(&s);
 	return s;
 }
@@ -297,10 +300,18 @@ write_all(struct directory_store *s, struct fault *f)
 }
 
 static void
-discard(struct directory_store *s)
+forget_writes(struct directory_store *s)
 {
 	s->first = s->last = NULL;
 	arena_clear(&s->arena);
+}
+
+static void
+discard(struct directory_store *s)
+{
+	forget_writes(s);
+	/* What it was before is in the table. */
+	s->audit_next = 0;
 }
 
 /* A reader may have been in the way. */
@@ -316,7 +327,9 @@ commit(struct directory_store *s, struct fault *f)
 		       str_is(str(f->dsn), STR_LIT("4.3.0")) &&
 		       ++tries < TRIES);
 	}
-	discard(s);
+	if (rc < 0)
+		s->audit_next = 0;
+	forget_writes(s);
 	return rc;
 }
 
@@ -566,5 +579,7 @@ const struct directory_driver directory_bdb = {
     .put_senders = put_senders,
     .del_senders = del_senders,
     .each_sender = each_sender,
+    .put_audit = directory_bdb_put_audit,
+    .each_audit = directory_bdb_each_audit,
     .count = count,
 };

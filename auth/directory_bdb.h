@@ -15,8 +15,9 @@ struct directory_write;
 struct directory_store {
 	struct db_env *env;
 	struct db *domain, *user, *alias, *group, *member, *setting;
-	struct db *credential, *sender;
-	struct arena arena; /* of the writes */
+	struct db *credential, *sender, *audit;
+	uint64_t audit_first, audit_next; /* ids; 0: not known yet */
+	struct arena arena;               /* of the writes */
 	struct directory_write *first, *last;
 };
 
@@ -61,6 +62,13 @@ void directory_bdb_del_member(
 int directory_bdb_each_member(struct directory_store *s, struct str group,
     struct str after, directory_each_member_call *each, void *ctx,
     struct fault *f) MUST_USE;
+
+/* Of the driver's table: the audit. */
+int directory_bdb_put_audit(struct directory_store *s,
+    const struct directory_audit *entry,
+    const struct directory_audit_bounds *bounds, struct fault *f) MUST_USE;
+int directory_bdb_each_audit(struct directory_store *s, uint64_t after,
+    directory_each_audit_call *each, void *ctx, struct fault *f) MUST_USE;
 
 /* Of the driver's table: credentials. */
 int directory_bdb_get_credential(struct directory_store *s, struct str user,

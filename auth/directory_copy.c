@@ -386,5 +386,10 @@ directory_import(struct directory *d, struct str line, struct fault *f)
 int
 directory_import_flush(struct directory *d, struct fault *f)
 {
+	directory_audit(d, "directory.import", "", "%s", "");
+	if (directory_audit_flush(d, f) < 0) {
+		d->driver->discard(d->store);
+		return -1;
+	}
 	return d->driver->commit(d->store, f);
 }

@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include "auth/directory.h"
+#include "auth/directory_audit.h"
 #include "auth/directory_group.h"
 #include "auth/name.h"
 
@@ -26,6 +27,11 @@ enum {
 /* As with the other lists; each() may note changes, though. */
 typedef int directory_each_credential_call(
     void *ctx, struct str kind, struct str value);
+
+struct directory_audit_bounds {
+	uint64_t entries; /* at most */
+	int64_t age;      /* s */
+};
 
 struct directory_store;
 
@@ -122,6 +128,14 @@ struct directory_driver {
 	int (*each_sender)(struct directory_store *store, struct str after,
 	    directory_each_sender_call *each, void *ctx, struct fault *f);
 
+	/* Notes an entry (its id is given by the driver), and that those be
+	 * gone which are beyond the bounds: some at a time. */
+	int (*put_audit)(struct directory_store *store,
+	    const struct directory_audit *entry,
+	    const struct directory_audit_bounds *bounds, struct fault *f);
+	int (*each_audit)(struct directory_store *store, uint64_t after,
+	    directory_each_audit_call *each, void *ctx, struct fault *f);
+
 	int (*count)(struct directory_store *store,
 	    struct directory_counts *counts, struct fault *f);
 };
@@ -147,6 +161,10 @@ struct directory {
 	pthread_mutex_t changes;
 	char srs_domain[NAME_SIZE]; /* empty: no rewriting */
 	bool without_scram;
+	uid_t caller; /* who changes it, but for control_caller() */
+	struct directory_audit audit; /* of the change under way; what may be
+				       * empty: none */
+	struct directory_audit_bounds audit_bounds;
 };
 
 /* enum directory_switch of a user's record. */
@@ -157,6 +175,13 @@ void directory_user_set_switches(
 /* 0 with the user, or -1 where there is none. */
 int directory_need_user(struct directory *d, struct str name,
     struct directory_user *user, struct fault *f) MUST_USE;
+
+/* Within a change: what is done and to what (a key), for the audit; fmt is what
+ * else there is to say. Becomes an entry where the change is committed. */
+void directory_audit(struct directory *d, const char *what, const char *name,
+    const char *fmt, ...) FORMAT(4, 5);
+/* For directory_end_change(): writes it, if there is one. */
+int directory_audit_flush(struct directory *d, struct fault *f) MUST_USE;
 
 /* Within a change: user, a key, may no longer send as others. */
 int directory_del_senders(

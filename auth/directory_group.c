@@ -231,6 +231,17 @@ need_group(struct directory *d, const char *key, struct fault *f)
 }
 
 /* check() says what must be so before. */
+static void
+audit_group(
+    struct directory *d, const char *what, const struct directory_group *g)
+{
+	directory_audit(d, what, g->name,
+	    "owners=%s posters=%s from=%s verp=%s list_id=%s title=%s",
+	    g->owners, directory_posters_name(g->posters),
+	    g->rewrites_from ? "rewrite" : "keep", g->verp ? "yes" : "no",
+	    g->list_id, g->title);
+}
+
 static int
 put_group(struct directory *d, const struct directory_group *given,
     int (*check)(struct directory *d, const char *key, struct fault *f),
@@ -244,8 +255,11 @@ put_group(struct directory *d, const struct directory_group *given,
 		rc = check(d, g->name, f);
 		if (rc == 0)
 			rc = check_owners(d, g, f);
-		if (rc == 0)
+		if (rc == 0) {
 			d->driver->put_group(d->store, g);
+			audit_group(d,
+			    check == need_group ? "group.set" : "group.add", g);
+		}
 		rc = directory_end_change(d, rc, f);
 	}
 	mem_free(g);
@@ -278,6 +292,8 @@ directory_group_del(struct directory *d, struct str name, struct fault *f)
 	rc = need_group(d, key, f);
 	if (rc == 0)
 		rc = d->driver->del_group(d->store, str(key), f);
+	if (rc == 0)
+		directory_audit(d, "group.del", key, "%s", "");
 	return directory_end_change(d, rc, f);
 }
 
@@ -293,6 +309,23 @@ directory_group_get(struct directory *d, struct str name,
 }
 
 /* Members. */
+
+static void
+audit_members(struct directory *d, const char *what, const char *group,
+    const struct str *members, size_t n)
+{
+	struct buf list;
+
+	/* No more of them is kept than has room. */
+	buf_init(&list, DIRECTORY_AUDIT_DETAIL_SIZE);
+	for (size_t i = 0; i < n && !buf_is_full(&list); i++) {
+		if (i > 0)
+			buf_putc(&list, ' ');
+		buf_put_str(&list, members[i]);
+	}
+	directory_audit(d, what, group, "%s", buf_text(&list));
+	buf_clear(&list);
+}
 
 static int
 check_member(struct directory *d, const char *group, struct str member,
@@ -404,6 +437,8 @@ directory_group_add_members(struct directory *d, struct str name,
 	if (keys != NULL) {
 		directory_begin_change(d);
 		rc = put_members(d, group, keys, n, f);
+		if (rc == 0)
+			audit_members(d, "member.add", group, keys, n);
 		rc = directory_end_change(d, rc, f);
 	}
 	mem_free(keys);
@@ -441,6 +476,8 @@ directory_group_del_members(struct directory *d, struct str name,
 	rc = need_group(d, group, f);
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = del_member(d, group, members[i], f);
+	if (rc == 0)
+		audit_members(d, "member.del", group, members, n);
 	return directory_end_change(d, rc, f);
 }
 

@@ -515,6 +515,7 @@ const struct control_method directory_methods[] = {
     {"app_password.add", directory_method_app_add},
     {"app_password.list", directory_method_app_list},
     {"app_password.revoke", directory_method_app_revoke},
+    {"audit.list", directory_method_audit_list},
     {"sender.add", directory_method_sender_add},
     {"sender.del", directory_method_sender_del},
     {"sender.list", directory_method_sender_list},

@@ -42,6 +42,8 @@ json_t *directory_methods_end_page(
 control_call directory_method_app_add, directory_method_app_list,
     directory_method_app_revoke;
 
+control_call directory_method_audit_list;
+
 control_call directory_method_sender_add, directory_method_sender_del,
     directory_method_sender_list;
 

@@ -604,5 +604,7 @@ const struct directory_driver directory_pgsql = {
     .put_senders = directory_pgsql_put_senders,
     .del_senders = directory_pgsql_del_senders,
     .each_sender = directory_pgsql_each_sender,
+    .put_audit = directory_pgsql_put_audit,
+    .each_audit = directory_pgsql_each_audit,
     .count = directory_pgsql_count,
 };

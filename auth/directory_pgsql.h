@@ -42,6 +42,9 @@ void directory_pgsql_put_credential(struct directory_store *s, struct str user,
 void directory_pgsql_put_senders(
     struct directory_store *s, struct str address, struct str users);
 void directory_pgsql_del_senders(struct directory_store *s, struct str address);
+int directory_pgsql_put_audit(struct directory_store *s,
+    const struct directory_audit *entry,
+    const struct directory_audit_bounds *bounds, struct fault *f) MUST_USE;
 void directory_pgsql_put_setting(
     struct directory_store *s, const char *name, struct str value);
 void directory_pgsql_del_domain(struct directory_store *s, struct str domain);
@@ -75,6 +78,8 @@ int directory_pgsql_each_credential(struct directory_store *s, struct str user,
     directory_each_credential_call *each, void *ctx, struct fault *f) MUST_USE;
 int directory_pgsql_each_sender(struct directory_store *s, struct str after,
     directory_each_sender_call *each, void *ctx, struct fault *f) MUST_USE;
+int directory_pgsql_each_audit(struct directory_store *s, uint64_t after,
+    directory_each_audit_call *each, void *ctx, struct fault *f) MUST_USE;
 int directory_pgsql_each_setting(struct directory_store *s,
     directory_each_setting_call *each, void *ctx, struct fault *f) MUST_USE;
 int directory_pgsql_count(struct directory_store *s,

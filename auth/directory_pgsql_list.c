@@ -2,6 +2,9 @@
 /* Lists of what the directory in PostgreSQL has, by pages. */
 #include "config.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "auth/directory_pgsql.h"
 #include "base/mem.h"
 
@@ -33,6 +36,9 @@ static const struct pgsql_statement list_members = {
 static const struct pgsql_statement list_credentials = {
     "SELECT kind, value FROM mail_credential "
     "WHERE local = $1 AND domain = $2 ORDER BY kind"};
+static const struct pgsql_statement list_audit = {
+    "SELECT id::text, time::text, who, what, name, detail FROM mail_audit "
+    "WHERE id > $1::bigint ORDER BY mail_audit.id LIMIT 1000"};
 static const struct pgsql_statement list_settings = {
     "SELECT name, encode(value, 'hex') FROM mail_setting ORDER BY name"};
 static const struct pgsql_statement count_all = {
@@ -170,6 +176,58 @@ directory_pgsql_each_alias(struct directory_store *s, struct str domain,
 	struct list l = {.each_alias = each, .ctx = ctx, .f = f};
 
 	return list_names(s, &list_aliases, domain, after, &l);
+}
+
+struct audit_list {
+	directory_each_audit_call *each;
+	void *ctx;
+	struct fault *f;
+	size_t rows;
+	uint64_t last;
+};
+
+static int
+give_audit(void *ctx, const struct str *columns, size_t n)
+{
+	struct audit_list *l = ctx;
+	struct directory_audit a;
+	uint64_t when;
+
+	l->rows++;
+	if (n < 6 || !str_to_u64(columns[0], 1, INT64_MAX, &a.id) ||
+	    !str_to_u64(columns[1], 0, INT64_MAX, &when) ||
+	    !str_copy(columns[2], a.who, sizeof a.who) ||
+	    !str_copy(columns[3], a.what, sizeof a.what) ||
+	    !str_copy(columns[4], a.name, sizeof a.name) ||
+	    !str_copy(columns[5], a.detail, sizeof a.detail))
+		return fault_temp(l->f, "4.3.5",
+		    "the directory's audit entry %.*s is not as expected",
+		    STR_ARG(str_head(columns[0], 20)));
+	a.time = (int64_t)when;
+	l->last = a.id;
+	return l->each(l->ctx, &a);
+}
+
+int
+directory_pgsql_each_audit(struct directory_store *s, uint64_t after,
+    directory_each_audit_call *each, void *ctx, struct fault *f)
+{
+	struct audit_list l = {.each = each, .ctx = ctx, .f = f, .last = after};
+	int rc;
+
+	if (s->has_queries)
+		return no_lists(f);
+	do {
+		char number[24];
+		struct str from;
+
+		snprintf(number, sizeof number, "%" PRIu64, l.last);
+		from = str(number);
+		l.rows = 0;
+		rc = pgsql_query(
+		    s->pgsql, &list_audit, &from, 1, give_audit, &l, f);
+	} while (rc == 0 && l.rows == PAGE);
+	return rc;
 }
 
 /* Rows of names are alike. */

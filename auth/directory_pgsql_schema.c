@@ -67,6 +67,9 @@ static const struct pgsql_statement steps[][STATEMENTS_MAX] = {
 	 "domain text COLLATE \"C\" NOT NULL, "
 	 "local text COLLATE \"C\" NOT NULL, "
 	 "users text[] NOT NULL, PRIMARY KEY (domain, local))"},
+	{"CREATE TABLE mail_audit (id bigserial PRIMARY KEY, "
+	 "time bigint NOT NULL, who text NOT NULL, what text NOT NULL, "
+	 "name text NOT NULL, detail text NOT NULL)"},
 	{"CREATE TABLE mail_setting (name text PRIMARY KEY, "
 	 "value bytea NOT NULL)"},
     },

@@ -55,6 +55,12 @@ static const struct pgsql_statement set_senders = {
     "ON CONFLICT (domain, local) DO UPDATE SET users = EXCLUDED.users"};
 static const struct pgsql_statement remove_senders = {
     "DELETE FROM mail_sender WHERE local = $1 AND domain = $2"};
+static const struct pgsql_statement add_audit = {
+    "INSERT INTO mail_audit (time, who, what, name, detail) "
+    "VALUES ($1::bigint, $2, $3, $4, $5)"};
+static const struct pgsql_statement end_audit = {
+    "DELETE FROM mail_audit WHERE time < $1::bigint OR id <= "
+    "(SELECT max(id) FROM mail_audit) - $2::bigint"};
 static const struct pgsql_statement set_setting = {
     "INSERT INTO mail_setting (name, value) VALUES ($1, decode($2, 'hex')) "
     "ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value"};
@@ -197,6 +203,28 @@ void
 directory_pgsql_del_user(struct directory_store *s, struct str name)
 {
 	note_name(s, &remove_user, name, NULL);
+}
+
+int
+directory_pgsql_put_audit(struct directory_store *s,
+    const struct directory_audit *a,
+    const struct directory_audit_bounds *bounds, struct fault *f)
+{
+	char now[NUMBER_SIZE], since[NUMBER_SIZE], entries[NUMBER_SIZE];
+
+	(void)f;
+	snprintf(now, sizeof now, "%" PRId64, a->time);
+	snprintf(since, sizeof since, "%" PRId64,
+	    bounds->age > 0 ? a->time - bounds->age : 0);
+	snprintf(entries, sizeof entries, "%" PRIu64, bounds->entries);
+
+	const struct str entry[] = {
+	    str(now), str(a->who), str(a->what), str(a->name), str(a->detail)};
+	const struct str bound[] = {str(since), str(entries)};
+
+	note(s, &add_audit, entry, ARRAY_LEN(entry));
+	note(s, &end_audit, bound, ARRAY_LEN(bound));
+	return 0;
 }
 
 void

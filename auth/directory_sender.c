@@ -66,6 +66,7 @@ add_user(struct directory *d, const char *user, const char *address,
 		    DIRECTORY_SENDERS_MAX, address);
 	put_name(users, str(user));
 	d->driver->put_senders(d->store, str(address), buf_str(users));
+	directory_audit(d, "sender.add", user, "%s", address);
 	return 0;
 }
 
@@ -133,8 +134,10 @@ directory_sender_del(
 	if (rc == 0)
 		rc = fault_perm(f, "5.1.1", "%s was not allowed to send as %s",
 		    user.name, key);
-	if (rc > 0)
+	if (rc > 0) {
 		put_without(d, str(user.name), str(key), buf_str(&users));
+		directory_audit(d, "sender.del", user.name, "%s", key);
+	}
 	rc = directory_end_change(d, rc, f);
 	buf_clear(&users);
 	return rc < 0 ? -1 : 0;

@@ -9,8 +9,9 @@ libauth_a_SOURCES = \
 	auth/checkpassword.c auth/checkpassword.h \
 	auth/directory.c auth/directory.h \
 	auth/directory_app.c auth/directory_app.h \
+	auth/directory_audit.c auth/directory_audit.h \
 	auth/directory_bdb.c auth/directory_bdb.h \
-	auth/directory_bdb_credential.c auth/directory_bdb_group.c \
+	auth/directory_bdb_audit.c auth/directory_bdb_credential.c auth/directory_bdb_group.c \
 	auth/directory_cache.c auth/directory_cache.h \
 	auth/directory_copy.c auth/directory_copy.h \
 	auth/directory_driver.h \
@@ -19,7 +20,7 @@ libauth_a_SOURCES = \
 	auth/directory_group_record.c \
 	auth/directory_members.c \
 	auth/directory_methods.c auth/directory_methods.h \
-	auth/directory_methods_app.c auth/directory_methods_group.c \
+	auth/directory_methods_app.c auth/directory_methods_audit.c auth/directory_methods_group.c \
 	auth/directory_methods_sender.c \
 	auth/directory_resolve.c \
 	auth/directory_scram.c \

@@ -125,6 +125,13 @@ static const struct conf_option authd_options[] = {
 	  .offset = AUTHD(login_memory), .fallback = "15m", .max = 86400000,
 	  .help = "how long the address of a log-in is known by the map "
 		  "\"login\"" },
+	{ .name = "audit_entries", .type = CONF_NUMBER,
+	  .offset = AUTHD(audit_entries), .fallback = "10000", .min = 10,
+	  .max = 1000000,
+	  .help = "changes of the directory that are remembered" },
+	{ .name = "audit_age", .type = CONF_TIME, .offset = AUTHD(audit_age),
+	  .fallback = "365d", .max = UINT64_C(315360000000),
+	  .help = "and for how long; 0: for ever" },
 	{ .name = "srs_domain", .type = CONF_TEXT, .offset = AUTHD(srs_domain),
 	  .help = "domain of the senders of forwarded mail; "
 		  "default: hostname; none: they stay as they are" },
@@ -351,5 +358,7 @@ authd_directory_conf(const struct authd_options *o, const char *dir)
 	    .domain_query = o->domain_query,
 	    .user_query = o->user_query,
 	    .alias_query = o->alias_query,
+	    .audit_entries = o->audit_entries,
+	    .audit_age = (int64_t)(o->audit_age / 1000),
 	};
 }

@@ -47,6 +47,9 @@ struct authd_options {
 
 	uint64_t login_memory; /* ms */
 
+	uint64_t audit_entries;
+	uint64_t audit_age; /* ms; 0: for ever */
+
 	const char *srs_domain; /* NULL: hostname; "none": no rewriting */
 
 	uint64_t threads;

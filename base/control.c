@@ -41,6 +41,15 @@ struct talk {
 	struct buf in;
 };
 
+/* Of the talk that this thread is at work on. */
+static _Thread_local uid_t caller = (uid_t)-1;
+
+uid_t
+control_caller(void)
+{
+	return caller;
+}
+
 static json_t *
 new_reply(const json_t *id)
 {
@@ -169,7 +178,9 @@ answer_line(struct talk *t, struct str line)
 
 	if (request == NULL)
 		return write_reply(t, error_reply(NULL, CODE_PARSE, &f));
+	caller = session_peer(t->session)->uid;
 	reply = answer(t->control, request);
+	caller = (uid_t)-1;
 	/* A request without an id is not to be answered (JSON-RPC 4.1), unless
 	 * it is none at all. */
 	if (json_is_object(request) && json_get(request, "id") == NULL &&

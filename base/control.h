@@ -7,6 +7,7 @@
 #ifndef BASE_CONTROL_H
 #define BASE_CONTROL_H
 
+#include <sys/types.h>
 #include <sysexits.h>
 
 #include "base/attr.h"
@@ -38,6 +39,10 @@ struct control;
 struct control *control_new(struct server *server, const char *path,
     const struct control_method *methods, void *ctx, struct fault *f) MUST_USE;
 void control_free(struct control **control);
+
+/* Whose call this thread is at work on: the user at the socket's other end;
+ * (uid_t)-1 where it is at work on none. */
+uid_t control_caller(void);
 
 /*
  * The other end: one call. Returns the result (new). 4.4.1 where nothing

@@ -68,6 +68,7 @@ _posthouse() {
 			choices+=' --size --to'
 		fi
 		case ${plain[0]-}:${plain[1]-} in
+		audit:*) choices+=' --since' ;;
 		user:set) choices+=' --main-password --receive --send' ;;
 		user:app-password) choices+=' --expires --services' ;;
 		group:add | group:set)

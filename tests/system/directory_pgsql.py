@@ -18,7 +18,7 @@ from postgres import Postgres, binaries  # noqa: E402
 
 UNIT_TESTS = ("check_directory", "check_directory_group",
               "check_directory_methods", "check_directory_app",
-              "check_directory_sender", "check_access")
+              "check_directory_sender", "check_directory_audit", "check_access")
 FOREIGN = """
 CREATE TABLE account (email text PRIMARY KEY, pw text, closed bool);
 CREATE TABLE hosted (name text PRIMARY KEY);

@@ -12,6 +12,7 @@ SYSTEM_TESTS += \
 	tests/system/admin_command.py \
 	tests/system/admin_queue.py \
 	tests/system/admin_run.py \
+	tests/system/audit.py \
 	tests/system/auth_app_passwords.py \
 	tests/system/auth_doors.py \
 	tests/system/auth_guard.py \
