@@ -365,6 +365,19 @@ board_fill(struct board *b, const struct board_job *job,
 	board_lane_settle(b, l);
 }
 
+void
+board_fill_failed(
+    struct board *b, const struct board_job *job, int64_t at, int64_t now)
+{
+	struct lane *l = job->lane;
+
+	b->now = now;
+	l->is_filling = false;
+	if (at < l->due)
+		l->due = at;
+	board_lane_settle(b, l);
+}
+
 /* The place changes hands; false where there is none for it. */
 static bool
 begin_there(struct board *b, struct board_job *job, struct hop *to)

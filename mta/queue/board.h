@@ -108,6 +108,10 @@ struct board_row {
 void board_fill(struct board *b, const struct board_job *job,
     const struct board_row *rows, size_t n, int64_t now);
 
+/* Or they could not be read: the lane comes again at this time. */
+void board_fill_failed(
+    struct board *b, const struct board_job *job, int64_t at, int64_t now);
+
 enum board_move {
 	BOARD_HERE,  /* go on: the job is now the other hop's */
 	BOARD_THERE, /* it waits there: the job is over */
@@ -140,6 +144,10 @@ void board_release(struct board *b, struct leg **leg, bool again, int64_t now);
  * board_release(); NULL where it is under way or its lane is not known. */
 struct leg *board_claim(struct board *b, struct str domain, uint64_t owner,
     const struct ident *id, int64_t now) MUST_USE;
+
+/* Whether an attempt of it is, or is not recorded yet, or it is claimed. */
+bool board_is_under_way(const struct board *b, struct str domain,
+    uint64_t owner, const struct ident *id);
 
 /* Nothing is taken any more. */
 void board_stop(struct board *b);

@@ -401,6 +401,16 @@ board_change(struct board *b, struct str domain, uint64_t owner, int64_t rows,
 	board_lane_settle(b, l);
 }
 
+bool
+board_is_under_way(const struct board *b, struct str domain, uint64_t owner,
+    const struct ident *id)
+{
+	const struct lane *l = find_lane(b, domain, owner);
+	const struct leg *leg = l != NULL ? board_leg_find(l, id) : NULL;
+
+	return leg != NULL && leg->stand == NULL;
+}
+
 struct leg *
 board_claim(struct board *b, struct str domain, uint64_t owner,
     const struct ident *id, int64_t now)

@@ -34,6 +34,7 @@ enum {
 	/* The clock of the wall may be set: look at it again. */
 	TIMER_MAX_MS = 30000,
 	NAME_MAX_LEN = 1000,
+	REREAD_MS = 1000,
 };
 
 /* Names of settings: what is paused. */
@@ -75,16 +76,21 @@ fill(struct scheduler *s, const struct board_job *job)
 {
 	struct rows r = {.max = job->max_rows};
 	struct fault f;
+	int64_t now;
+	int rc;
 
 	r.rows = mem_zeroed(r.max, sizeof *r.rows);
-	/* Where it cannot be read, the lane comes again with its next change:
-	 * the queue is broken. */
-	if (queue_each_due(s->queue, job->domain, job->owner, job->from,
-		keep_row, &r, &f) < 0)
+	rc = queue_each_due(
+	    s->queue, job->domain, job->owner, job->from, keep_row, &r, &f);
+	if (rc < 0)
 		log_error(
 		    NULL, "cannot read the queue", "reason", f.text, NULL);
 	pthread_mutex_lock(&s->mutex);
-	board_fill(s->board, job, r.rows, r.n, scheduler_now());
+	now = scheduler_now();
+	if (rc < 0)
+		board_fill_failed(s->board, job, now + REREAD_MS, now);
+	else
+		board_fill(s->board, job, r.rows, r.n, now);
 	scheduler_kick(s);
 	pthread_mutex_unlock(&s->mutex);
 	mem_free(r.rows);

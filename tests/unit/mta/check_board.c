@@ -579,6 +579,49 @@ START_TEST(what_stands_at_a_dead_hop_can_be_sent_elsewhere)
 }
 END_TEST
 
+START_TEST(rows_that_could_not_be_read_are_read_again)
+{
+	struct message *m;
+	struct board_job job;
+
+	begin();
+	m = queue("example.org", 1);
+	ck_assert(board_take(board, now, &job));
+	ck_assert_int_eq(job.work, BOARD_FILL);
+	board_fill_failed(board, &job, now + SECOND, now);
+	take_all();
+	ck_assert_uint_eq(n_started, 0);
+	ck_assert_int_eq(board_next(board), now + SECOND);
+	run_until(now + MINUTE);
+	ck_assert(m->gone);
+	end();
+}
+END_TEST
+
+START_TEST(what_is_under_way_is_known)
+{
+	struct message *m;
+	struct leg *leg;
+
+	begin();
+	m = queue("example.org", 1);
+	ck_assert(!board_is_under_way(board, str("example.org"), 1, &m->id));
+	leg = board_claim(board, str("example.org"), 1, &m->id, now);
+	ck_assert(board_is_under_way(board, str("example.org"), 1, &m->id));
+	take_all();
+	ck_assert_uint_eq(n_running, 0);
+	board_release(board, &leg, true, now);
+	ck_assert(!board_is_under_way(board, str("example.org"), 1, &m->id));
+	take_all();
+	ck_assert_uint_eq(n_running, 1);
+	ck_assert(board_is_under_way(board, str("example.org"), 1, &m->id));
+	ck_assert(!board_is_under_way(board, str("example.org"), 2, &m->id));
+	run_until(now + MINUTE);
+	ck_assert(m->gone);
+	end();
+}
+END_TEST
+
 START_TEST(a_provider_gets_no_more_than_is_allowed)
 {
 	static char name[] = "example.org";
@@ -757,6 +800,7 @@ UNIT_MAIN("board", a_message_leaves_at_once,
     a_row_that_is_read_during_its_attempt_is_not_forgotten,
     what_is_changed_during_its_attempt_does_not_wait_for_a_dead_hop,
     what_stands_at_a_dead_hop_can_be_sent_elsewhere,
+    rows_that_could_not_be_read_are_read_again, what_is_under_way_is_known,
     a_provider_gets_no_more_than_is_allowed,
     a_rate_is_shared_by_the_hops_of_a_provider,
     a_provider_that_asks_for_it_gets_mail_slowly_for_a_time,
