@@ -291,6 +291,7 @@ out:
 
 struct sums {
 	int64_t messages, recipients;
+	int64_t under_way; /* messages that were left alone */
 };
 
 static void
@@ -300,6 +301,7 @@ add_sums(void *ctx, const json_t *result)
 
 	s->messages += json_get_int(result, "messages", 0);
 	s->recipients += json_get_int(result, "recipients", 0);
+	s->under_way += json_get_int(result, "under_way", 0);
 }
 
 /* The verb in the past: "held". */
@@ -333,11 +335,17 @@ print_sums(struct cmd_line *line, const struct sums *s)
 		    (long long)s->recipients, s->recipients == 1 ? "" : "s",
 		    line->dry_run ? "would be " : "",
 		    done_word(line->cmd->verb));
+		if (s->under_way > 0)
+			fprintf(line->out,
+			    "%lld message%s being sent now: not changed\n",
+			    (long long)s->under_way,
+			    s->under_way == 1 ? " is" : "s are");
 		return;
 	}
 	object = json_new_object();
 	json_put_int(object, "messages", s->messages);
 	json_put_int(object, "recipients", s->recipients);
+	json_put_int(object, "under_way", s->under_way);
 	json_put_bool(object, "dry_run", line->dry_run);
 	list_print_json(line, object);
 	json_free(&object);
@@ -356,7 +364,9 @@ change(struct cmd_line *line, json_t *params, struct fault *f)
 	if (each_page(line, method, params, add_sums, &sums, f) < 0)
 		return -1;
 	print_sums(line, &sums);
-	if (sums.messages == 0)
+	if (sums.under_way > 0)
+		line->status = EX_TEMPFAIL;
+	else if (sums.messages == 0)
 		line->status = EX_NOUSER;
 	return 0;
 }

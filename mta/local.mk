@@ -7,6 +7,7 @@ libmta_a_SOURCES = \
 	mta/queue/board_admin.c \
 	mta/queue/board_hop.c \
 	mta/queue/board_lane.c \
+	mta/queue/claim.c mta/queue/claim.h \
 	mta/queue/entry.c mta/queue/entry.h \
 	mta/queue/flush.c \
 	mta/queue/limit.c mta/queue/limit.h \

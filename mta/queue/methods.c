@@ -208,7 +208,7 @@ get_entry(struct queue *queue, const json_t *params, struct arena *arena,
 	found = queue_get(queue, &id, arena, e, f);
 	if (found == 0)
 		return fault_perm(
-		    f, "5.1.0", "there is no message %s in the queue", text);
+		    f, "5.1.1", "there is no message %s in the queue", text);
 	return found < 0 ? -1 : 0;
 }
 

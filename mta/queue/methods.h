@@ -35,18 +35,22 @@
  *   message {id, arrived, expires, size, sender, owner, held, notice,
  *           recipients: [recipient…], total}   at most ten recipients that are
  *           meant, and how many the message has in all
- *   recipient {recipient, state, attempts, due, last?, dsn?, reason?, host?,
- *           address?}   state: waiting, delivered, failed
+ *   recipient {recipient, state, attempts, due, last?, dsn?, reason?, reply?,
+ *           host?, address?}   state: waiting, delivered, failed; reply is what
+ *           the host said, where the reason is not in our own words
  *   show    a message with all its recipients, and {body, smtputf8,
  *           requiretls, verp, ret?, envid?, auth?, client: {name…}, header}
  *   body    {offset, size, base64, next?}: next is the next offset
  *   retry, hold, release, delete, bounce, redirect, drain  {messages, recipients,
- *           next?}: how many were changed, or with dry_run would be
+ *           next?, under_way?}: how many were changed, or with dry_run would
+ *           be. Of delete, bounce and redirect, under_way is how many messages
+ *           were left alone, as an attempt to send them had begun
  *   flush   {messages}: how many are due now
  *   pause, resume  {hop, paused}; a hop is its key in stats, or a domain
  *   stats   {messages, bytes, active, hops: [hop…], more: bool}
- *   hop     {hop, provider, waiting, active, concurrency, paused, dead_until?,
- *           dsn?, reason?}
+ *   hop     {hop, provider, waiting, active, concurrency, max?, rate?, period?,
+ *           gap?, paused, dead_until?, dsn?, reason?}   max, rate in a period
+ *           and gap, in ms, are the provider's limits in force
  *
  *   policies {policies: [{domain, mode, id, mx: [], max_age, fetched, expires,
  *           trouble?}], more: bool}: those of MTA-STS that have not expired
@@ -61,7 +65,7 @@
  * "mx:DOMAIN", in place of the routes, and "route" gives them back. What it
  * refuses for good goes by the routes again.
  *
- * Times are ms since 1970. A message that is not there is 5.1.0 for show and
+ * Times are ms since 1970. A message that is not there is 5.1.1 for show and
  * body, and nothing changed for the others.
  */
 #ifndef MTA_QUEUE_METHODS_H

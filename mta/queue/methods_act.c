@@ -6,10 +6,13 @@
  */
 #include "config.h"
 
+#include <poll.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/loop.h"
+#include "mta/queue/claim.h"
 #include "mta/queue/methods_private.h"
 #include "mta/queue/notifier.h"
 #include "mta/send/route_parse.h"
@@ -17,6 +20,9 @@
 enum {
 	FOUND_MAX = 500, /* messages in one call */
 	AT_ONCE = 50,    /* in one transaction */
+	/* In one call, for attempts that are under way: most take less. */
+	PATIENCE_MS = 2000,
+	LOOK_MS = 20,
 };
 
 struct action;
@@ -25,6 +31,8 @@ struct action;
 struct pick {
 	const struct action *action;
 	struct ident id;
+	struct claim *claim; /* while it is changed; NULL: none */
+	bool is_busy;        /* an attempt is under way: it is left alone */
 	/* Of the last time that the edit was run. */
 	bool changed;
 	size_t rcpts;
@@ -36,6 +44,10 @@ struct action {
 	struct walk walk;
 	bool dry_run;
 	struct notifier *notifier; /* NULL: nobody is told */
+	/* Of those whose end is decided here: nobody else may decide it
+	 * meanwhile. NULL: there is nobody else. */
+	struct scheduler *scheduler;
+	int64_t until; /* clock_ms(): how long attempts are waited for */
 	/* What becomes of the entry, and of each recipient that is meant; one
 	 * of them may be NULL. False where nothing does. */
 	bool (*entry)(
@@ -47,7 +59,7 @@ struct action {
 	struct str via; /* empty: by the routes */
 	struct pick picks[FOUND_MAX];
 	size_t n;
-	int64_t messages, rcpts;
+	int64_t messages, rcpts, busy;
 };
 
 static bool
@@ -130,18 +142,58 @@ tell(const struct action *a, struct queue_change *c, const struct entry *e,
 	return notifier_tell(a->notifier, c, NOTICE_FAILED, e, rcpts, n, f);
 }
 
+static void
+wait_a_little(void)
+{
+	loop_blocking_begin();
+	poll(NULL, 0, LOOK_MS);
+	loop_blocking_end();
+}
+
+/* Keeps those who are meant from being sent to. */
+static void
+claim(const struct action *a, struct pick *p, const struct entry *e,
+    struct arena *arena)
+{
+	struct str *domains =
+	    arena_take(arena, (e->n_rcpts + 1) * sizeof *domains);
+	size_t n = 0;
+
+	if (!selection_has(&a->selection, e))
+		return;
+	for (size_t i = 0; i < e->n_rcpts; i++)
+		if (selection_has_rcpt(&a->selection, &e->rcpts[i]))
+			domains[n++] =
+			    queue_domain(&e->rcpts[i].to.forward_path, arena);
+	while ((p->claim = claim_new(a->scheduler, &e->id,
+		    queue_owner_hash(e->owner), domains, n)) == NULL &&
+	       clock_ms() < a->until)
+		wait_a_little();
+	p->is_busy = p->claim == NULL;
+}
+
+/* All of it that is not the edit. */
 static int
-add_notice(const struct action *a, struct queue_change *c,
-    const struct ident *id, struct fault *f)
+prepare(const struct action *a, struct pick *p, struct queue_change *c,
+    struct fault *f)
 {
 	struct arena arena = {0};
 	struct entry e;
-	int rc = queue_get(a->queue, id, &arena, &e, f);
+	int rc = 1;
 
-	if (rc > 0)
-		rc = tell(a, c, &e, &arena, f);
+	if (a->scheduler != NULL) {
+		rc = queue_get(a->queue, &p->id, &arena, &e, f);
+		if (rc > 0)
+			claim(a, p, &e, &arena);
+	}
+	/* What was recorded before the claim counts. */
+	if (rc > 0 && a->notifier != NULL && !p->is_busy) {
+		rc = queue_get(a->queue, &p->id, &arena, &e, f);
+		if (rc > 0)
+			rc = tell(a, c, &e, &arena, f);
+	}
 	arena_clear(&arena);
-	return rc;
+	return rc < 0 ? -1 : 0;
 }
 
 static int
@@ -151,13 +203,19 @@ change(struct action *a, size_t from, size_t to, struct fault *f)
 	int rc = 0;
 
 	for (size_t i = from; rc == 0 && i < to; i++) {
-		if (a->notifier != NULL)
-			rc = add_notice(a, c, &a->picks[i].id, f);
-		queue_change_edit(c, &a->picks[i].id, apply, &a->picks[i]);
+		struct pick *p = &a->picks[i];
+
+		rc = prepare(a, p, c, f);
+		if (p->is_busy)
+			a->busy++;
+		else
+			queue_change_edit(c, &p->id, apply, p);
 	}
 	if (rc == 0)
 		rc = queue_commit(a->queue, &c, f);
 	queue_change_free(&c);
+	for (size_t i = from; i < to; i++)
+		claim_free(&a->picks[i].claim);
 	return rc;
 }
 
@@ -207,6 +265,7 @@ act(struct action *a, const char *what, void *ctx, const json_t *params,
 	a->queue = queue_admin_queue(ctx, f);
 	a->dry_run = json_get_bool(params, "dry_run", false);
 	a->now = clock_unix_us() / 1000;
+	a->until = clock_ms() + PATIENCE_MS;
 	if (a->queue == NULL ||
 	    selection_read(params, true, &a->selection, f) < 0 ||
 	    walk_begin(&a->walk, params, &a->selection, f) < 0 || run(a, f) < 0)
@@ -215,6 +274,8 @@ act(struct action *a, const char *what, void *ctx, const json_t *params,
 	result = json_new_object();
 	json_put_int(result, "messages", a->messages);
 	json_put_int(result, "recipients", a->rcpts);
+	if (a->busy > 0)
+		json_put_int(result, "under_way", a->busy);
 	walk_put_next(&a->walk, result);
 	return result;
 }
@@ -287,7 +348,11 @@ delete_rcpt(const struct action *a, struct entry_rcpt *r, struct arena *arena)
 json_t *
 queue_method_delete(void *ctx, const json_t *params, struct fault *f)
 {
-	struct action a = {.rcpt = delete_rcpt};
+	const struct queue_admin *admin = ctx;
+	struct action a = {
+	    .rcpt = delete_rcpt,
+	    .scheduler = admin->scheduler,
+	};
 
 	return act(&a, "delete", ctx, params, f);
 }
@@ -308,7 +373,11 @@ json_t *
 queue_method_bounce(void *ctx, const json_t *params, struct fault *f)
 {
 	const struct queue_admin *admin = ctx;
-	struct action a = {.rcpt = bounce_rcpt, .notifier = admin->notifier};
+	struct action a = {
+	    .rcpt = bounce_rcpt,
+	    .notifier = admin->notifier,
+	    .scheduler = admin->scheduler,
+	};
 
 	if (a.notifier == NULL) {
 		fault_temp(f, "4.3.2", "the queue is not open yet");
@@ -342,7 +411,11 @@ redirect_rcpt(const struct action *a, struct entry_rcpt *r, struct arena *arena)
 json_t *
 queue_method_redirect(void *ctx, const json_t *params, struct fault *f)
 {
-	struct action a = {.rcpt = redirect_rcpt};
+	const struct queue_admin *admin = ctx;
+	struct action a = {
+	    .rcpt = redirect_rcpt,
+	    .scheduler = admin->scheduler,
+	};
 	const char *to = json_get_text(params, "to");
 
 	if (to == NULL) {

@@ -202,6 +202,38 @@ class Delivery(Case):
         self.assertEqual(len(self.sink.messages), 2)
 
 
+class Operator(Case):
+
+    def test_what_is_under_way_is_not_decided_twice(self):
+        self.sink.gate.clear()
+        ident = self.hand_over("bob@far.example")
+        with self.sink.changed:
+            self.assertTrue(self.sink.changed.wait_for(
+                lambda: self.sink.held == 1, 20))
+        for what in (["bounce"], ["redirect", "eve@far.example"]):
+            said = self.instance.admin("queue", *what, ident, status=75)
+            self.assertIn("0 messages, 0 recipients", said)
+            self.assertIn("1 message is being sent now: not changed", said)
+        # Another recipient's end is another matter.
+        self.instance.admin("queue", "delete", "domain=near.example",
+                            status=67)
+        self.sink.gate.set()
+        [message] = self.sink.wait(1)
+        self.assertEqual(message.rcpts, ["bob@far.example"])
+        self.wait_until_empty()
+        self.assertEqual(len(self.sink.messages), 1)
+
+    def test_what_waits_is_the_operators(self):
+        """Whether it is just being tried again or not."""
+        self.sink.replies["later"] = ["450 4.2.0 not now"]
+        ident = self.hand_over("later@far.example", "bob@far.example")
+        self.instance.queued.log.wait("deferred to=later@far.example")
+        self.sink.wait(1)
+        self.instance.admin("queue", "redirect", "eve@far.example", ident)
+        self.assertEqual(self.sink.wait(2)[1].rcpts, ["eve@far.example"])
+        self.wait_until_empty()
+
+
 class Limits(Case):
 
     OPTIONS = """

@@ -225,7 +225,7 @@ START_TEST(what_makes_no_sense_is_refused)
 	    {"queue.list", "{\"older\": \"1h\"}", "5.5.4"},
 	    {"queue.list", "{\"sender\": 1}", "5.5.4"},
 	    {"queue.show", "{}", "5.5.4"},
-	    {"queue.show", "{\"id\": \"0000000000000009\"}", "5.1.0"},
+	    {"queue.show", "{\"id\": \"0000000000000009\"}", "5.1.1"},
 	    {"queue.body", "{\"id\": \"0000000000000001\", \"offset\": -1}",
 		"5.5.4"},
 	    {"queue.delete", "{}", "5.5.4"},
