@@ -172,10 +172,13 @@ edit(void *ctx, struct entry *e, struct arena *arena)
 		if (to == NULL || to->state != ENTRY_WAITING)
 			continue;
 		to->state = new->state;
-		/* Sent another way meanwhile: that is for now. */
+		/* Sent another way meanwhile: that is for now. Who watches
+		 * the queue is told of another time only. */
 		if (!to->goes_via || r->before.rcpts[i].goes_via ||
 		    new->state != ENTRY_WAITING)
 			to->due = new->due;
+		else if (to->due == r->before.rcpts[i].due)
+			to->due++;
 		to->attempts = new->attempts;
 		to->last = new->last;
 		to->fault = new->fault;
