@@ -234,7 +234,6 @@ write_texts(struct writing *w)
 	struct template_fields fields = {
 	    .hostname = str(n->hostname),
 	    .postmaster = str(n->postmaster_text),
-	    .sender = str(sender),
 	    .id = str(w->e->id.text),
 	    .arrival = date_of(&w->arena, w->e->arrived),
 	    .recipients = buf_str(&w->recipients),
@@ -243,6 +242,7 @@ write_texts(struct writing *w)
 	};
 
 	address_format(&w->e->mail.reverse_path, sender);
+	fields.sender = str(sender);
 	template_put_subject(n->templates, w->action, &fields, &w->subject);
 	template_put_text(n->templates, w->action, &fields, &w->text);
 }

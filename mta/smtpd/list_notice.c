@@ -36,14 +36,14 @@ write_texts(struct notice *n)
 	char postmaster[ADDRESS_TEXT_SIZE], date[CLOCK_DATE_SIZE];
 	struct template_fields fields = {
 	    .hostname = str(smtpd->hostname),
-	    .postmaster = str(postmaster),
 	    .sender = n->facts.to,
 	    .id = str(n->s->message->ident.text),
-	    .arrival = str(date),
 	};
 
 	address_format(&smtpd->postmaster, postmaster);
+	fields.postmaster = str(postmaster);
 	clock_format_date(n->facts.date, date);
+	fields.arrival = str(date);
 	template_put_recipient(&n->recipients, n->rcpt.final, str(""));
 	fields.recipients = buf_str(&n->recipients);
 	template_put_subject(

@@ -4,13 +4,14 @@ became of it."""
 
 import os
 import re
+import shutil
 import sys
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
-from harness import main
+from harness import main, temporary
 from instance import Instance
 from sink import Sink
 
@@ -269,6 +270,26 @@ class Limits(Case):
         self.assertEqual(self.sink.most_held, 2)
         self.assertEqual(len(self.sink.messages), 4)
         self.assertEqual(self.waiting(), 2)
+
+
+class Words(Case):
+    """The operator's own, with all that they may name."""
+
+    def options(self):
+        folder = temporary()
+        self.addCleanup(shutil.rmtree, folder)
+        with open(os.path.join(folder, "failed.txt"), "w") as f:
+            f.write("Subject: back to {sender}\nLanguage: en\n\n"
+                    "[{sender}] [{postmaster}] [{hostname}] [{id}]\n")
+        return super().options() + 'templates = "%s"\n' % folder
+
+    def test_they_stand_in_the_notice(self):
+        self.sink.replies["nobody"] = ["550 5.1.1 no such user"]
+        ident = self.hand_over("nobody@far.example")
+        [notice] = self.sink.wait(1)
+        self.assertIn(b"Subject: back to ann@sender.example\r\n", notice.data)
+        self.assertIn(b"[ann@sender.example] [postmaster@mail.example.org] "
+                      b"[mail.example.org] [%s]" % ident.encode(), notice.data)
 
 
 class Expiry(Case):
