@@ -296,8 +296,10 @@ make_entry(struct writing *w, struct entry *notice, struct fault *f)
 	struct address *readers;
 	size_t n;
 
+	/* Of success we tell now or never: then the address as it stands. */
 	if (reader_find(w->notifier->directory, &w->reader, &w->arena, &readers,
-		&n, f) < 0)
+		&n, f) < 0 &&
+	    w->action != REPORT_DELIVERED && w->action != REPORT_RELAYED)
 		return -1;
 	*notice = (struct entry){
 	    .arrived = clock_unix_us() / 1000,

@@ -19,7 +19,7 @@ struct socketmap_client;
 /*
  * Whom the directory names for the address, else the address itself. Blocks for
  * look-ups. *readers lives in the arena; *n is at least 1. -1 where the
- * directory does not answer, a temporary fault.
+ * directory does not answer, a temporary fault: then the address itself.
  */
 int reader_find(struct socketmap_client *directory,
     const struct address *address, struct arena *arena,

@@ -287,23 +287,61 @@ done(void *ctx, int rc, const struct fault *f)
 		record_free(&r);
 }
 
+/* Nobody can be told now: whoever would have to be told of a failure or a delay
+ * is told after a later attempt. What was delivered is recorded. */
+static void
+put_off(struct record *r)
+{
+	const struct scheduler *s = r->scheduler;
+	int64_t now = scheduler_now();
+
+	for (size_t i = 0; i < r->before.n_rcpts; i++) {
+		struct entry_rcpt *to = &r->after[i];
+
+		if (r->late[i])
+			to->was_warned = r->late[i] = false;
+		if (!r->touched[i] || to->state != ENTRY_FAILED)
+			continue;
+		to->state = ENTRY_WAITING;
+		to->due = now + retry_pause(&s->retry, to->attempts,
+				    scheduler_random());
+	}
+}
+
+/* NULL with a fault where a notice cannot be made. */
+static struct queue_change *
+build(struct record *r, struct fault *f)
+{
+	struct queue_change *change = queue_change_new(r->scheduler->queue);
+
+	queue_change_edit(change, &r->before.id, edit, r);
+	if (tell(r, change, f) < 0)
+		queue_change_free(&change);
+	return change;
+}
+
 void
 record_submit(struct record **record)
 {
 	struct record *r = *record;
 	struct scheduler *s = r->scheduler;
-	struct queue_change *change = queue_change_new(s->queue);
+	struct log_ctx log = {.message = r->before.id.text};
+	struct queue_change *change;
 	struct fault f;
 
 	*record = NULL;
 	pthread_mutex_lock(&s->mutex);
 	s->pending++;
 	pthread_mutex_unlock(&s->mutex);
-	queue_change_edit(change, &r->before.id, edit, r);
-	if (tell(r, change, &f) < 0) {
-		queue_change_free(&change);
-		done(r, -1, &f);
-		return;
+	change = build(r, &f);
+	if (change == NULL) {
+		log_warn(
+		    &log, "nobody can be told now", "reason", f.text, NULL);
+		put_off(r);
+		change = build(r, &f);
 	}
-	queue_submit(s->queue, &change, done, r);
+	if (change == NULL)
+		done(r, -1, &f);
+	else
+		queue_submit(s->queue, &change, done, r);
 }

@@ -104,6 +104,24 @@ class Delivery(Case):
             r"q=%s deferred to=later@far\.example .*dsn=4\.2\.0" % ident)
         self.assertEqual(self.notices(), [])
 
+    def test_without_a_directory_mail_goes_on_and_notices_come_later(self):
+        self.sink.replies["nobody"] = ["550 5.1.1 no such user"]
+        self.instance.authd.stop()
+        self.hand_over("nobody@far.example", "bob@far.example")
+        self.instance.queued.log.wait("nobody can be told now")
+        self.hand_over("eve@far.example")
+        self.sink.wait(2)
+        self.assertEqual(self.notices(), [])
+        self.instance.authd.start()
+        self.wait_until_empty()
+        notice, = self.notices()
+        self.assertEqual(notice.rcpts, ["ann@sender.example"])
+        self.assertIn(b"nobody@far.example", notice.data)
+        self.assertNotIn(b"rfc822; bob@far.example", notice.data)
+        self.assertEqual(sorted(m.rcpts[0] for m in self.sink.messages
+                                if m.sender != ""),
+                         ["bob@far.example", "eve@far.example"])
+
     def test_what_fails_for_good_is_returned_to_the_sender(self):
         self.sink.replies["nobody"] = ["550 5.1.1 no such user"]
         ident = self.hand_over("nobody@far.example", "bob@far.example")
