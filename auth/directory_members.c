@@ -16,7 +16,9 @@ static int
 by_bytes(const void *a, const void *b)
 {
 	const struct str *x = a, *y = b;
-	int order = memcmp(x->at, y->at, x->len < y->len ? x->len : y->len);
+	size_t len = x->len < y->len ? x->len : y->len;
+	/* What is empty may be nowhere. */
+	int order = len > 0 ? memcmp(x->at, y->at, len) : 0;
 
 	if (order != 0)
 		return order;
