@@ -201,9 +201,11 @@ class Pam(WithPam):
                       self.ask(ANN, PASSWORD, wanted=False))
 
 
-# Who is refused here is not to be made to wait by Dovecot too.
+# Who is refused here is not to be made to wait by Dovecot too. A program with
+# AddressSanitizer needs more address space than Dovecot gives by itself.
 POP3 = """
 auth_failure_delay = 0
+default_vsz_limit = 0
 service anvil {
     unix_listener anvil-auth-penalty {
         mode = 0
