@@ -20,7 +20,7 @@ find_token(struct str pairs, struct str *token)
 	for (;;) {
 		struct str pair;
 
-		if (memchr(pairs.at, separator, pairs.len) == NULL)
+		if (!str_has(pairs, separator))
 			return false;
 		pair = str_cut(&pairs, separator);
 		if (pair.len == 0)
@@ -66,7 +66,7 @@ bearer_parse_oauth(struct str response, struct bearer *b, struct buf *name)
 
 	*b = (struct bearer){0};
 	buf_reset(name);
-	if (memchr(response.at, separator, response.len) == NULL)
+	if (!str_has(response, separator))
 		return false;
 	gs2 = str_cut(&rest, separator);
 	flag = str_cut(&gs2, ',');

@@ -165,7 +165,8 @@ question_text(char text[QUESTION_MAX], char kind, struct str a, struct str b)
 	if (a.len + b.len + 2 > QUESTION_MAX)
 		die_bug("a question of %zu bytes", a.len + b.len);
 	text[0] = kind;
-	memcpy(text + len, a.at, a.len);
+	if (a.len > 0)
+		memcpy(text + len, a.at, a.len);
 	len += a.len;
 	if (b.len > 0) {
 		text[len++] = '\0';
@@ -276,8 +277,7 @@ find_name(struct directory_store *s, struct str name, char kind,
 	const struct question q = {
 	    .text = question_text(text, 'N', name, (struct str){0}),
 	    /* Then the part before the "+" decides, which is a question too. */
-	    .may_miss =
-		memchr(name_local(name).at, '+', name_local(name).len) != NULL,
+	    .may_miss = str_has(name_local(name), '+'),
 	    .ask = ask_name,
 	    .name = name,
 	};
