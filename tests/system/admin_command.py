@@ -19,7 +19,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
-from harness import SOURCE, main, program
+from harness import SOURCE, main, program, program_for
 from instance import DOMAIN, PASSWORD, Instance
 
 EX_USAGE, EX_DATAERR, EX_NOUSER = 64, 65, 67
@@ -267,7 +267,8 @@ class Stopped(Commands, unittest.TestCase):
             os.chmod(self.instance.path("state"), 0)
             self.addCleanup(os.chmod, self.instance.path("state"), 0o755)
         done = subprocess.run(
-            [program("posthouse"), "-c", self.instance.conf, "user", "list"],
+            [program_for("posthouse", self.instance.dir), "-c",
+             self.instance.conf, "user", "list"],
             capture_output=True, text=True, timeout=60,
             **({"user": NOBODY, "group": NOBODY, "extra_groups": []}
                if os.geteuid() == 0 else {}))
@@ -389,7 +390,8 @@ class Running(Commands, unittest.TestCase):
             os.chmod(path, 0)
             self.addCleanup(os.chmod, path, 0o660)
         done = subprocess.run(
-            [program("posthouse"), "-c", self.instance.conf, "user", "list"],
+            [program_for("posthouse", self.instance.dir), "-c",
+             self.instance.conf, "user", "list"],
             capture_output=True, text=True, timeout=60, **user)
         self.assertEqual(done.returncode, EX_NOPERM, done.stderr)
         self.assertIn("posthouse-authd.ctl", done.stderr)

@@ -13,7 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
-from harness import main, program  # noqa: E402
+from harness import main, program, program_for  # noqa: E402
 from instance import DOMAIN, Instance  # noqa: E402
 
 EX_USAGE, EX_NOUSER, EX_NOPERM, EX_CONFIG = 64, 67, 77, 78
@@ -251,7 +251,8 @@ class Commands(Case):
         nobody = pwd.getpwnam("nobody")
         os.chmod(self.instance.conf, 0o644)
         done = subprocess.run(
-            [program("posthouse"), "-c", self.instance.conf, "trace", "x@y"],
+            [program_for("posthouse", self.instance.dir), "-c",
+             self.instance.conf, "trace", "x@y"],
             capture_output=True, text=True, timeout=60,
             user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
         self.assertEqual(done.returncode, EX_NOPERM, done.stderr)

@@ -31,6 +31,18 @@ def program(name):
     return os.path.join(BUILD, name)
 
 
+def program_for(name, directory):
+    """The same for another user, who may not reach where we build: a copy in
+    the folder. As nobody else than root we can only be ourselves."""
+    if os.geteuid() != 0:
+        return program(name)
+    copy = os.path.join(directory, "for-" + name)
+    if not os.path.exists(copy):
+        shutil.copy(program(name), copy)
+        os.chmod(copy, 0o755)
+    return copy
+
+
 def temporary(prefix="ph-"):
     """A folder of ours that others may pass through but not read."""
     path = tempfile.mkdtemp(prefix=prefix)
