@@ -3,8 +3,6 @@
 
 #include "auth/bearer.h"
 
-#include <string.h>
-
 static const char separator = '\1';
 
 const char bearer_oauth_failure[] = "{\"status\":\"invalid_token\"}";
