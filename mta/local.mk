@@ -73,7 +73,7 @@ libmta_a_SOURCES = \
 	mta/smtpd/forward.c mta/smtpd/forward.h \
 	mta/smtpd/list.c mta/smtpd/list.h \
 	mta/smtpd/list_header.c mta/smtpd/list_header.h \
-	mta/smtpd/list_notice.c mta/smtpd/list_notice.h \
+	mta/smtpd/success_notice.c mta/smtpd/success_notice.h \
 	mta/smtpd/local.c mta/smtpd/local.h \
 	mta/smtpd/message.c mta/smtpd/message.h \
 	mta/smtpd/note.c mta/smtpd/note.h \

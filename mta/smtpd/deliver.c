@@ -22,6 +22,7 @@
 #include "mta/smtpd/part.h"
 #include "mta/smtpd/repeat.h"
 #include "mta/smtpd/session.h"
+#include "mta/smtpd/success_notice.h"
 
 static void
 put_head(struct smtpd_session *s, const struct smtp_state *st, struct buf *head)
@@ -272,6 +273,32 @@ count(struct smtpd *smtpd, const struct smtp_outcome *rcpts, size_t n)
 	return !refused && !deferred;
 }
 
+/* An alias of several, whose mailboxes tell nothing: recipient.c. The message is
+ * where it belongs, so a notice that cannot be made is not made. */
+static void
+tell_of_expansion(
+    struct smtpd_session *s, const struct smtp_state *st, struct delivery *d)
+{
+	const struct recipients *r = &s->message->recipients;
+	uint32_t begin = 0;
+
+	for (size_t i = 0; i < st->n_rcpts && i < r->n_rcpts; i++) {
+		uint32_t n = r->ends[i] - begin;
+		struct ident ident;
+		struct fault f;
+
+		begin = r->ends[i];
+		if (n < 2 || !d->rcpts[i].ok ||
+		    (st->rcpts[i].notify & NOTIFY_SUCCESS) == 0 ||
+		    address_is_null(&st->mail->reverse_path))
+			continue;
+		ident_make(&ident);
+		if (success_notice_send(s, st, &st->rcpts[i], REPORT_EXPANDED,
+			ident.text, &f) < 0)
+			log_warn(&s->log, "no notice", "reason", f.text, NULL);
+	}
+}
+
 static void
 end(struct smtpd_session *s, const struct smtp_state *st, struct delivery *d)
 {
@@ -279,6 +306,8 @@ end(struct smtpd_session *s, const struct smtp_state *st, struct delivery *d)
 
 	recipients_fold(r, d->mailboxes, d->rcpts);
 	log_message(s, st, d->mailboxes, d->since);
+	if (s->smtpd->queue != NULL)
+		tell_of_expansion(s, st, d);
 	if (will_repeat(d->doubt, d->mailboxes, r->n, d->rcpts, st->n_rcpts))
 		repeats_put(s->smtpd->repeats, &st->mail->reverse_path,
 		    s->message->body, &s->message->ident);

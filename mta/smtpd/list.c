@@ -10,7 +10,7 @@
 #include "base/spool.h"
 #include "mta/send/lmtp_pool.h"
 #include "mta/smtpd/list_header.h"
-#include "mta/smtpd/list_notice.h"
+#include "mta/smtpd/success_notice.h"
 #include "mta/smtpd/part.h"
 #include "mta/smtpd/session.h"
 #include "proto/socketmap.h"
@@ -361,7 +361,8 @@ notify(struct list *l, struct fault *f)
 	    address_is_null(&l->st->mail->reverse_path))
 		return 0;
 	make_ident(l, 2, &ident);
-	return list_notice_send(l->s, l->st, l->rcpt, ident.text, f);
+	return success_notice_send(
+	    l->s, l->st, l->rcpt, REPORT_DELIVERED, ident.text, f);
 }
 
 static int

@@ -240,6 +240,19 @@ add_mailbox(struct recipients *r, const struct recipient_rules *rules,
 	return 0;
 }
 
+/* RFC 3461 5.2.7.3: who asked to be told of the delivery to an alias of several
+ * is told that it was expanded, and of none of them. */
+static struct envelope_rcpt
+without_success(const struct envelope_rcpt *rcpt)
+{
+	struct envelope_rcpt each = *rcpt;
+
+	each.notify &= ~(unsigned)NOTIFY_SUCCESS;
+	if (each.notify == NOTIFY_UNSET)
+		each.notify = NOTIFY_NEVER;
+	return each;
+}
+
 /* Takes the addresses that the directory has named, split by blanks. What was
  * taken before a fault stays without an RCPT of its own, and is cut off. */
 static int
@@ -248,8 +261,13 @@ add_mailboxes(struct recipients *r, const struct recipient_rules *rules,
     struct fault *why, struct fault *f)
 {
 	size_t n = r->n, n_members = r->n_members, n_groups = r->n_groups;
+	struct envelope_rcpt each;
 	int rc = 0;
 
+	if (str_has(list, ' ') && (rcpt->notify & NOTIFY_SUCCESS) != 0) {
+		each = without_success(rcpt);
+		rcpt = &each;
+	}
 	while (list.len > 0 && rc == 0) {
 		struct str text = str_cut(&list, ' ');
 

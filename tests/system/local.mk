@@ -54,6 +54,7 @@ SYSTEM_TESTS += \
 	tests/system/smtp_after_login.py \
 	tests/system/smtp_addresses.py \
 	tests/system/smtp_delivery.py \
+	tests/system/smtp_expanded.py \
 	tests/system/smtp_idle.py \
 	tests/system/smtp_limits.py \
 	tests/system/smtp_queue.py \

@@ -2,7 +2,7 @@
 /* The message that the notification is, and its way. */
 #include "config.h"
 
-#include "mta/smtpd/list_notice.h"
+#include "mta/smtpd/success_notice.h"
 
 #include <time.h>
 
@@ -23,6 +23,7 @@ struct notice {
 	struct smtpd_session *s;
 	const struct smtp_state *st;
 	const char *ident;
+	enum report_action action;
 	struct arena arena;
 	struct buf recipients, subject, text;
 	struct report_rcpt rcpt;
@@ -46,10 +47,8 @@ write_texts(struct notice *n)
 	fields.arrival = str(date);
 	template_put_recipient(&n->recipients, n->rcpt.final, str(""));
 	fields.recipients = buf_str(&n->recipients);
-	template_put_subject(
-	    smtpd->templates, REPORT_DELIVERED, &fields, &n->subject);
-	template_put_text(
-	    smtpd->templates, REPORT_DELIVERED, &fields, &n->text);
+	template_put_subject(smtpd->templates, n->action, &fields, &n->subject);
+	template_put_text(smtpd->templates, n->action, &fields, &n->text);
 	n->facts.subject = buf_str(&n->subject);
 	n->facts.text = buf_str(&n->text);
 }
@@ -63,7 +62,7 @@ state_facts(struct notice *n, const struct envelope_rcpt *rcpt)
 	address_format(&mail->reverse_path, to);
 	address_format(&rcpt->forward_path, list);
 	n->rcpt = (struct report_rcpt){
-	    .action = REPORT_DELIVERED,
+	    .action = n->action,
 	    .final = arena_str(&n->arena, str(list)),
 	    .orcpt_type = rcpt->orcpt_type,
 	    .orcpt = rcpt->orcpt,
@@ -80,8 +79,7 @@ state_facts(struct notice *n, const struct envelope_rcpt *rcpt)
 	    .arrival = time(NULL),
 	    .smtputf8 = mail->smtputf8,
 	    .ret = mail->ret,
-	    .language =
-		template_language(n->s->smtpd->templates, REPORT_DELIVERED),
+	    .language = template_language(n->s->smtpd->templates, n->action),
 	    .rcpts = &n->rcpt,
 	    .n_rcpts = 1,
 	};
@@ -134,19 +132,19 @@ send_report(struct notice *n, const struct report *report, struct spool *body,
 		*f = outcomes[i].fault;
 		return -1;
 	}
-	log_info(&n->s->log, "notice", "kind",
-	    report_action_name(REPORT_DELIVERED), "notice", n->ident, "to",
-	    n->facts.to.at, NULL);
+	log_info(&n->s->log, "notice", "kind", report_action_name(n->action),
+	    "notice", n->ident, "to", n->facts.to.at, NULL);
 	return 0;
 }
 
 int
-list_notice_send(struct smtpd_session *s, const struct smtp_state *st,
-    const struct envelope_rcpt *rcpt, const char *ident, struct fault *f)
+success_notice_send(struct smtpd_session *s, const struct smtp_state *st,
+    const struct envelope_rcpt *rcpt, enum report_action action,
+    const char *ident, struct fault *f)
 {
 	const struct report_original original = {
 	    each_of_original, s->message->body};
-	struct notice n = {.s = s, .st = st, .ident = ident};
+	struct notice n = {.s = s, .st = st, .ident = ident, .action = action};
 	struct spool *body = spool_new(s->smtpd->options->spool_dir, IN_MEMORY);
 	struct report *report;
 	int rc = -1;
