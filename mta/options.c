@@ -153,6 +153,9 @@ static const struct conf_option smtpd_options[] = {
 	  .offset = SMTPD(auth_timeout), .fallback = "60s", .min = 100,
 	  .max = 240000,
 	  .help = "how long to wait for the answer to a log-in" },
+	{ .name = "templates", .type = CONF_PATH, .offset = SMTPD(templates),
+	  .help = "a folder with the texts of the notices about lists and "
+		  "aliases" },
 	{ .name = "lookup_cache", .type = CONF_TIME,
 	  .offset = SMTPD(lookup_cache), .fallback = "5s", .max = 300000,
 	  .help = "how long a recipient that was found is remembered" },

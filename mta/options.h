@@ -70,6 +70,7 @@ struct smtpd_options {
 	uint64_t lookup_timeout;
 	uint64_t auth_timeout;
 	uint64_t lookup_cache;
+	const char *templates; /* a folder; NULL: built in */
 };
 
 extern const struct conf_table smtpd_table;

@@ -251,9 +251,9 @@ set_up(struct service *service)
 	}
 	set_up_relay(service, directory);
 	smtpd.repeats = repeats_new(REPEATS_MAX, REPEATS_MS);
-	smtpd.templates = templates_new(NULL, &f);
+	smtpd.templates = templates_new(smtpd.options->templates, &f);
 	if (smtpd.templates == NULL)
-		die_bug("the built-in texts: %s", f.text);
+		die(EX_CONFIG, "posthouse-smtpd: templates: %s", f.text);
 }
 
 static struct smtp_server_conf

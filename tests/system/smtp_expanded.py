@@ -47,6 +47,18 @@ class Expanded(unittest.TestCase):
         self.assertIn("to all", text)
         self.assertNotIn("Action: delivered", text)
 
+    def test_the_words_are_the_operators(self):
+        with open(self.i.path("expanded.txt"), "w") as f:
+            f.write("Subject: weitergegeben\nLanguage: de\n\n"
+                    "An:\n{recipients}")
+        self.i.sections["smtpd"] = 'templates = "%s"' % self.i.dir
+        self.i.write_conf()
+        self.i.smtpd.restart()
+        self.send("team@example.org", "NOTIFY=SUCCESS")
+        text, = self.told(1)
+        self.assertIn("Subject: weitergegeben", text)
+        self.assertIn("Action: expanded", text)
+
     def test_a_user_is_delivered_to(self):
         self.send("ann@example.org", "NOTIFY=SUCCESS")
         text, = self.told(1)
