@@ -9,7 +9,7 @@
 #include "base/mem.h"
 
 /* Rows of a page; the statements say the same. */
-enum { PAGE = 1000, SETTING_MAX = 4096 };
+enum { PAGE = 1000, SETTING_MAX = 4096, FIXED_MAX = 2 };
 
 /* $1 is a domain, or empty: all; $2 and $3 are where to begin behind. */
 #define BEHIND                                                            \
@@ -48,6 +48,10 @@ static const struct pgsql_statement count_all = {
     "(SELECT count(*) FROM mail_group)::text"};
 
 struct list {
+	const struct pgsql_statement *statement;
+	struct str fixed[FIXED_MAX]; /* its first parameters */
+	size_t n_fixed;
+	bool splits_last; /* two parameters say where to begin, else one */
 	directory_each_domain_call *each_domain;
 	directory_each_user_call *each_user;
 	directory_each_alias_call *each_alias;
@@ -114,10 +118,9 @@ give_row(void *ctx, const struct str *columns, size_t n)
 	return l->each_user(l->ctx, &user);
 }
 
-/* Pages of names, of a domain or of all. */
+/* Page by page, each from behind the last row of the one before. */
 static int
-list_names(struct directory_store *s, const struct pgsql_statement *statement,
-    struct str domain, struct str after, struct list *l)
+list_pages(struct directory_store *s, struct str after, struct list *l)
 {
 	int rc;
 
@@ -127,35 +130,42 @@ list_names(struct directory_store *s, const struct pgsql_statement *statement,
 	do {
 		char from[NAME_SIZE];
 		const struct str last = str(memcpy(from, l->last, sizeof from));
-		const struct str params[] = {
-		    domain, name_local(last), name_domain(last)};
+		struct str params[FIXED_MAX + 2];
+		size_t n = l->n_fixed;
 
+		memcpy(params, l->fixed, sizeof l->fixed);
+		params[n++] = l->splits_last ? name_local(last) : last;
+		if (l->splits_last)
+			params[n++] = name_domain(last);
 		l->rows = 0;
-		rc = pgsql_query(s->pgsql, statement, params, ARRAY_LEN(params),
-		    give_row, l, l->f);
+		rc = pgsql_query(
+		    s->pgsql, l->statement, params, n, give_row, l, l->f);
 	} while (rc == 0 && l->rows == PAGE);
 	return rc;
+}
+
+/* Names, of a domain or of all. */
+static int
+list_names(struct directory_store *s, const struct pgsql_statement *statement,
+    struct str domain, struct str after, struct list *l)
+{
+	l->statement = statement;
+	l->fixed[0] = domain;
+	l->n_fixed = 1;
+	l->splits_last = true;
+	return list_pages(s, after, l);
 }
 
 int
 directory_pgsql_each_domain(struct directory_store *s, struct str after,
     directory_each_domain_call *each, void *ctx, struct fault *f)
 {
-	struct list l = {.each_domain = each, .ctx = ctx, .f = f};
-	int rc;
+	struct list l = {.statement = &list_domains,
+	    .each_domain = each,
+	    .ctx = ctx,
+	    .f = f};
 
-	if (s->has_queries)
-		return no_lists(f);
-	(void)!str_copy(after, l.last, sizeof l.last);
-	do {
-		char from[NAME_SIZE];
-		const struct str last = str(memcpy(from, l.last, sizeof from));
-
-		l.rows = 0;
-		rc = pgsql_query(
-		    s->pgsql, &list_domains, &last, 1, give_row, &l, f);
-	} while (rc == 0 && l.rows == PAGE);
-	return rc;
+	return list_pages(s, after, &l);
 }
 
 int
@@ -255,22 +265,14 @@ directory_pgsql_each_member(struct directory_store *s, struct str group,
     struct str after, directory_each_member_call *each, void *ctx,
     struct fault *f)
 {
-	struct list l = {.each_member = each, .ctx = ctx, .f = f};
-	int rc;
+	struct list l = {.statement = &list_members,
+	    .fixed = {name_local(group), name_domain(group)},
+	    .n_fixed = 2,
+	    .each_member = each,
+	    .ctx = ctx,
+	    .f = f};
 
-	if (s->has_queries)
-		return no_lists(f);
-	(void)!str_copy(after, l.last, sizeof l.last);
-	do {
-		char from[NAME_SIZE];
-		const struct str params[] = {name_local(group),
-		    name_domain(group), str(memcpy(from, l.last, sizeof from))};
-
-		l.rows = 0;
-		rc = pgsql_query(s->pgsql, &list_members, params,
-		    ARRAY_LEN(params), give_row, &l, f);
-	} while (rc == 0 && l.rows == PAGE);
-	return rc;
+	return list_pages(s, after, &l);
 }
 
 static int
