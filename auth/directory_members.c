@@ -16,13 +16,8 @@ static int
 by_bytes(const void *a, const void *b)
 {
 	const struct str *x = a, *y = b;
-	size_t len = x->len < y->len ? x->len : y->len;
-	/* What is empty may be nowhere. */
-	int order = len > 0 ? memcmp(x->at, y->at, len) : 0;
 
-	if (order != 0)
-		return order;
-	return x->len < y->len ? -1 : x->len > y->len;
+	return str_compare(*x, *y);
 }
 
 static size_t

@@ -709,16 +709,6 @@ give_chunk(const struct chunk *c, struct str prefix,
 	return rc;
 }
 
-/* Whether a sorts before b, as the tree has it. */
-static bool
-is_before(struct str a, struct str b)
-{
-	size_t len = a.len < b.len ? a.len : b.len;
-	int order = len > 0 ? memcmp(a.at, b.at, len) : 0;
-
-	return order != 0 ? order < 0 : a.len < b.len;
-}
-
 int
 db_scan(struct db *db, struct str prefix, struct str from,
     int (*each)(void *ctx, struct str key, struct str value), void *ctx,
@@ -731,7 +721,7 @@ db_scan(struct db *db, struct str prefix, struct str from,
 
 	last_words[0] = '\0';
 	buf_init(&next, UINT32_MAX);
-	buf_put_str(&next, is_before(from, prefix) ? prefix : from);
+	buf_put_str(&next, str_compare(from, prefix) < 0 ? prefix : from);
 	size_chunk(&c, SCAN_CHUNK_MIN);
 	while (rc == 0 && !done) {
 		int code = fill_chunk(db, buf_str(&next), &c);

@@ -51,6 +51,16 @@ str_ends(struct str s, struct str suffix)
 	       str_is(str_from(s, s.len - suffix.len), suffix);
 }
 
+int
+str_compare(struct str a, struct str b)
+{
+	size_t len = a.len < b.len ? a.len : b.len;
+	/* What is empty may be nowhere. */
+	int order = len > 0 ? memcmp(a.at, b.at, len) : 0;
+
+	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 bool
 str_has(struct str s, char c)
 {

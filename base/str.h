@@ -41,6 +41,9 @@ bool str_starts(struct str s, struct str prefix);
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 bool str_has(struct str s, char c);
+/* By bytes, as numbers without sign; what is a beginning of the other sorts
+ * first. Less than, equal to or more than 0. */
+int str_compare(struct str a, struct str b);
 
 /* The index of the first (last) c, or s.len where there is none. */
 size_t str_find(struct str s, char c);

@@ -116,15 +116,6 @@ del_row(struct batch *b, const struct ident *id, uint64_t owner,
 		   : 0;
 }
 
-static int
-compare_domains(struct str a, struct str b)
-{
-	size_t len = a.len < b.len ? a.len : b.len;
-	int order = memcmp(a.at, b.at, len);
-
-	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* One domain's row: before, after, or both. */
 static int
 change_row(struct batch *b, const struct ident *id, uint64_t owner,
@@ -158,7 +149,7 @@ change_rows(struct batch *b, const struct entry *e,
 		else if (j == after->n)
 			order = -1;
 		else
-			order = compare_domains(
+			order = str_compare(
 			    before->rows[i].domain, after->rows[j].domain);
 		if (order <= 0)
 			old = &before->rows[i++];

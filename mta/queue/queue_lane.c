@@ -76,14 +76,10 @@ static int
 by_domain(const void *one, const void *other)
 {
 	const struct due_row *a = one, *b = other;
-	size_t len =
-	    a->domain.len < b->domain.len ? a->domain.len : b->domain.len;
-	int order = memcmp(a->domain.at, b->domain.at, len);
+	int order = str_compare(a->domain, b->domain);
 
 	if (order != 0)
 		return order;
-	if (a->domain.len != b->domain.len)
-		return a->domain.len < b->domain.len ? -1 : 1;
 	return (a->due > b->due) - (a->due < b->due);
 }
 

@@ -70,7 +70,18 @@ START_TEST(str_trim_and_ends)
 }
 END_TEST
 
+START_TEST(str_compare_sorts_by_unsigned_bytes_and_then_by_length)
+{
+	ck_assert_int_lt(str_compare(STR_LIT("ab"), STR_LIT("b")), 0);
+	ck_assert_int_lt(str_compare(STR_LIT("a"), STR_LIT("ab")), 0);
+	ck_assert_int_gt(str_compare(STR_LIT("a\xff"), STR_LIT("a~")), 0);
+	ck_assert_int_gt(str_compare(STR_LIT("a"), (struct str){NULL, 0}), 0);
+	ck_assert_int_eq(str_compare(STR_LIT("a"), str("a")), 0);
+}
+END_TEST
+
 UNIT_MAIN("str", str_is_nocase_folds_only_ascii_letters,
     str_cut_gives_all_parts_even_empty_ones,
     str_to_u64_refuses_all_but_plain_digits_in_range,
-    str_copy_refuses_what_does_not_fit_or_holds_nul, str_trim_and_ends)
+    str_copy_refuses_what_does_not_fit_or_holds_nul, str_trim_and_ends,
+    str_compare_sorts_by_unsigned_bytes_and_then_by_length)
