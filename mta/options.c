@@ -119,7 +119,7 @@ static const struct conf_option smtpd_options[] = {
 	  .help = "Received fields before a message counts as looping" },
 	{ .name = "max_recipients", .type = CONF_NUMBER,
 	  .offset = SMTPD(max_recipients), .fallback = "1000", .min = 1,
-	  .max = 50000,
+	  .max = SMTPD_RECIPIENTS_MAX,
 	  .help = "recipients of a message" },
 	{ .name = "max_errors", .type = CONF_NUMBER,
 	  .offset = SMTPD(max_errors), .fallback = "20", .min = 1,

@@ -8,6 +8,10 @@
 
 #include "base/conf.h"
 
+/* RCPTs of a message. The parts of a message are numbered by them, and their
+ * numbers have an end: proto/ident.h, ident_sibling(). */
+enum { SMTPD_RECIPIENTS_MAX = 8000 };
+
 enum smtpd_protocol {
 	SMTPD_SMTP,        /* relay in: port 25 */
 	SMTPD_SUBMISSION,  /* 587: STARTTLS, AUTH needed */

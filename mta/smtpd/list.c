@@ -22,7 +22,10 @@ enum {
 	 * (proto/ident.h). A list has three. */
 	SIBLING_LAST = 32767,
 	SIBLINGS = 3,
+	LISTS_MAX = 8000, /* an alias may lead to several */
 };
+_Static_assert(SMTPD_RECIPIENTS_MAX <= SIBLING_LAST - SIBLINGS * LISTS_MAX,
+    "a part that is forwarded could have the id of a list's");
 
 /* One list and the message for it. */
 struct list {
@@ -368,6 +371,8 @@ notify(struct list *l, struct fault *f)
 static int
 send_all(struct list *l, struct str trace, struct fault *f)
 {
+	if (l->nth >= LISTS_MAX)
+		return fault_perm(f, "5.5.3", "too many lists");
 	if (find_settings(l, f) < 0 || read_header(l, f) < 0 ||
 	    find_members(l, f) < 0 || change_message(l, f) < 0)
 		return -1;

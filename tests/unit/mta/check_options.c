@@ -106,6 +106,7 @@ START_TEST(options_refuse_what_would_open_a_door)
 	    {"relay_recipients = \"nowhere\"", "relay_recipients"},
 	    {"local_domain = \"a b\"", "local_domain"},
 	    {"max_errors = 0", ""},
+	    {"max_recipients = 8001", "max_recipients"},
 	};
 	struct fault f;
 	char text[300];
