@@ -21,6 +21,54 @@ crypto_sha256(struct str bytes, uint8_t digest[CRYPTO_SHA256_LEN])
 		die_bug("libcrypto has no SHA-256");
 }
 
+struct crypto_sha256 {
+	EVP_MD_CTX *ctx;
+};
+
+static void
+begin_sha256(struct crypto_sha256 *hash)
+{
+	if (EVP_DigestInit_ex(hash->ctx, EVP_sha256(), NULL) != 1)
+		die_bug("libcrypto has no SHA-256");
+}
+
+struct crypto_sha256 *
+crypto_sha256_new(void)
+{
+	struct crypto_sha256 *hash = mem_new(struct crypto_sha256);
+
+	hash->ctx = EVP_MD_CTX_new();
+	if (hash->ctx == NULL)
+		die(EX_OSERR, "posthouse: libcrypto: no memory");
+	begin_sha256(hash);
+	return hash;
+}
+
+void
+crypto_sha256_free(struct crypto_sha256 **hash)
+{
+	if (*hash == NULL)
+		return;
+	EVP_MD_CTX_free((*hash)->ctx);
+	mem_free(*hash);
+	*hash = NULL;
+}
+
+void
+crypto_sha256_add(struct crypto_sha256 *hash, struct str bytes)
+{
+	if (EVP_DigestUpdate(hash->ctx, bytes.at, bytes.len) != 1)
+		die_bug("libcrypto refuses bytes");
+}
+
+void
+crypto_sha256_end(struct crypto_sha256 *hash, uint8_t digest[CRYPTO_SHA256_LEN])
+{
+	if (EVP_DigestFinal_ex(hash->ctx, digest, NULL) != 1)
+		die_bug("libcrypto gives no digest");
+	begin_sha256(hash);
+}
+
 void
 crypto_hmac_sha256(
     struct str key, struct str bytes, uint8_t mac[CRYPTO_SHA256_LEN])

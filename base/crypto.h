@@ -15,6 +15,17 @@
 enum { CRYPTO_SHA256_LEN = 32 };
 
 void crypto_sha256(struct str bytes, uint8_t digest[CRYPTO_SHA256_LEN]);
+
+/* The same of what comes in pieces. */
+struct crypto_sha256;
+
+struct crypto_sha256 *crypto_sha256_new(void) MUST_USE;
+void crypto_sha256_free(struct crypto_sha256 **hash);
+void crypto_sha256_add(struct crypto_sha256 *hash, struct str bytes);
+/* The digest of all that was added; the next piece begins anew. */
+void crypto_sha256_end(
+    struct crypto_sha256 *hash, uint8_t digest[CRYPTO_SHA256_LEN]);
+
 /* RFC 2104. */
 void crypto_hmac_sha256(
     struct str key, struct str bytes, uint8_t mac[CRYPTO_SHA256_LEN]);

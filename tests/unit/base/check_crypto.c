@@ -32,6 +32,27 @@ START_TEST(sha256_gives_the_published_digests)
 }
 END_TEST
 
+START_TEST(sha256_of_pieces_is_that_of_the_whole)
+{
+	static const char text[] = "abcdefghijklmnopqrstuvwxyz";
+	uint8_t whole[CRYPTO_SHA256_LEN], pieces[CRYPTO_SHA256_LEN];
+	struct crypto_sha256 *hash = crypto_sha256_new();
+
+	crypto_sha256(str(text), whole);
+	for (size_t cut = 0; cut <= strlen(text); cut++) {
+		crypto_sha256_add(hash, str_head(str(text), cut));
+		crypto_sha256_add(hash, str_from(str(text), cut));
+		crypto_sha256_end(hash, pieces);
+		ck_assert_mem_eq(pieces, whole, sizeof whole);
+	}
+	crypto_sha256_end(hash, pieces);
+	crypto_sha256(str(""), whole);
+	ck_assert_mem_eq(pieces, whole, sizeof whole);
+	crypto_sha256_free(&hash);
+	ck_assert_ptr_null(hash);
+}
+END_TEST
+
 START_TEST(hmac_is_that_of_the_standard)
 {
 	/* RFC 4231 4.3. */
@@ -187,7 +208,8 @@ START_TEST(base64_that_does_not_fit_is_refused)
 END_TEST
 
 UNIT_MAIN("crypto", sha256_gives_the_published_digests,
-    hmac_is_that_of_the_standard, keys_of_passwords_are_those_of_the_standards,
+    sha256_of_pieces_is_that_of_the_whole, hmac_is_that_of_the_standard,
+    keys_of_passwords_are_those_of_the_standards,
     random_bytes_fill_all_and_differ,
     equal_is_only_what_has_all_bytes_in_common, base64_goes_both_ways,
     base64_of_each_length_comes_back, base64_has_one_form_only,
