@@ -11,7 +11,8 @@ libadmin_a_SOURCES = \
 	admin/cmd_explain.c \
 	admin/cmd_help.c \
 	admin/cmd_lock.c \
-	admin/cmd_mailbox.c \
+	admin/cmd_mailbox.c admin/cmd_mailbox.h \
+	admin/cmd_mailbox_check.c admin/cmd_mailbox_list.c \
 	admin/cmd_queue.c admin/cmd_queue.h \
 	admin/cmd_queue_print.c \
 	admin/cmd_run.c \

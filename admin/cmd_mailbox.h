@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/* The verbs of "posthouse mailbox", by file, and what they share. */
+#ifndef ADMIN_CMD_MAILBOX_H
+#define ADMIN_CMD_MAILBOX_H
+
+#include "admin/cmd.h"
+#include "base/attr.h"
+#include "base/fault.h"
+#include "base/json.h"
+
+/* The result (new) of a method on the mailbox that the first argument names, if
+ * there is one. */
+int mailbox_ask(struct cmd_line *line, const char *method, json_t **result,
+    struct fault *f) MUST_USE;
+
+/* cmd_mailbox_list.c */
+int mailbox_list(struct cmd_line *line, struct fault *f) MUST_USE;
+int mailbox_stat(struct cmd_line *line, struct fault *f) MUST_USE;
+
+/* cmd_mailbox_check.c */
+int mailbox_verify(struct cmd_line *line, struct fault *f) MUST_USE;
+int mailbox_rebuild(struct cmd_line *line, struct fault *f) MUST_USE;
+
+#endif

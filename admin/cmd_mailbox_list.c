@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/* Which mailboxes there are, and what is in one. */
+#include "config.h"
+
+#include "admin/cmd_mailbox.h"
+
+#include "admin/list.h"
+
+/* clang-format off */
+static const struct table_column columns[] = {
+	{ "MAILBOX", "mailbox", TABLE_TEXT },
+	{ "FOLDERS", "folders", TABLE_NUMBER },
+	{ "MESSAGES", "messages", TABLE_NUMBER },
+	{ "UNSEEN", "unseen", TABLE_NUMBER },
+	{ "SIZE", "bytes", TABLE_SIZE },
+	{ 0 },
+};
+
+static const struct table_column folder_columns[] = {
+	{ "FOLDER", "folder", TABLE_TEXT },
+	{ "MESSAGES", "messages", TABLE_NUMBER },
+	{ "UNSEEN", "unseen", TABLE_NUMBER },
+	{ "SIZE", "bytes", TABLE_SIZE },
+	{ 0 },
+};
+
+static const struct table_column stat_fields[] = {
+	{ "mailbox", "mailbox", TABLE_TEXT },
+	{ "messages", "messages", TABLE_NUMBER },
+	{ "unseen", "unseen", TABLE_NUMBER },
+	{ "size", "bytes", TABLE_SIZE },
+	{ 0 },
+};
+/* clang-format on */
+
+int
+mailbox_list(struct cmd_line *line, struct fault *f)
+{
+	static const struct list mailboxes = {
+	    PLACE_LMTPD, "mailbox.list", "mailboxes", columns};
+	json_t *params = json_new_object();
+
+	if (line->n_args > 0)
+		json_put_text(params, "domain", line->args[0]);
+	return list_print(line, &mailboxes, params, f);
+}
+
+static void
+print_folders(struct cmd_line *line, const json_t *folders)
+{
+	struct table table;
+
+	putc('\n', line->out);
+	table_init(&table, line->out, folder_columns);
+	for (size_t i = 0; i < json_len(folders); i++) {
+		json_t *folder = json_at(folders, i);
+		const char *name = json_get_text(folder, "folder");
+
+		if (name != NULL && name[0] == '\0')
+			json_put_text(folder, "folder", "INBOX");
+		table_add(&table, folder);
+	}
+	table_flush(&table);
+	table_clear(&table);
+}
+
+int
+mailbox_stat(struct cmd_line *line, struct fault *f)
+{
+	json_t *result;
+
+	if (mailbox_ask(line, "mailbox.stat", &result, f) < 0)
+		return -1;
+	list_print_object(line, stat_fields, result);
+	if (!line->json)
+		print_folders(line, json_get(result, "folders"));
+	json_free(&result);
+	return 0;
+}
