@@ -21,15 +21,15 @@ enum { INDEX_VERSION = 1, KNOWN_SIZE = 1 + 6 * 8, ABOUT_SIZE = 1 + 3 * 8 };
 /* Sorts before all folders. */
 static const struct str about_key = {"\0", 1};
 
-static void
-set_number(char *at, uint64_t n)
+void
+index_set_number(char *at, uint64_t n)
 {
 	for (size_t i = 0; i < 8; i++)
 		at[i] = (char)(n >> (56 - 8 * i) & 0xff);
 }
 
-static uint64_t
-get_number(const char *at)
+uint64_t
+index_get_number(const char *at)
 {
 	uint64_t n = 0;
 
@@ -119,12 +119,12 @@ put_folder(struct index_folder *folder, struct fault *f)
 	int rc;
 
 	value[0] = INDEX_VERSION;
-	set_number(value + 1, k->id);
-	set_number(value + 9, (uint64_t)k->new_time);
-	set_number(value + 17, (uint64_t)k->cur_time);
-	set_number(value + 25, k->messages);
-	set_number(value + 33, k->unseen);
-	set_number(value + 41, k->bytes);
+	index_set_number(value + 1, k->id);
+	index_set_number(value + 9, (uint64_t)k->new_time);
+	index_set_number(value + 17, (uint64_t)k->cur_time);
+	index_set_number(value + 25, k->messages);
+	index_set_number(value + 33, k->unseen);
+	index_set_number(value + 41, k->bytes);
 	buf_init(&key, INDEX_KEY_MAX);
 	folder_key(&key, folder);
 	rc = db_put(folder->index->folders, folder->index->txn, buf_str(&key),
@@ -139,9 +139,9 @@ put_about(struct index *index, struct fault *f)
 	char value[ABOUT_SIZE];
 
 	value[0] = INDEX_VERSION;
-	set_number(value + 1, index->next_id);
-	set_number(value + 9, (uint64_t)index->swept);
-	set_number(value + 17, (uint64_t)index->newest_ident);
+	index_set_number(value + 1, index->next_id);
+	index_set_number(value + 9, (uint64_t)index->swept);
+	index_set_number(value + 17, (uint64_t)index->newest_ident);
 	return db_put(index->folders, index->txn, about_key,
 	    str_n(value, sizeof value), f);
 }
@@ -180,12 +180,12 @@ index_db_parse_folder(struct str key, struct str value, struct str *path,
 		return false;
 	*dir = key;
 	*path = str_cut(dir, '\0');
-	known->id = get_number(value.at + 1);
-	known->new_time = (int64_t)get_number(value.at + 9);
-	known->cur_time = (int64_t)get_number(value.at + 17);
-	known->messages = get_number(value.at + 25);
-	known->unseen = get_number(value.at + 33);
-	known->bytes = get_number(value.at + 41);
+	known->id = index_get_number(value.at + 1);
+	known->new_time = (int64_t)index_get_number(value.at + 9);
+	known->cur_time = (int64_t)index_get_number(value.at + 17);
+	known->messages = index_get_number(value.at + 25);
+	known->unseen = index_get_number(value.at + 33);
+	known->bytes = index_get_number(value.at + 41);
 	return true;
 }
 
@@ -235,7 +235,7 @@ index_db_change(struct index_folder *folder, struct fault *f)
 void
 index_db_message_prefix(const struct index_folder *folder, char prefix[8])
 {
-	set_number(prefix, folder->known.id);
+	index_set_number(prefix, folder->known.id);
 }
 
 static void
@@ -334,7 +334,7 @@ index_db_put_delivered(
 		return -1;
 	if (ident_is_ours(ident) && ident_time_us(ident) > index->newest_ident)
 		index->newest_ident = ident_time_us(ident);
-	set_number(value, (uint64_t)when);
+	index_set_number(value, (uint64_t)when);
 	return put(index, index->delivered, key, str_n(value, sizeof value), f);
 }
 
@@ -379,10 +379,10 @@ load_about(struct index *index, struct fault *f)
 	index->newest_ident = 0;
 	if (rc > 0 && buf_len(&value) == ABOUT_SIZE &&
 	    buf_text(&value)[0] == INDEX_VERSION) {
-		index->next_id = get_number(buf_text(&value) + 1);
-		index->swept = (int64_t)get_number(buf_text(&value) + 9);
+		index->next_id = index_get_number(buf_text(&value) + 1);
+		index->swept = (int64_t)index_get_number(buf_text(&value) + 9);
 		index->newest_ident =
-		    (int64_t)get_number(buf_text(&value) + 17);
+		    (int64_t)index_get_number(buf_text(&value) + 17);
 	}
 	buf_clear(&value);
 	return rc < 0 ? -1 : 0;

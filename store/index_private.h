@@ -18,6 +18,7 @@ enum {
 	/* A change within so many microseconds of an earlier one may leave a
 	 * directory's time as it was. */
 	INDEX_SAME_TIME_US = 50000,
+	INDEX_SETTLE_MS = 200, /* how often folders are settled */
 };
 
 /* A folder's record. Times are those of the directories when the records
@@ -93,6 +94,10 @@ struct index {
 	struct index_folder *buckets[INDEX_BUCKETS];
 };
 
+/* The most significant byte first, so that keys sort by number. */
+void index_set_number(char *at, uint64_t n);
+uint64_t index_get_number(const char *at);
+
 /* index_db.c: the writer's transactions. A failure aborts, and marks each
  * folder that was changed in the transaction as lost. */
 int index_db_open(struct index *index, struct fault *f) MUST_USE;
@@ -125,6 +130,24 @@ struct index_folder *index_find_folder(
     struct index *index, const char *path, const char *dir) MUST_USE;
 /* Has it settled, or reconciled where it is lost, when there is time. */
 void index_wait(struct index_folder *folder);
+/* The same where the mutex is held. */
+void index_wait_locked(struct index_folder *folder);
+/* The folders that wait (holds), ended by NULL, to be freed: a list of its own,
+ * since the moment they no longer wait they may be made to wait again. */
+struct index_folder **index_take_waiting(struct index *index) MUST_USE;
+
+/* The writer's chores. */
+
+/* Whether deliveries wait to be written: these come first. */
+bool index_has_news(struct index *index);
+/* Goes through the folders that wait; those that need more wait again. At the
+ * end of the process nothing is reconciled any more. */
+void index_settle(struct index *index, bool at_end);
+/* Forgets deliveries that are too old to come again. */
+void index_purge_delivered(struct index *index);
+/* Logs that the index could not be written: once, not for each batch, since
+ * under load there are hundreds a second. */
+void index_complain(struct index *index, const struct fault *f);
 
 /* Times of a folder's new/ and cur/ (0 where it has none); false where the
  * folder is gone. */

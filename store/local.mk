@@ -7,7 +7,11 @@ libstore_a_SOURCES = \
 	store/index.c store/index.h store/index_private.h \
 	store/index_check.c \
 	store/index_db.c \
+	store/index_delivered.c \
+	store/index_folder.c \
+	store/index_read.c \
 	store/index_reconcile.c \
+	store/index_settle.c \
 	store/index_sweep.c \
 	store/maildir.c store/maildir.h \
 	store/mailbox.c store/mailbox.h \
