@@ -43,6 +43,7 @@ static const struct option options[] = {
     {"dry-run", no_argument, NULL, 'd'},
     {"help", no_argument, NULL, 'h'},
     {"json", no_argument, NULL, 'j'},
+    {"quiet", no_argument, NULL, 'q'},
     {"version", no_argument, NULL, 'V'},
     /* What some commands take. */
     {"address", required_argument, NULL, 'o'},
@@ -176,10 +177,11 @@ print_one(FILE *out, const struct cmd *c)
 	struct buf left;
 
 	buf_init(&left, 400);
-	buf_putf(&left, "%s%s%s%s%s%s%s", c->noun, c->verb != NULL ? " " : "",
+	buf_putf(&left, "%s%s%s%s%s%s%s%s", c->noun, c->verb != NULL ? " " : "",
 	    c->verb != NULL ? c->verb : "", c->args[0] != '\0' ? " " : "",
 	    c->args, c->flags & CMD_DRY ? " [--dry-run]" : "",
-	    c->flags & CMD_JSON ? " [--json]" : "");
+	    c->flags & CMD_JSON ? " [--json]" : "",
+	    c->flags & CMD_LONG ? " [--quiet]" : "");
 	if (buf_len(&left) <= HELP_COLUMN)
 		fprintf(
 		    out, "  %-*s %s\n", HELP_COLUMN, buf_text(&left), c->help);
@@ -339,6 +341,8 @@ check_count(const struct cmd_line *line, struct fault *f)
 		return fail_usage(f, "--json has no meaning here", c);
 	if (line->dry_run && !(c->flags & CMD_DRY))
 		return fail_usage(f, "--dry-run has no meaning here", c);
+	if (line->quiet && !(c->flags & CMD_LONG))
+		return fail_usage(f, "--quiet has no meaning here", c);
 	return 0;
 }
 
@@ -421,6 +425,9 @@ read_options(int argc, char **argv, struct cmd_line *line, struct fault *f)
 			break;
 		case 'j':
 			line->json = true;
+			break;
+		case 'q':
+			line->quiet = true;
 			break;
 		case 'V':
 			line->cmd = &cmd_version[0];

@@ -24,6 +24,7 @@ struct cmd_line {
 	const char *file;      /* the configuration */
 	bool json;             /* for programs, not for people */
 	bool dry_run;          /* only count what would be changed */
+	bool quiet;            /* show no progress */
 	bool help;             /* -h: only tell how */
 	const struct cmd *cmd; /* may be NULL with help */
 	char **args;           /* behind the command's own words */
@@ -41,6 +42,7 @@ enum {
 	CMD_JSON = 1, /* knows --json */
 	CMD_DRY = 4,  /* knows --dry-run */
 	CMD_ANY = 2,  /* any number of arguments from `least` on */
+	CMD_LONG = 8, /* shows progress, so knows --quiet */
 };
 
 struct cmd {

@@ -23,6 +23,7 @@ libadmin_a_SOURCES = \
 	admin/list.c admin/list.h \
 	admin/password.c admin/password.h \
 	admin/place.c admin/place.h \
+	admin/progress.c admin/progress.h \
 	admin/supervisor.c admin/supervisor.h \
 	admin/table.c admin/table.h \
 	admin/trace_filter.c admin/trace_filter.h

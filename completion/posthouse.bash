@@ -57,7 +57,7 @@ _posthouse() {
 	done
 	local choices=
 	if [[ $cur == -* ]]; then
-		choices='-c --config --dry-run -h --help --json -V --version'
+		choices='-c --config --dry-run -h --help --json --quiet -V --version'
 		if [[ ${plain[0]-} == trace ]]; then
 			choices+=' --address --client --id --message-id'
 			choices+=' --since --until'
