@@ -1,6 +1,7 @@
 # store: Maildirs, deliveries into them, and their index.
 noinst_LIBRARIES += libstore.a
 libstore_a_SOURCES = \
+	store/attic.c store/attic.h \
 	store/box.c store/box.h \
 	store/committer.c store/committer.h \
 	store/delivery.c store/delivery.h \

@@ -98,13 +98,18 @@ void
 maildir_name_format(
     const struct maildir_facts *facts, char name[MAILDIR_NAME_SIZE])
 {
+	char wire[32] = "";
+
+	if (facts->wire_size >= facts->size)
+		snprintf(wire, sizeof wire, ",W=%llu",
+		    (unsigned long long)facts->wire_size);
 	snprintf(name, MAILDIR_NAME_SIZE,
-	    "%lld.M%06lldP%ldQ%llu%s%.*s.%s,S=%llu,W=%llu",
+	    "%lld.M%06lldP%ldQ%llu%s%.*s.%s,S=%llu%s",
 	    (long long)(facts->time_us / 1000000),
 	    (long long)(facts->time_us % 1000000), (long)facts->pid,
 	    (unsigned long long)facts->seq, facts->ident.len > 0 ? "I" : "",
 	    STR_ARG(facts->ident), facts->host, (unsigned long long)facts->size,
-	    (unsigned long long)facts->wire_size);
+	    wire);
 }
 
 void
@@ -210,6 +215,37 @@ maildir_make(int root, const struct mailbox_name *mailbox, struct fault *f)
 	    make_parts_in(root, mailbox->path) < 0)
 		return fault_errno(f, "cannot make mailbox %s", mailbox->text);
 	return 0;
+}
+
+/* The empty file by which Courier's deliveries know a folder. */
+static int
+mark_folder(int dir)
+{
+	int fd =
+	    openat(dir, "maildirfolder", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+int
+maildir_make_folder(
+    int box, const struct mailbox_folder *folder, struct fault *f)
+{
+	int made = make_dir(box, folder->dir), dir = -1, rc = -1;
+
+	if (made >= 0)
+		dir = openat(box, folder->dir, OPEN_DIR | O_NOFOLLOW);
+	if (dir >= 0 && mark_folder(dir) == 0 && make_parts(dir) == 0 &&
+	    fsync(box) == 0)
+		rc = 0;
+	else
+		fault_errno(f, "cannot make the folder %s", folder->text);
+	if (dir >= 0)
+		close(dir);
+	return rc;
 }
 
 /* What has no cur/ is something else that begins with a dot, like ".ssh". */

@@ -7,7 +7,7 @@
  *   <secs>.M<usec>P<pid>Q<seq>I<ident>.<host>,S=<bytes>,W=<bytes with CRLF>
  *
  * with the "I" part only where there is a delivery id, and ":2,<flags>" behind
- * it once an IMAP server has seen it.
+ * it once an IMAP server has seen it. "W" is left out where it is not known.
  */
 #ifndef STORE_MAILDIR_H
 #define STORE_MAILDIR_H
@@ -46,7 +46,8 @@ struct maildir_facts {
 	uint64_t seq; /* not twice in this process and microsecond */
 	struct str ident;
 	const char *host; /* by maildir_host() */
-	uint64_t size, wire_size;
+	uint64_t size;
+	uint64_t wire_size; /* 0 with a size: not known */
 };
 
 /* False for what is no message's name (a leading dot, too long). */
@@ -68,6 +69,9 @@ int maildir_make(
     int root, const struct mailbox_name *mailbox, struct fault *f) MUST_USE;
 /* tmp, new and cur in an open directory, where they are missing. */
 int maildir_make_parts(int dir, struct fault *f) MUST_USE;
+/* Makes a folder of an open mailbox and what it lacks, durably. */
+int maildir_make_folder(
+    int box, const struct mailbox_folder *folder, struct fault *f) MUST_USE;
 
 /*
  * The folder that a sub-address means: of that name, or of one that differs

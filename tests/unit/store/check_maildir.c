@@ -138,6 +138,17 @@ START_TEST(the_longest_name_fits_and_comes_back)
 }
 END_TEST
 
+START_TEST(a_size_with_crlf_that_is_not_known_is_left_out)
+{
+	const struct maildir_facts facts = {
+	    .time_us = 1700000000000001, .host = "mx", .size = 5};
+	char name[MAILDIR_NAME_SIZE];
+
+	maildir_name_format(&facts, name);
+	ck_assert_str_eq(name, "1700000000.M000001P0Q0.mx,S=5");
+}
+END_TEST
+
 START_TEST(a_host_name_has_nothing_that_means_something)
 {
 	char host[MAILDIR_HOST_SIZE];
@@ -269,6 +280,31 @@ START_TEST(a_sub_address_means_a_folder_that_is_there)
 }
 END_TEST
 
+START_TEST(a_folder_is_made_whole_and_once)
+{
+	static const char *const made[] = {"b/ann/.Lists.x",
+	    "b/ann/.Lists.x/tmp", "b/ann/.Lists.x/new", "b/ann/.Lists.x/cur",
+	    "b/ann/.Lists.x/maildirfolder"};
+	struct mailbox_name ann = name_of("ann@b");
+	struct mailbox_folder folder;
+	struct fault f;
+	struct stat st;
+	int box;
+
+	begin();
+	ck_assert_int_eq(maildir_make(root, &ann, &f), 0);
+	ck_assert_int_eq(
+	    mailbox_folder_parse(STR_LIT("Lists/x"), &folder, &f), 0);
+	box = openat(root, "b/ann", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(maildir_make_folder(box, &folder, &f), 0);
+	ck_assert_int_eq(maildir_make_folder(box, &folder, &f), 0);
+	close(box);
+	for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+		ck_assert_int_eq(fstatat(root, made[i], &st, 0), 0);
+	end();
+}
+END_TEST
+
 START_TEST(a_folder_that_is_a_link_is_not_followed)
 {
 	struct mailbox_name ann = name_of("ann@b");
@@ -287,8 +323,9 @@ END_TEST
 
 UNIT_MAIN("maildir", a_name_tells_what_it_holds, what_is_no_message_has_no_name,
     the_longest_name_fits_and_comes_back,
+    a_size_with_crlf_that_is_not_known_is_left_out,
     a_host_name_has_nothing_that_means_something,
-    a_mailbox_is_made_whole_and_once,
+    a_mailbox_is_made_whole_and_once, a_folder_is_made_whole_and_once,
     a_file_where_a_mailbox_should_be_is_a_fault,
     a_sub_address_means_a_folder_that_is_there,
     a_folder_that_is_a_link_is_not_followed)

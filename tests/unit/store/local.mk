@@ -2,6 +2,8 @@
 EXTRA_DIST += tests/unit/store/committed.h
 STORE_UNIT_LIBS = libstore.a libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
 
+UNIT_TESTS += tests/unit/store/check_attic
+tests_unit_store_check_attic_LDADD = $(STORE_UNIT_LIBS)
 UNIT_TESTS += tests/unit/store/check_box
 tests_unit_store_check_box_LDADD = $(STORE_UNIT_LIBS)
 UNIT_TESTS += tests/unit/store/check_committer
