@@ -76,6 +76,7 @@ libmta_a_SOURCES = \
 	mta/smtpd/success_notice.c mta/smtpd/success_notice.h \
 	mta/smtpd/local.c mta/smtpd/local.h \
 	mta/smtpd/message.c mta/smtpd/message.h \
+	mta/smtpd/nodes.c mta/smtpd/nodes.h \
 	mta/smtpd/note.c mta/smtpd/note.h \
 	mta/smtpd/part.c mta/smtpd/part.h \
 	mta/smtpd/policy.c mta/smtpd/policy.h \

@@ -54,6 +54,10 @@ static const struct conf_option smtpd_options[] = {
 	{ .name = "lmtp", .type = CONF_TEXT, .offset = SMTPD(lmtp),
 	  .help = "where local mail is delivered; "
 		  "default: lmtp.sock in run_dir" },
+	{ .name = "transport_map", .type = CONF_TEXT,
+	  .offset = SMTPD(transport_map),
+	  .help = "a socketmap server that knows which mailboxes another host "
+		  "keeps; default: lmtp has them all" },
 	{ .name = "queue", .type = CONF_TEXT, .offset = SMTPD(queue),
 	  .help = "where mail is handed over that cannot be delivered at "
 		  "once; default: queue.sock in run_dir; none: it is not "
@@ -294,6 +298,7 @@ check_smtpd(const void *options, struct fault *f)
 	if (check_peer("socketmap", o->socketmap, f) < 0 ||
 	    check_peer("auth", o->auth, f) < 0 ||
 	    check_peer("lmtp", o->lmtp, f) < 0 ||
+	    check_peer("transport_map", o->transport_map, f) < 0 ||
 	    (smtpd_has_queue(o) && check_peer("queue", o->queue, f) < 0) ||
 	    check_local_domain(o->local_domain, f) < 0 || check_relay(o, f) < 0)
 		return -1;

@@ -35,6 +35,8 @@ struct smtpd_options {
 	const char *socketmap;
 	const char *auth;
 	const char *lmtp;
+	const char
+	    *transport_map;    /* where mailboxes are; NULL: all are lmtp's */
 	const char *queue;     /* "none": nothing is taken for elsewhere */
 	const char *spool_dir; /* for bodies over 256 KiB */
 

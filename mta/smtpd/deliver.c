@@ -170,6 +170,7 @@ struct delivery {
 	struct envelope_mail mail;
 	bool *picked;
 	struct smtp_outcome *before; /* the step; of each mailbox */
+	bool *is_done;               /* of each that is local */
 	struct parcel *parcel;       /* NULL: nothing is waited for */
 };
 
@@ -185,24 +186,33 @@ hand_over(
 	return d->parcel == NULL;
 }
 
-/* The local mailboxes. */
+/* Local mailboxes that are kept at the same place, those of lmtpd or of another
+ * node; again where there are others. */
 static bool
 deliver_local(
     struct smtpd_session *s, const struct smtp_state *st, struct delivery *d)
 {
 	const struct recipients *r = &s->message->recipients;
+	struct lmtp_pool *pool = NULL;
 
 	d->part = (struct part){
-	    .pool = s->smtpd->lmtp,
 	    .mail = st->mail,
 	    .ident = s->message->ident.text,
 	    .head = d->head,
 	    .picked = d->picked,
 	};
 	for (size_t i = 0; i < r->n; i++) {
-		d->picked[i] = r->ways[i] == WAY_LOCAL;
+		bool waits = r->ways[i] == WAY_LOCAL && !d->is_done[i];
+
+		if (waits && d->part.n == 0)
+			pool = r->pools[i];
+		d->picked[i] = waits && r->pools[i] == pool;
+		d->is_done[i] = d->is_done[i] || d->picked[i];
 		d->part.n += d->picked[i];
+		if (waits && !d->picked[i])
+			d->step = STEP_LOCAL;
 	}
+	d->part.pool = pool == NULL ? s->smtpd->lmtp : pool;
 	return hand_over(s, st, d);
 }
 
@@ -371,8 +381,10 @@ deliver_begin(struct smtpd_session *s, const struct smtp_state *st,
 	    .mailboxes = arena_take(st->arena, n * sizeof *d->mailboxes),
 	    .before = arena_take(st->arena, n * sizeof *d->before),
 	    .picked = arena_take(st->arena, n * sizeof *d->picked),
+	    .is_done = arena_take(st->arena, n * sizeof *d->is_done),
 	};
 	memset(d->mailboxes, 0, n * sizeof *d->mailboxes);
+	memset(d->is_done, 0, n * sizeof *d->is_done);
 	d->doubt = resume(s, st);
 	buf_init(&head, PART_HEAD_MAX);
 	put_head(s, st, &head);

@@ -242,6 +242,7 @@ on_rcpt(void *ctx, const struct smtp_state *st,
 	    .has_queue = s->smtpd->queue != NULL,
 	    .relay_domains = &s->smtpd->relay_domains,
 	    .relay_recipients = s->smtpd->relay_recipients,
+	    .nodes = s->smtpd->nodes,
 	    .notes = s->notes,
 	};
 	struct fault why;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "mta/smtpd/list.h"
 #include "mta/smtpd/domains.h"
+#include "mta/smtpd/nodes.h"
 #include "mta/smtpd/note.h"
 #include "proto/socketmap.h"
 
@@ -21,6 +22,7 @@ recipients_clear(struct recipients *r)
 {
 	mem_free(r->mailboxes);
 	mem_free(r->ways);
+	mem_free(r->pools);
 	mem_free(r->rcpts);
 	mem_free(r->hashes);
 	mem_free(r->members);
@@ -34,10 +36,16 @@ more_room(size_t room)
 	return room == 0 ? 2 : 2 * room;
 }
 
+/* How a mailbox is reached. */
+struct way {
+	enum recipient_way way;
+	struct lmtp_pool *pool; /* with WAY_LOCAL: another node's */
+};
+
 /* The index of the mailbox, which is put into the list where it is new. */
 static uint32_t
 intern_mailbox(struct recipients *r, const struct address *mailbox,
-    enum recipient_way way, const struct envelope_rcpt *rcpt)
+    struct way way, const struct envelope_rcpt *rcpt)
 {
 	char text[ADDRESS_TEXT_SIZE];
 	uint64_t hash;
@@ -53,12 +61,14 @@ intern_mailbox(struct recipients *r, const struct address *mailbox,
 		r->mailboxes =
 		    mem_resize(r->mailboxes, r->room, sizeof *r->mailboxes);
 		r->ways = mem_resize(r->ways, r->room, sizeof *r->ways);
+		r->pools = mem_resize(r->pools, r->room, sizeof(*r->pools));
 		r->rcpts = mem_resize(r->rcpts, r->room, sizeof *r->rcpts);
 		r->hashes = mem_resize(r->hashes, r->room, sizeof *r->hashes);
 	}
 	r->mailboxes[r->n] = *rcpt;
 	r->mailboxes[r->n].forward_path = *mailbox;
-	r->ways[r->n] = way;
+	r->ways[r->n] = way.way;
+	r->pools[r->n] = way.pool;
 	r->rcpts[r->n] = (uint32_t)r->n_rcpts;
 	r->hashes[r->n] = hash;
 	return (uint32_t)r->n++;
@@ -146,10 +156,26 @@ local_way(const struct recipient_rules *rules, const struct envelope_rcpt *rcpt)
 		   : WAY_LOCAL;
 }
 
+/* Who knows not where a mailbox is leaves that to the queue. */
+static int
+find_node(const struct recipient_rules *rules, const char *mailbox,
+    struct way *way, struct fault *why, struct fault *f)
+{
+	if (rules->nodes == NULL || way->way != WAY_LOCAL ||
+	    nodes_find(rules->nodes, mailbox, rules->notes, &way->pool, why) !=
+		NODE_LATER)
+		return 0;
+	if (!rules->has_queue)
+		return fault_temp(
+		    f, "4.3.0", "<%.200s>: the mailbox is away", mailbox);
+	way->way = WAY_QUEUE;
+	return 0;
+}
+
 /* The way to one of the addresses that a recipient in `domain` leads to. */
 static int
 find_way(const struct recipient_rules *rules, const struct envelope_rcpt *rcpt,
-    struct str domain, const struct address *to, enum recipient_way *way,
+    struct str domain, const struct address *to, struct way *way,
     struct fault *why, struct fault *f)
 {
 	char key[ADDRESS_TEXT_SIZE];
@@ -162,8 +188,11 @@ find_way(const struct recipient_rules *rules, const struct envelope_rcpt *rcpt,
 	found = str_is(its, domain) ? 1 : is_ours(rules, its, why);
 	if (found < 0)
 		return directory_fault(why, f);
-	*way = found > 0 ? local_way(rules, rcpt) : WAY_FORWARD;
-	if (*way != WAY_FORWARD || rules->has_queue)
+	*way = (struct way){
+	    .way = found > 0 ? local_way(rules, rcpt) : WAY_FORWARD};
+	if (found > 0)
+		return find_node(rules, key, way, why, f);
+	if (rules->has_queue)
 		return 0;
 	address_format(to, key);
 	return no_queue(key, f);
@@ -217,7 +246,8 @@ add_group(struct recipients *r, const struct recipient_rules *rules,
 	if (r->n_groups == LIST_GROUPS_MAX ||
 	    r->n_members == RECIPIENT_MAILBOXES_MAX)
 		return fault_temp(f, "4.5.3", "too many lists");
-	add_member(r, intern_mailbox(r, &address, WAY_GROUP, rcpt));
+	add_member(r,
+	    intern_mailbox(r, &address, (struct way){.way = WAY_GROUP}, rcpt));
 	r->n_groups += r->n - n;
 	return 0;
 }
@@ -227,7 +257,7 @@ add_mailbox(struct recipients *r, const struct recipient_rules *rules,
     struct str text, struct str domain, const struct envelope_rcpt *rcpt,
     struct fault *why, struct fault *f)
 {
-	enum recipient_way way;
+	struct way way;
 	struct address mailbox;
 
 	if (address_parse(text, &mailbox, why) < 0)
@@ -302,7 +332,8 @@ add_elsewhere(struct recipients *r, const struct recipient_rules *rules,
 	}
 	if (r->n_members == RECIPIENT_MAILBOXES_MAX)
 		return fault_temp(f, "4.5.3", "too many mailboxes");
-	add_member(r, intern_mailbox(r, to, WAY_QUEUE, rcpt));
+	add_member(
+	    r, intern_mailbox(r, to, (struct way){.way = WAY_QUEUE}, rcpt));
 	end_rcpt(r);
 	return 0;
 }

@@ -24,6 +24,8 @@
 #include "proto/smtp_server.h"
 
 struct domains;
+struct lmtp_pool;
+struct nodes;
 struct notes;
 struct socketmap_client;
 
@@ -42,6 +44,8 @@ enum recipient_way {
 struct recipients {
 	struct envelope_rcpt *mailboxes; /* each once; elsewhere too */
 	enum recipient_way *ways;        /* of each mailbox */
+	struct lmtp_pool **pools;        /* of each with WAY_LOCAL: the other
+					  * node that has it; NULL: lmtpd */
 	uint32_t *rcpts;                 /* of each: the RCPT it came by */
 	uint64_t *hashes;                /* of their addresses */
 	size_t n, room;
@@ -62,6 +66,7 @@ struct recipient_rules {
 	const struct address *sender;
 	const struct domains *relay_domains;
 	struct socketmap_client *relay_recipients; /* NULL: all are taken */
+	struct nodes *nodes; /* NULL: all mailboxes are lmtpd's */
 	bool has_queue;      /* else nothing is taken for elsewhere */
 	struct notes *notes; /* NULL: nobody asks for the rules */
 };
@@ -69,8 +74,8 @@ struct recipient_rules {
 /*
  * Takes one more RCPT, or refuses it: 5.1.1 no such user, 5.7.1 relay denied,
  * also where a route to elsewhere hides in a local part of relay_domains,
- * 5.7.2 who may not send to the group, 4.3.0 where the directory does not
- * answer (why says what it said) or mail is for elsewhere or a group and there
+ * 5.7.2 who may not send to the group, 4.3.0 where the directory or the map of
+ * the nodes does not answer (why says what it said) or mail is for elsewhere or a group and there
  * is no queue, 4.5.3 too many mailboxes or groups.
  */
 int recipient_add(struct recipients *r, const struct recipient_rules *rules,

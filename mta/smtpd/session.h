@@ -29,6 +29,7 @@ struct auth_exchange;
 struct delivery;
 struct conf;
 struct lmtp_pool;
+struct nodes;
 struct notes;
 struct repeats;
 struct socketmap_client;
@@ -51,6 +52,7 @@ struct smtpd {
 	struct auth_client *auth;
 	struct socketmap_client *directory;
 	struct lmtp_pool *lmtp;
+	struct nodes *nodes;     /* NULL: all mailboxes are lmtpd's */
 	struct lmtp_pool *queue; /* NULL: there is none */
 	struct repeats *repeats;
 	struct templates *templates; /* of notifications about lists */

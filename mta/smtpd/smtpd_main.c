@@ -18,6 +18,7 @@
 #include "mta/queue/template.h"
 #include "mta/send/lmtp_pool.h"
 #include "mta/smtpd/explain_session.h"
+#include "mta/smtpd/nodes.h"
 #include "mta/smtpd/repeat.h"
 #include "mta/smtpd/session.h"
 #include "mta/smtpd/trust.h"
@@ -208,6 +209,19 @@ set_up_relay(struct service *service, struct socketmap_client_conf map)
 }
 
 static void
+set_up_nodes(struct service *service, struct socketmap_client_conf map,
+    const struct lmtp_pool_conf *lmtp)
+{
+	const char *transport_map = smtpd.options->transport_map;
+
+	if (transport_map == NULL)
+		return;
+	map.address = peer_address(service, transport_map, "");
+	map.missing_map = NULL;
+	smtpd.nodes = nodes_new(socketmap_client_new(&map), lmtp);
+}
+
+static void
 set_up(struct service *service)
 {
 	const struct smtpd_options *o = service_options(service);
@@ -238,7 +252,8 @@ set_up(struct service *service)
 
 	struct fault f;
 
-	delivers_on_this_host = net_is_loopback(&lmtp.address);
+	delivers_on_this_host =
+	    net_is_loopback(&lmtp.address) && o->transport_map == NULL;
 	smtpd.directory = socketmap_client_new(&directory);
 	smtpd.auth = auth_client_new(&auth, "smtp", (int64_t)o->auth_timeout);
 	smtpd.lmtp = lmtp_pool_new(&lmtp);
@@ -250,6 +265,7 @@ set_up(struct service *service)
 		smtpd.queue = lmtp_pool_new(&queue);
 	}
 	set_up_relay(service, directory);
+	set_up_nodes(service, directory, &lmtp);
 	smtpd.repeats = repeats_new(REPEATS_MAX, REPEATS_MS);
 	smtpd.templates = templates_new(smtpd.options->templates, &f);
 	if (smtpd.templates == NULL)
@@ -345,6 +361,7 @@ clean_up(struct smtpd_listener *listeners)
 	mem_free(listeners);
 	lmtp_pool_free(&smtpd.lmtp);
 	lmtp_pool_free(&smtpd.queue);
+	nodes_free(&smtpd.nodes);
 	auth_client_free(&smtpd.auth);
 	socketmap_client_free(&smtpd.directory);
 	repeats_free(&smtpd.repeats);
@@ -385,6 +402,7 @@ main(int argc, char **argv)
 	status = service_run(service);
 	lmtp_pool_quit(smtpd.lmtp);
 	lmtp_pool_quit(smtpd.queue);
+	nodes_quit(smtpd.nodes);
 	service_stop(&service);
 	clean_up(listeners);
 	return status;

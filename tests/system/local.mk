@@ -57,6 +57,7 @@ SYSTEM_TESTS += \
 	tests/system/smtp_expanded.py \
 	tests/system/smtp_idle.py \
 	tests/system/smtp_limits.py \
+	tests/system/smtp_nodes.py \
 	tests/system/smtp_queue.py \
 	tests/system/smtp_rules.py \
 	tests/system/smtp_smuggling.py \

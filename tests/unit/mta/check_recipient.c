@@ -7,7 +7,9 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "mta/send/lmtp_pool.h"
 #include "mta/smtpd/domains.h"
+#include "mta/smtpd/nodes.h"
 #include "mta/smtpd/note.h"
 #include "tests/unit/mta/maps.h"
 
@@ -55,6 +57,15 @@ static const struct map_entry entries[] = {
     {"recipient", "ann+..@example.org", SOCKETMAP_OK, "ann+..@example.org"},
     {"recipient", "ann+a bob@example.org", SOCKETMAP_OK,
 	"ann+a bob@example.org"},
+    {"recipient", "away@example.org", SOCKETMAP_OK,
+	"one@example.org two@example.org three@example.org ann@example.org"},
+    {"transport", "one@example.org", SOCKETMAP_OK, "lmtp:inet:127.0.0.1:24"},
+    {"transport", "two@example.org", SOCKETMAP_OK, "lmtp:inet:127.0.0.2:24"},
+    {"transport", "three@example.org", SOCKETMAP_OK, "lmtp:inet:127.0.0.1:24"},
+    {"recipient", "moving@example.org", SOCKETMAP_OK, "moving@example.org"},
+    {"transport", "moving@example.org", SOCKETMAP_TEMP, "4.2.0 being moved"},
+    {"recipient", "relayed@example.org", SOCKETMAP_OK, "relayed@example.org"},
+    {"transport", "relayed@example.org", SOCKETMAP_OK, "smtp:[192.0.2.1]"},
     {NULL, NULL, SOCKETMAP_OK, NULL},
 };
 
@@ -483,7 +494,55 @@ START_TEST(recipient_tells_which_rules_have_decided)
 }
 END_TEST
 
-UNIT_MAIN("recipient", recipient_keeps_mail_for_relay_domains,
+static void
+ask_for_nodes(void)
+{
+	struct socketmap_client_conf map = {.timeout_ms = 10000};
+	const struct lmtp_pool_conf lmtp = {.hostname = "mx.example.org"};
+	struct fault f;
+
+	ck_assert_int_eq(
+	    net_parse(str(directory.address), &map.address, &f), 0);
+	rules.nodes = nodes_new(socketmap_client_new(&map), &lmtp);
+}
+
+START_TEST(recipient_may_have_a_mailbox_at_another_node)
+{
+	set_up();
+	ask_for_nodes();
+	ck_assert_str_eq(rcpt("<away@example.org>"), "ok");
+	ck_assert_uint_eq(r.n, 4);
+	for (size_t i = 0; i < r.n; i++)
+		ck_assert_int_eq(r.ways[i], WAY_LOCAL);
+	ck_assert_ptr_nonnull(r.pools[0]);
+	ck_assert_ptr_nonnull(r.pools[1]);
+	ck_assert_ptr_ne(r.pools[0], r.pools[1]);
+	ck_assert_ptr_eq(r.pools[0], r.pools[2]);
+	ck_assert_ptr_null(r.pools[3]);
+	nodes_free(&rules.nodes);
+	tear_down();
+}
+END_TEST
+
+START_TEST(recipient_whose_node_is_not_known_goes_by_the_queue)
+{
+	set_up();
+	ask_for_nodes();
+	ck_assert_str_eq(rcpt("<moving@example.org>"), "ok");
+	ck_assert_str_eq(rcpt("<relayed@example.org>"), "ok");
+	ck_assert_uint_eq(r.n, 2);
+	ck_assert_int_eq(r.ways[0], WAY_QUEUE);
+	ck_assert_int_eq(r.ways[1], WAY_QUEUE);
+	rules.has_queue = false;
+	ck_assert_str_eq(rcpt("<moving@example.org>"), "4.3.0");
+	nodes_free(&rules.nodes);
+	tear_down();
+}
+END_TEST
+
+UNIT_MAIN("recipient", recipient_may_have_a_mailbox_at_another_node,
+    recipient_whose_node_is_not_known_goes_by_the_queue,
+    recipient_keeps_mail_for_relay_domains,
     recipient_of_a_relay_domain_may_have_to_be_known,
     recipient_tells_which_rules_have_decided,
     recipient_that_must_be_quoted_is_nobody,
