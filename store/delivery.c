@@ -703,7 +703,6 @@ tell_index(struct delivery *d)
 		buf_len(&d->head) > 0 ? buf_str(&d->head) : buf_str(&d->bytes),
 	    .size = d->size,
 	    .wire_size = d->size + d->extra,
-	    .ident = str(d->ident),
 	};
 
 	for (size_t i = 0; i < d->n_slots; i++) {

@@ -39,8 +39,10 @@ struct index_entry {
 	struct index_entry *next;
 	struct index_folder *folder; /* a hold */
 	uint64_t size, wire_size;
-	size_t name_len, ident_len, head_len;
-	char bytes[]; /* name, ident, head */
+	bool has_attachments;
+	uint32_t attachments;
+	size_t name_len, digest_len, head_len;
+	char bytes[]; /* name, digest, head */
 };
 
 struct index_job {
@@ -67,7 +69,7 @@ static struct index_entry *
 entry_new(struct index_folder *folder, const struct index_news *news)
 {
 	struct str head = cut_head(news->head);
-	size_t bytes = news->name.len + news->ident.len + head.len;
+	size_t bytes = news->name.len + news->digest.len + head.len;
 	struct index_entry *e = mem_resize(NULL, 1, sizeof *e + bytes);
 	char *at = e->bytes;
 
@@ -76,13 +78,15 @@ entry_new(struct index_folder *folder, const struct index_news *news)
 	e->size = news->size;
 	e->wire_size = news->wire_size;
 	e->name_len = news->name.len;
-	e->ident_len = news->ident.len;
+	e->has_attachments = news->has_attachments;
+	e->attachments = news->attachments;
+	e->digest_len = news->digest.len;
 	e->head_len = head.len;
 	memcpy(at, news->name.at, news->name.len);
 	at += news->name.len;
-	if (news->ident.len > 0)
-		memcpy(at, news->ident.at, news->ident.len);
-	at += news->ident.len;
+	if (news->digest.len > 0)
+		memcpy(at, news->digest.at, news->digest.len);
+	at += news->digest.len;
 	if (head.len > 0)
 		memcpy(at, head.at, head.len);
 	return e;
@@ -91,7 +95,7 @@ entry_new(struct index_folder *folder, const struct index_news *news)
 static size_t
 entry_bytes(const struct index_entry *e)
 {
-	return sizeof *e + e->name_len + e->ident_len + e->head_len;
+	return sizeof *e + e->name_len + e->digest_len + e->head_len;
 }
 
 void
@@ -130,13 +134,15 @@ write_entry(struct index_entry *e, struct buf *texts, struct fault *f)
 {
 	struct str file = str_n(e->bytes, e->name_len);
 	struct str head =
-	    str_n(e->bytes + e->name_len + e->ident_len, e->head_len);
+	    str_n(e->bytes + e->name_len + e->digest_len, e->head_len);
 	struct maildir_name name;
 	struct record r = {
 	    .place = RECORD_NEW,
 	    .size = e->size,
 	    .wire_size = e->wire_size,
-	    .ident = str_n(e->bytes + e->name_len, e->ident_len),
+	    .has_attachments = e->has_attachments,
+	    .attachments = e->attachments,
+	    .digest = str_n(e->bytes + e->name_len, e->digest_len),
 	};
 
 	if (!maildir_name_parse(file, &name))

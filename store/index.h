@@ -61,7 +61,9 @@ struct index_news {
 	struct str name; /* of the file in new/ */
 	struct str head; /* of the message: RECORD_HEAD_MAX bytes count */
 	uint64_t size, wire_size;
-	struct str ident; /* "" where it has none */
+	struct str digest; /* as in struct record, like the next two */
+	bool has_attachments;
+	uint32_t attachments;
 };
 /* The message is there, durably. Copies what it needs. */
 void index_learn(struct index_folder *folder, const struct index_news *news);

@@ -16,7 +16,12 @@
 #include "base/log.h"
 #include "proto/ident.h"
 
-enum { INDEX_VERSION = 1, KNOWN_SIZE = 1 + 6 * 8, ABOUT_SIZE = 1 + 3 * 8 };
+enum {
+	/* What is of another version is made anew, all of it. */
+	INDEX_VERSION = RECORD_VERSION,
+	KNOWN_SIZE = 1 + 6 * 8,
+	ABOUT_SIZE = 1 + 3 * 8,
+};
 
 /* Sorts before all folders. */
 static const struct str about_key = {"\0", 1};
@@ -366,6 +371,7 @@ index_db_del_folder(struct index_folder *folder, struct fault *f)
 
 /* Opening. */
 
+/* 1 where it is of another version. */
 static int
 load_about(struct index *index, struct fault *f)
 {
@@ -384,10 +390,14 @@ load_about(struct index *index, struct fault *f)
 		index->newest_ident =
 		    (int64_t)index_get_number(buf_text(&value) + 17);
 	}
+	if (rc > 0)
+		rc = buf_len(&value) == 0 ||
+		     buf_text(&value)[0] != INDEX_VERSION;
 	buf_clear(&value);
-	return rc < 0 ? -1 : 0;
+	return rc;
 }
 
+/* 1 where it is of another version. */
 static int
 open_all(struct index *index, struct fault *f)
 {
@@ -395,6 +405,7 @@ open_all(struct index *index, struct fault *f)
 	    .cache = index->cache,
 	    .durability = DB_WRITTEN,
 	};
+	int rc = -1;
 
 	index->env = db_env_open(index->dir, &options, f);
 	if (index->env == NULL)
@@ -404,10 +415,11 @@ open_all(struct index *index, struct fault *f)
 		index->messages = db_open(index->env, "messages", f);
 	if (index->messages != NULL)
 		index->delivered = db_open(index->env, "delivered", f);
-	if (index->delivered != NULL && load_about(index, f) == 0)
-		return 0;
-	index_db_close(index);
-	return -1;
+	if (index->delivered != NULL)
+		rc = load_about(index, f);
+	if (rc != 0)
+		index_db_close(index);
+	return rc;
 }
 
 /* Only the last one is kept: what comes again must not fill the disk. */
@@ -459,17 +471,28 @@ int
 index_db_open(struct index *index, struct fault *f)
 {
 	struct fault why;
+	int rc;
 
 	forget_known(index);
-	if (open_all(index, &why) == 0)
+	rc = open_all(index, &why);
+	if (rc == 0)
 		return 0;
-	if (!db_is_damage(&why)) {
+	if (rc < 0 && !db_is_damage(&why)) {
 		*f = why;
 		return -1;
 	}
-	if (move_aside(index, &why, f) < 0)
+	if (rc > 0) {
+		log_info(NULL, "index is of another version and is made anew",
+		    "index", index->dir, NULL);
+		remove_files(index->dir);
+	} else if (move_aside(index, &why, f) < 0) {
 		return -1;
-	return open_all(index, f);
+	}
+	rc = open_all(index, f);
+	if (rc > 0)
+		return fault_temp(
+		    f, "4.3.0", "cannot make %s anew", index->dir);
+	return rc;
 }
 
 void

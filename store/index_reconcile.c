@@ -242,7 +242,6 @@ write_file(struct scan *s, const struct file *file, struct buf *head,
 	r.info = str_from(whole, file->base_len);
 	r.stored = name.time;
 	r.wire_size = name.wire_size;
-	r.ident = name.ident;
 	record_read_head(&r, buf_str(head), texts);
 	if (name.has_size && name.size != r.size)
 		s->difference->damaged++;

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the index keeps of one message, and its form in the database: numbers
- * with the least byte first, texts with their length before them. A record of
- * another version is made anew from its file.
+ * of seven bits a byte, the least first, texts with their length before them.
+ * What the base name says besides (the delivery id) is not repeated.
+ *
+ * The digest is that of the file as it was when it came: taken of the bytes on
+ * their way into it, or of a file that others delivered when it was first seen.
+ * From then on it is carried over, whatever becomes of the file: a digest that
+ * was taken anew would bless what has rotted.
  */
 #ifndef STORE_RECORD_H
 #define STORE_RECORD_H
@@ -15,9 +20,11 @@
 #include "base/str.h"
 
 enum {
+	RECORD_VERSION = 2,    /* one of another is made anew from its file */
 	RECORD_TEXT_MAX = 300, /* of each text; longer ones are cut */
 	RECORD_SIZE_MAX = 4096,
 	RECORD_HEAD_MAX = 16 << 10, /* header bytes that are looked at */
+	RECORD_DIGEST_LEN = 32,     /* SHA-256 */
 };
 
 enum record_place {
@@ -25,18 +32,31 @@ enum record_place {
 	RECORD_CUR,
 };
 
-/* Texts are borrowed. */
+/* What a filter on the way has said. */
+enum record_spam {
+	RECORD_SPAM_UNKNOWN,
+	RECORD_SPAM_NO,
+	RECORD_SPAM_YES,
+};
+
+/* Texts are borrowed; they are UTF-8, but for info. */
 struct record {
 	enum record_place place;
-	int64_t stored;     /* seconds since 1970: by the file's name */
-	int64_t date;       /* of the Date field; 0: none */
-	uint64_t size;      /* bytes on disk */
-	uint64_t wire_size; /* with CRLF; 0: unknown */
-	struct str info;    /* what stands behind the base name */
-	struct str ident;   /* delivery id */
+	enum record_spam spam;
+	int64_t stored;       /* seconds since 1970: by the file's name */
+	int64_t date;         /* of the Date field; 0: none */
+	uint64_t size;        /* bytes on disk */
+	uint64_t wire_size;   /* with CRLF; 0: unknown */
+	bool has_attachments; /* the next is known */
+	uint32_t attachments; /* how many */
+	struct str info;      /* what stands behind the base name */
+	struct str digest;    /* of RECORD_DIGEST_LEN; empty: not known */
 	struct str message_id;
-	struct str subject; /* decoded */
-	struct str sender;  /* From's first address */
+	struct str subject;    /* decoded */
+	struct str sender;     /* From's first address */
+	struct str recipients; /* the addresses of To and Cc, with ", " between
+				* them; the first ones, where they are many */
+	struct str list_id;    /* List-Id, what stands in its brackets */
 };
 
 void record_format(const struct record *r, struct buf *b);
@@ -46,8 +66,8 @@ bool record_parse(struct str value, struct record *r) MUST_USE;
 /* "S" among the flags. */
 bool record_is_seen(const struct record *r);
 
-/* Fills date, message_id, subject and sender from the message's head; their
- * text goes into `texts`, which is reset. */
+/* Fills date, spam, message_id, subject, sender, recipients and list_id from the
+ * message's head; their text goes into `texts`, which is reset. */
 void record_read_head(struct record *r, struct str head, struct buf *texts);
 
 #endif

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/db.h"
 #include "tests/unit/unit.h"
 
 /* The library frees nothing of an environment that has panicked, and some of
@@ -193,10 +194,10 @@ see(void *ctx, struct str base, const struct record *r)
 	size_t used = strlen(j->seen);
 
 	snprintf(j->seen + used, sizeof j->seen - used,
-	    "%.*s%.*s %s %llu <%.*s> \"%.*s\" %.*s %.*s\n", STR_ARG(base),
+	    "%.*s%.*s %s %llu <%.*s> \"%.*s\" %.*s\n", STR_ARG(base),
 	    STR_ARG(r->info), r->place == RECORD_NEW ? "new" : "cur",
 	    (unsigned long long)r->size, STR_ARG(r->message_id),
-	    STR_ARG(r->subject), STR_ARG(r->sender), STR_ARG(r->ident));
+	    STR_ARG(r->subject), STR_ARG(r->sender));
 	return 0;
 }
 
@@ -222,7 +223,7 @@ static const char text[] = "From: Bob <bob@b>\nSubject: x\n y\n"
 #define NAME "1700000000.M000001P1Q1I00112233445566zz.b,S=94,W=101"
 
 static void
-learn(const char *name, const char *ident)
+learn(const char *name)
 {
 	struct index_folder *folder = index_folder_hold(index_, &ann, &inbox);
 	char path[300];
@@ -230,7 +231,6 @@ learn(const char *name, const char *ident)
 	    .name = str(name),
 	    .head = str(text),
 	    .size = sizeof text - 1,
-	    .ident = str(ident),
 	};
 
 	index_announce(folder);
@@ -243,8 +243,8 @@ learn(const char *name, const char *ident)
 START_TEST(what_is_delivered_is_known)
 {
 	begin();
-	learn(NAME, "00112233445566zz");
-	assert_messages(NAME " new 94 <1@b> \"x y\" bob@b 00112233445566zz\n");
+	learn(NAME);
+	assert_messages(NAME " new 94 <1@b> \"x y\" bob@b\n");
 	assert_sum(1, 1, 1, sizeof text - 1);
 	assert_agrees(1);
 	end();
@@ -262,9 +262,9 @@ START_TEST(what_an_imap_server_does_is_found)
 	struct job j;
 
 	begin();
-	learn("1.a", "");
-	learn("2.a", "");
-	learn("3.a", "");
+	learn("1.a");
+	learn("2.a");
+	learn("3.a");
 	run_check(INDEX_MEND);
 	assert_sum(1, 3, 3, 3 * (sizeof text - 1));
 	move("b/ann/new/1.a", "b/ann/cur/1.a:2,S");
@@ -280,9 +280,9 @@ START_TEST(what_an_imap_server_does_is_found)
 	run_check(INDEX_MEND);
 	assert_agrees(3);
 	assert_sum(1, 3, 2, 2 * (sizeof text - 1) + 2);
-	assert_messages("1.a:2,S cur 94 <1@b> \"x y\" bob@b \n"
-			"3.a new 94 <1@b> \"x y\" bob@b \n"
-			"4.a:2,F cur 2 <> \"\"  \n");
+	assert_messages("1.a:2,S cur 94 <1@b> \"x y\" bob@b\n"
+			"3.a new 94 <1@b> \"x y\" bob@b\n"
+			"4.a:2,F cur 2 <> \"\" \n");
 	move("b/ann/cur/1.a:2,S", "b/ann/cur/1.a:2,RS");
 	run_check(INDEX_MEND);
 	assert_agrees(3);
@@ -355,12 +355,12 @@ END_TEST
 START_TEST(a_changed_folder_is_noticed_at_the_next_start)
 {
 	begin();
-	learn("1.a", "");
+	learn("1.a");
 	index_close(&index_);
 	move("b/ann/new/1.a", "b/ann/cur/1.a:2,S");
 	open_index();
 	assert_agrees(1);
-	assert_messages("1.a:2,S cur 94 <1@b> \"x y\" bob@b \n");
+	assert_messages("1.a:2,S cur 94 <1@b> \"x y\" bob@b\n");
 	end();
 }
 END_TEST
@@ -371,14 +371,14 @@ START_TEST(what_a_crash_kept_from_the_index_is_found_at_the_next_start)
 	pid_t child;
 
 	begin();
-	learn("1.a", "");
+	learn("1.a");
 	index_close(&index_);
 	child = fork();
 	ck_assert_int_ge(child, 0);
 	if (child == 0) {
 		open_index();
-		learn("2.a", "");
-		learn("3.a", "");
+		learn("2.a");
+		learn("3.a");
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -393,8 +393,8 @@ END_TEST
 START_TEST(an_index_that_was_lost_is_made_anew)
 {
 	begin();
-	learn("1.a", "");
-	learn("2.a", "");
+	learn("1.a");
+	learn("2.a");
 	index_close(&index_);
 	ck_assert_int_eq(
 	    nftw(index_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
@@ -405,13 +405,44 @@ START_TEST(an_index_that_was_lost_is_made_anew)
 }
 END_TEST
 
+START_TEST(an_index_of_another_version_is_made_anew)
+{
+	const struct db_env_options options = {.durability = DB_WRITTEN};
+	char old[25] = {1};
+	struct db_env *env;
+	struct db_txn *txn;
+	struct db *folders;
+	struct fault f;
+
+	begin();
+	learn("1.a");
+	index_close(&index_);
+	env = db_env_open(index_dir, &options, &f);
+	ck_assert_ptr_nonnull(env);
+	folders = db_open(env, "folders", &f);
+	ck_assert_ptr_nonnull(folders);
+	txn = db_begin(env, &f);
+	/* What stands before all folders says of which version it is. */
+	ck_assert_int_eq(
+	    db_put(folders, txn, str_n("", 1), str_n(old, sizeof old), &f), 0);
+	ck_assert_int_eq(db_commit(&txn, &f), 0);
+	db_close(&folders);
+	db_env_close(&env);
+	open_index();
+	run_check(INDEX_MEND);
+	assert_agrees(1);
+	assert_sum(1, 1, 1, sizeof text - 1);
+	end();
+}
+END_TEST
+
 START_TEST(an_index_that_is_damaged_is_moved_aside)
 {
 	char path[128];
 	int fd;
 
 	begin();
-	learn("1.a", "");
+	learn("1.a");
 	index_close(&index_);
 	snprintf(path, sizeof path, "%s/log.0000000001", index_dir);
 	fd = open(path, O_WRONLY);
@@ -480,7 +511,7 @@ START_TEST(an_index_with_a_byte_turned_over_is_made_anew)
 				snprintf(name, sizeof name,
 				    "%lld.M%06uP1Q1I00112233445566zz.b,S=94",
 				    (long long)time(NULL), n);
-				learn(name, "00112233445566zz");
+				learn(name);
 			}
 			index_close(&index_);
 			more = damage(files[i], at);
@@ -508,7 +539,7 @@ START_TEST(an_index_that_was_cut_is_made_anew)
 			char path[128];
 
 			begin();
-			learn("1.a", "");
+			learn("1.a");
 			index_close(&index_);
 			snprintf(
 			    path, sizeof path, "%s/%s", index_dir, files[i]);
@@ -528,7 +559,7 @@ START_TEST(what_the_queue_can_not_hold_is_found_by_looking)
 	struct fault f;
 
 	begin();
-	learn("1.a", "");
+	learn("1.a");
 	index_close(&index_);
 	/* Nobody writes yet, and none of these files is there. */
 	index_ = index_open(index_dir, 1 << 20, root, &f);
@@ -559,7 +590,7 @@ START_TEST(what_was_learnt_before_a_job_is_known_to_it)
 		char name[16];
 
 		snprintf(name, sizeof name, "%u.a", n);
-		learn(name, "");
+		learn(name);
 		if (n % 2 == 0)
 			assert_sum(1, n, n, n * (sizeof text - 1));
 	}
@@ -570,14 +601,14 @@ END_TEST
 START_TEST(a_rebuild_gives_the_same_again)
 {
 	begin();
-	learn("1.a", "");
+	learn("1.a");
 	write_file("b/ann/cur/2.a,S=7:2,S", "x\n");
 	ck_assert_uint_eq(run_check(INDEX_REMAKE).sum.messages, 2);
 	ck_assert_uint_eq(run_check(INDEX_COMPARE).sum.damaged, 1);
 	ck_assert_uint_eq(run_check(INDEX_REMAKE).sum.damaged, 1);
 	assert_sum(1, 2, 1, sizeof text + 1);
-	assert_messages("1.a new 94 <1@b> \"x y\" bob@b \n"
-			"2.a,S=7:2,S cur 2 <> \"\"  \n");
+	assert_messages("1.a new 94 <1@b> \"x y\" bob@b\n"
+			"2.a,S=7:2,S cur 2 <> \"\" \n");
 	end();
 }
 END_TEST
@@ -604,7 +635,7 @@ START_TEST(a_delivery_is_remembered)
 	    "%lld.M000001P1Q1I00112233445566zz.b,S=94,W=101",
 	    (long long)time(NULL));
 	ck_assert(!was_delivered("00112233445566zz"));
-	learn(name, "00112233445566zz");
+	learn(name);
 	assert_agrees(1);
 	ck_assert(was_delivered("00112233445566zz"));
 	ck_assert(!was_delivered("00112233445566zy"));
@@ -622,7 +653,7 @@ START_TEST(a_delivery_is_known_though_its_table_is_damaged)
 		snprintf(name, sizeof name,
 		    "%lld.M000001P1Q1I00112233445566zz.b,S=94,W=101",
 		    (long long)time(NULL));
-		learn(name, "00112233445566zz");
+		learn(name);
 		index_close(&index_);
 		damage("delivered.db", at);
 		open_index();
@@ -635,7 +666,7 @@ END_TEST
 START_TEST(ten_days_later_a_delivery_is_forgotten)
 {
 	begin();
-	learn(NAME, "00112233445566zz");
+	learn(NAME);
 	assert_agrees(1);
 	ck_assert(!was_delivered("00112233445566zz"));
 	end();
@@ -648,6 +679,7 @@ UNIT_MAIN("index", what_is_delivered_is_known,
     a_changed_folder_is_noticed_at_the_next_start,
     what_a_crash_kept_from_the_index_is_found_at_the_next_start,
     an_index_that_was_lost_is_made_anew,
+    an_index_of_another_version_is_made_anew,
     an_index_that_is_damaged_is_moved_aside,
     an_index_with_a_byte_turned_over_is_made_anew,
     an_index_that_was_cut_is_made_anew,
