@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Berkeley DB 5.3 behind base/db.h; no other file includes <db.h>.
+ * Berkeley DB 5.3 behind base/db.h; db_backup.c is the other file that has it.
  *
  * The environment is DB_PRIVATE: its regions are in this process' memory and
  * die with it, so a killed process leaves nothing that could stall another. For
@@ -10,9 +10,8 @@
  */
 #include "config.h"
 
-#include "base/db.h"
+#include "base/db_private.h"
 
-#include <db.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -29,7 +28,6 @@
 #include "base/thread.h"
 
 enum {
-	LOG_FILE_SIZE = 16 << 20,
 	LOG_BUFFER_SIZE = 2 << 20,
 	MAX_LOCKS = 50000, /* one transaction may hold one a record */
 	MAX_LOCKERS = 2000,
@@ -43,21 +41,6 @@ enum {
 	SCAN_CHUNK_MAX = 1 << 20,
 	RETRIES = 50, /* of one read that lost against a writer */
 	VALUE_GUESS = 512,
-};
-
-struct db_env {
-	DB_ENV *env;
-	char *dir;
-	int lock_fd;
-	bool unclean;
-	bool fatal; /* from when it is open */
-	enum db_durability durability;
-
-	pthread_t checkpointer;
-	bool has_checkpointer;
-	pthread_mutex_t mutex;
-	pthread_cond_t wake;
-	bool stopping; /* under mutex */
 };
 
 struct db {
@@ -76,13 +59,19 @@ struct db_txn {
 static _Thread_local char last_words[160];
 
 /* That it panics says less than what was said before, which is why. */
-static void
-remember(const DB_ENV *env, const char *prefix, const char *text)
+void
+db_remember(const DB_ENV *env, const char *prefix, const char *text)
 {
 	(void)env;
 	(void)prefix;
 	if (last_words[0] == '\0' || strstr(text, "PANIC") == NULL)
 		snprintf(last_words, sizeof last_words, "%s", text);
+}
+
+void
+db_forget_words(void)
+{
+	last_words[0] = '\0';
 }
 
 static const char *
@@ -116,8 +105,8 @@ is_systems_fault(int code)
 
 /* Whatever the system did not cause is the environment's own trouble. That
  * does not go away by itself, but mail must wait for whoever mends it. */
-static int
-fail(struct fault *f, const struct db_env *env, int code, const char *what)
+int
+db_fail(struct fault *f, const struct db_env *env, int code, const char *what)
 {
 	const char *why = reason(code);
 
@@ -242,14 +231,26 @@ make_dir(const char *dir, struct fault *f)
 
 /* Checkpoints. They bound what the next recovery has to read. */
 
+/* A copy that is being made needs them all. */
+static bool
+keeps_logs(struct db_env *env)
+{
+	bool keeps;
+
+	pthread_mutex_lock(&env->mutex);
+	keeps = env->is_copied;
+	pthread_mutex_unlock(&env->mutex);
+	return keeps;
+}
+
 static int
 checkpoint(struct db_env *env, uint32_t kbytes, struct fault *f)
 {
 	int rc = env->env->txn_checkpoint(env->env, kbytes, 0, 0);
 
-	if (rc == 0 && kbytes == 0)
+	if (rc == 0 && kbytes == 0 && !keeps_logs(env))
 		rc = env->env->log_archive(env->env, NULL, DB_ARCH_REMOVE);
-	return rc == 0 ? 0 : fail(f, env, rc, "checkpoint");
+	return rc == 0 ? 0 : db_fail(f, env, rc, "checkpoint");
 }
 
 /* False when it is time to stop. */
@@ -312,18 +313,18 @@ stop_checkpoints(struct db_env *env)
 	env->has_checkpointer = false;
 }
 
-static int
-configure(DB_ENV *e, const struct db_env_options *o)
+int
+db_configure(DB_ENV *e, const struct db_env_options *o)
 {
 	uint64_t cache = o->cache > 0 ? o->cache : 16 << 20;
 	uint32_t gigabytes = (uint32_t)(cache >> 30);
 	uint32_t rest = (uint32_t)(cache & ((1U << 30) - 1));
 	int rc;
 
-	e->set_errcall(e, remember);
+	e->set_errcall(e, db_remember);
 	if ((rc = e->set_event_notify(e, on_event)) != 0 ||
 	    (rc = e->set_cachesize(e, gigabytes, rest, 1)) != 0 ||
-	    (rc = e->set_lg_max(e, LOG_FILE_SIZE)) != 0 ||
+	    (rc = e->set_lg_max(e, DB_LOG_FILE_SIZE)) != 0 ||
 	    (rc = e->set_lg_bsize(e, LOG_BUFFER_SIZE)) != 0 ||
 	    (rc = e->set_lk_max_locks(e, MAX_LOCKS)) != 0 ||
 	    (rc = e->set_lk_max_objects(e, MAX_LOCKS)) != 0 ||
@@ -343,15 +344,15 @@ open_env(struct db_env *env, const struct db_env_options *o, struct fault *f)
 			 DB_INIT_TXN;
 	int rc;
 
-	last_words[0] = '\0';
+	db_forget_words();
 	rc = db_env_create(&env->env, 0);
 	if (rc != 0)
-		return fail(f, env, rc, "cannot make an environment");
+		return db_fail(f, env, rc, "cannot make an environment");
 	env->env->app_private = env;
-	rc = configure(env->env, o);
+	rc = db_configure(env->env, o);
 	if (rc == 0)
 		rc = env->env->open(env->env, env->dir, flags, 0600);
-	return rc == 0 ? 0 : fail(f, env, rc, "cannot recover");
+	return rc == 0 ? 0 : db_fail(f, env, rc, "cannot recover");
 }
 
 /* Frees what there is; true where the environment closed without trouble. */
@@ -432,7 +433,7 @@ open_db(struct db_env *env, const char *name, bool loose, struct fault *f)
 	db->env = env;
 	db->name = mem_dup(name);
 	db->loose = loose;
-	last_words[0] = '\0';
+	db_forget_words();
 	rc = db_create(&db->db, env->env, 0);
 	if (rc == 0)
 		rc = db->db->set_pagesize(db->db, PAGE_SIZE);
@@ -443,7 +444,7 @@ open_db(struct db_env *env, const char *name, bool loose, struct fault *f)
 		    db->db, NULL, file, NULL, DB_BTREE, flags, 0600);
 	if (rc == 0)
 		return db;
-	fail(f, env, rc, name);
+	db_fail(f, env, rc, name);
 	set_for_good(f);
 	db_close(&db);
 	return NULL;
@@ -480,10 +481,10 @@ db_begin(struct db_env *env, struct fault *f)
 	DB_TXN *t;
 	int rc;
 
-	last_words[0] = '\0';
+	db_forget_words();
 	rc = env->env->txn_begin(env->env, NULL, &t, 0);
 	if (rc != 0) {
-		fail(f, env, rc, "cannot begin a transaction");
+		db_fail(f, env, rc, "cannot begin a transaction");
 		return NULL;
 	}
 	txn = mem_new(struct db_txn);
@@ -500,12 +501,12 @@ db_commit(struct db_txn **txn, struct fault *f)
 	    env->durability == DB_DURABLE ? DB_TXN_SYNC : DB_TXN_WRITE_NOSYNC;
 	int rc;
 
-	last_words[0] = '\0';
+	db_forget_words();
 	rc = (*txn)->txn->commit((*txn)->txn, flags);
 	/* The handle is gone whether or not that worked. */
 	mem_free(*txn);
 	*txn = NULL;
-	return rc == 0 ? 0 : fail(f, env, rc, "cannot commit");
+	return rc == 0 ? 0 : db_fail(f, env, rc, "cannot commit");
 }
 
 void
@@ -584,7 +585,7 @@ db_get(struct db *db, struct db_txn *txn, struct str key, struct buf *value,
 	if (rc == DB_NOTFOUND || rc == DB_KEYEMPTY)
 		return 0;
 	return rc == DB_BUFFER_SMALL ? too_long(db, f)
-				     : fail(f, db->env, rc, db->name);
+				     : db_fail(f, db->env, rc, db->name);
 }
 
 int
@@ -596,9 +597,9 @@ db_put(struct db *db, struct db_txn *txn, struct str key, struct str value,
 
 	if (key.len > UINT32_MAX || value.len > UINT32_MAX)
 		return too_long(db, f);
-	last_words[0] = '\0';
+	db_forget_words();
 	rc = db->db->put(db->db, txn->txn, &k, &v, 0);
-	return rc == 0 ? 0 : fail(f, db->env, rc, db->name);
+	return rc == 0 ? 0 : db_fail(f, db->env, rc, db->name);
 }
 
 int
@@ -609,13 +610,13 @@ db_del(struct db *db, struct db_txn *txn, struct str key, struct fault *f)
 
 	if (key.len > UINT32_MAX)
 		return too_long(db, f);
-	last_words[0] = '\0';
+	db_forget_words();
 	rc = db->db->del(db->db, txn->txn, &k, 0);
 	if (rc == 0)
 		return 1;
 	if (rc == DB_NOTFOUND || rc == DB_KEYEMPTY)
 		return 0;
-	return fail(f, db->env, rc, db->name);
+	return db_fail(f, db->env, rc, db->name);
 }
 
 /*
@@ -729,7 +730,7 @@ db_scan(struct db *db, struct str prefix, struct str from,
 		if (code == DB_NOTFOUND)
 			break;
 		if (code != 0) {
-			rc = fail(f, db->env, code, db->name);
+			rc = db_fail(f, db->env, code, db->name);
 			break;
 		}
 		rc = give_chunk(&c, prefix, each, ctx, &next, &done);
@@ -747,10 +748,10 @@ db_count(struct db *db, uint64_t *records, struct fault *f)
 	DB_BTREE_STAT *stat;
 	int rc;
 
-	last_words[0] = '\0';
+	db_forget_words();
 	rc = db->db->stat(db->db, NULL, &stat, 0);
 	if (rc != 0)
-		return fail(f, db->env, rc, db->name);
+		return db_fail(f, db->env, rc, db->name);
 	*records = stat->bt_nkeys;
 	free(stat);
 	return 0;

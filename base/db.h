@@ -61,6 +61,22 @@ bool db_env_is_owned(const char *dir);
 bool db_env_was_unclean(const struct db_env *env);
 
 /*
+ * Copies the environment, as it is at one moment between the call and its end,
+ * into dir, which is made (0700) where it is missing and loses the copy that it
+ * has. Readers and writers go on meanwhile. The copy is recovered there, and is
+ * then an environment that db_env_open() opens. A second one at the same time is
+ * a temporary fault 4.3.2; 4.3.1 where there is no room for it. May block long.
+ */
+int db_env_backup(
+    struct db_env *env, const char *dir, struct fault *f) MUST_USE;
+
+/*
+ * Recovers an environment that no process has, and looks at each page of it.
+ * What is wrong is a permanent fault 5.3.5.
+ */
+int db_env_verify(const char *dir, struct fault *f) MUST_USE;
+
+/*
  * In operation all faults of the engine are temporary: 4.3.1 no room, 4.3.0
  * the system's or another writer's, 4.3.5 the environment's own (it is damaged,
  * or has failed for good). Whether a fault is of the last kind, or was given

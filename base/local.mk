@@ -11,7 +11,7 @@ libbase_a_SOURCES = \
 	base/control.c base/control.h \
 	base/crypto.c base/crypto.h \
 	base/crypto_key.c base/crypto_key.h \
-	base/db.c base/db.h \
+	base/db.c base/db.h base/db_private.h base/db_backup.c \
 	base/fault.c base/fault.h \
 	base/gzip.c base/gzip.h \
 	base/heap.c base/heap.h \
