@@ -605,3 +605,10 @@ directory_count(
 {
 	return d->driver->count(d->store, counts, f);
 }
+
+int
+directory_backup(struct directory *d, struct buf *path, struct fault *f)
+{
+	buf_reset(path);
+	return d->driver->backup(d->store, path, f);
+}

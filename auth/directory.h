@@ -255,6 +255,15 @@ int directory_count(struct directory *d, struct directory_counts *counts,
     struct fault *f) MUST_USE;
 
 /*
+ * Copies a directory in Berkeley DB while it is in use (db_env_backup()), and
+ * puts where the copy is into path. It belongs to the caller, until the next one
+ * is made in its place. A permanent fault 5.5.1 for one in PostgreSQL, of which
+ * directory_export() (directory_copy.h) makes a copy.
+ */
+int directory_backup(
+    struct directory *d, struct buf *path, struct fault *f) MUST_USE;
+
+/*
  * The operator's methods "domain.add|del|list", "user.add|del|list|passwd|
  * disable|enable", "alias.add|del|list", "group.add|set|del|get|list",
  * "member.add|del|list", by the same code on a running authd

@@ -543,6 +543,13 @@ count(struct directory_store *s, struct directory_counts *c, struct fault *f)
 	return db_count(s->group, &c->groups, f);
 }
 
+static int
+backup(struct directory_store *s, struct buf *path, struct fault *f)
+{
+	buf_putf(path, "%s/backup", db_env_dir(s->env));
+	return db_env_backup(s->env, buf_text(path), f);
+}
+
 const struct directory_driver directory_bdb = {
     .open = store_open,
     .close = store_close,
@@ -581,5 +588,6 @@ const struct directory_driver directory_bdb = {
     .each_sender = each_sender,
     .put_audit = directory_bdb_put_audit,
     .each_audit = directory_bdb_each_audit,
+    .backup = backup,
     .count = count,
 };

@@ -136,6 +136,10 @@ struct directory_driver {
 	int (*each_audit)(struct directory_store *store, uint64_t after,
 	    directory_each_audit_call *each, void *ctx, struct fault *f);
 
+	/* directory_backup(): path is replaced by where the copy is. */
+	int (*backup)(
+	    struct directory_store *store, struct buf *path, struct fault *f);
+
 	int (*count)(struct directory_store *store,
 	    struct directory_counts *counts, struct fault *f);
 };

@@ -568,6 +568,16 @@ get_setting(struct directory_store *s, const char *name, struct buf *value,
 	return rc;
 }
 
+static int
+backup(struct directory_store *s, struct buf *path, struct fault *f)
+{
+	(void)s;
+	(void)path;
+	return fault_perm(f, "5.5.1",
+	    "a directory in PostgreSQL is copied by \"posthouse directory "
+	    "export\"");
+}
+
 const struct directory_driver directory_pgsql = {
     .open = store_open,
     .close = store_close,
@@ -606,5 +616,6 @@ const struct directory_driver directory_pgsql = {
     .each_sender = directory_pgsql_each_sender,
     .put_audit = directory_pgsql_put_audit,
     .each_audit = directory_pgsql_each_audit,
+    .backup = backup,
     .count = directory_pgsql_count,
 };

@@ -20,7 +20,7 @@ libauth_a_SOURCES = \
 	auth/directory_group_record.c \
 	auth/directory_members.c \
 	auth/directory_methods.c auth/directory_methods.h \
-	auth/directory_methods_app.c auth/directory_methods_audit.c auth/directory_methods_group.c \
+	auth/directory_methods_app.c auth/directory_methods_audit.c auth/directory_methods_backup.c auth/directory_methods_group.c \
 	auth/directory_methods_sender.c \
 	auth/directory_resolve.c \
 	auth/directory_scram.c \

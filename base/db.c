@@ -420,6 +420,12 @@ db_env_was_unclean(const struct db_env *env)
 	return env->unclean;
 }
 
+const char *
+db_env_dir(const struct db_env *env)
+{
+	return env->dir;
+}
+
 static struct db *
 open_db(struct db_env *env, const char *name, bool loose, struct fault *f)
 {

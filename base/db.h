@@ -59,6 +59,8 @@ void db_env_close(struct db_env **env);
 bool db_env_is_owned(const char *dir);
 /* Whether the last owner left without db_env_close(). */
 bool db_env_was_unclean(const struct db_env *env);
+/* Lives as long as the environment. */
+const char *db_env_dir(const struct db_env *env);
 
 /*
  * Copies the environment, as it is at one moment between the call and its end,

@@ -20,7 +20,7 @@ libmta_a_SOURCES = \
 	mta/queue/pace.c mta/queue/pace.h \
 	mta/queue/queue.c mta/queue/queue.h mta/queue/queue_private.h \
 	mta/queue/queue_apply.c \
-	mta/queue/queue_body.c \
+	mta/queue/queue_backup.c mta/queue/queue_body.c \
 	mta/queue/queue_change.c \
 	mta/queue/queue_commit.c \
 	mta/queue/queue_fresh.c \

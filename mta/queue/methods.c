@@ -367,6 +367,7 @@ const struct control_method queue_methods[] = {
     {"queue.redirect", queue_method_redirect},
     {"queue.drain", queue_method_drain},
     {"queue.flush", queue_method_flush},
+    {"queue.backup", queue_method_backup},
     {"queue.pause", queue_method_pause},
     {"queue.resume", queue_method_resume},
     {"queue.stats", queue_method_stats},

@@ -17,6 +17,7 @@
  *   queue.pause     hop
  *   queue.resume    hop
  *   queue.stats
+ *   queue.backup
  *   route.explain   to, from?
  *   tls.policies    domain?
  *   tls.forget      domain
@@ -48,6 +49,8 @@
  *   flush   {messages}: how many are due now
  *   pause, resume  {hop, paused}; a hop is its key in stats, or a domain
  *   stats   {messages, bytes, active, hops: [hop…], more: bool}
+ *   backup  {dir}: where queue_backup() has put the copy; it belongs to the
+ *           caller, until the next one is made in its place
  *   hop     {hop, provider, waiting, active, concurrency, max?, rate?, period?,
  *           gap?, paused, dead_until?, dsn?, reason?}   max, rate in a period
  *           and gap, in ms, are the provider's limits in force

@@ -32,6 +32,6 @@ control_call queue_method_retry, queue_method_hold, queue_method_release,
     queue_method_drain, queue_method_flush, queue_method_pause,
     queue_method_resume, queue_method_stats, queue_method_explain,
     queue_method_policies, queue_method_forget, queue_method_report,
-    queue_method_counts;
+    queue_method_counts, queue_method_backup;
 
 #endif

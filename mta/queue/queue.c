@@ -86,12 +86,14 @@ queue_open(const struct queue_conf *conf, struct fault *f)
 	q->conf = *conf;
 	q->dir = mem_dup(conf->dir);
 	q->body_dir = -1;
+	q->copy_dir = -1;
 	q->last = &q->first;
 	if (q->conf.done_ms == 0)
 		q->conf.done_ms = DONE_MS;
 	o.cache = conf->cache > 0 ? conf->cache : CACHE;
 	q->fresh = queue_fresh_new(o.cache / FRESH_PART);
 	pthread_mutex_init(&q->mutex, NULL);
+	pthread_mutex_init(&q->copy_mutex, NULL);
 	pthread_cond_init(&q->work, NULL);
 	q->env = db_env_open(q->dir, &o, f);
 	if (q->env == NULL || open_body_dir(q, f) < 0 ||
@@ -120,6 +122,7 @@ queue_close(struct queue **queue)
 		close(q->body_dir);
 	pthread_cond_destroy(&q->work);
 	pthread_mutex_destroy(&q->mutex);
+	pthread_mutex_destroy(&q->copy_mutex);
 	mem_free(q->dir);
 	mem_free(q);
 	*queue = NULL;

@@ -120,6 +120,14 @@ int queue_each_setting(struct queue *queue, struct str prefix,
 /* Messages and bytes that wait; known without looking. */
 void queue_count(struct queue *queue, uint64_t *messages, uint64_t *bytes);
 
+/*
+ * Copies the queue into dir (db_env_backup()), bodies in files included, while
+ * it is in use. What was acknowledged before the call is in it. One at a time:
+ * 4.3.2.
+ */
+int queue_backup(
+    struct queue *queue, const char *dir, struct fault *f) MUST_USE;
+
 /* Lanes; see scheduler.h. */
 
 struct queue_lane {

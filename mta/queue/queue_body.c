@@ -97,6 +97,8 @@ queue_body_write(struct queue *q, const struct ident *id, struct str head,
 void
 queue_body_remove(struct queue *q, const struct ident *id)
 {
+	if (queue_backup_keeps(q, id))
+		return;
 	if (unlinkat(q->body_dir, id->text, 0) < 0 && errno != ENOENT)
 		log_warn(NULL, "cannot remove a body", "id", id->text, "reason",
 		    strerror(errno), NULL);

@@ -60,6 +60,10 @@ struct queue {
 	    int64_t rows, int64_t earliest);
 	void *changed_ctx;
 
+	/* body/ of a copy that is being made, or -1. */
+	pthread_mutex_t copy_mutex;
+	int copy_dir;
+
 	pthread_t thread;
 	bool has_thread;
 	pthread_mutex_t mutex;
@@ -131,6 +135,10 @@ int queue_body_each_piece(struct queue *q, const struct ident *id,
     struct fault *f) MUST_USE;
 /* Removes what no message names; before the committer runs. */
 int queue_body_sweep(struct queue *q, struct fault *f) MUST_USE;
+
+/* Instead of being removed the file has been moved into a copy that is being
+ * made (queue_backup.c). */
+bool queue_backup_keeps(struct queue *q, const struct ident *id) MUST_USE;
 
 /* About how much of the table `body` a body takes; 0 for one in a file. */
 uint64_t queue_body_used(uint64_t size);
