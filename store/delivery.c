@@ -2,9 +2,7 @@
 /*
  * A message on its way into mailboxes.
  *
- * Small messages wait in memory and become a file only when they are
- * committed: one open, one write, one rename. Larger ones go to tmp/ as they
- * come. The order of the steps of a commit is the whole point of this file:
+ * The order of the steps of a commit is the whole point of this file:
  *
  *   claim the id - announce to the index - tmp/ - links, rename into new/ -
  *   durable - settle the claim - tell the index - answer
@@ -16,28 +14,22 @@
 
 #include "store/delivery.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "proto/ident.h"
 #include "store/box.h"
 #include "store/committer.h"
+#include "store/incoming.h"
 #include "store/index.h"
 #include "store/recent.h"
 #include "store/store_private.h"
 
 enum {
-	IN_MEMORY = 128 << 10,
 	KEY_MAX = MAILDIR_IDENT_MAX + MAILDIR_PATH_SIZE,
-	PATH_SIZE = MAILDIR_NAME_SIZE + 8,
 };
 
 struct slot {
@@ -58,18 +50,7 @@ struct delivery {
 	void *ctx;
 	struct store *store;
 	char ident[MAILDIR_IDENT_MAX + 1];
-	bool binary;
-	bool has_cr;         /* the last byte that came was a CR, held back */
-	char last;           /* the last byte that was stored */
-	uint64_t size;       /* stored so far */
-	uint64_t extra;      /* CRs that are missing on disk */
-	struct buf bytes;    /* what is not in the file yet */
-	struct buf head;     /* once bytes have left for the file: the first
-				 * of them */
-	int fd;              /* -1: no file yet */
-	char tmp[PATH_SIZE]; /* "tmp/<name>" in the home box */
-	char name[MAILDIR_NAME_SIZE];
-	struct box *home; /* whose tmp/ has the file; borrowed of a slot */
+	struct incoming message;
 	struct slot *slots;
 	size_t n_slots, room;
 };
@@ -99,12 +80,10 @@ delivery_new(struct store *store, struct str ident, bool binary)
 	struct delivery *d = mem_new(struct delivery);
 
 	d->store = store;
-	d->binary = binary;
-	d->fd = -1;
-	buf_init(&d->bytes, 2 * IN_MEMORY);
 	if ((!ident_is_ours(ident) && !is_long_queue_id(ident)) ||
 	    !str_copy(ident, d->ident, sizeof d->ident))
 		d->ident[0] = '\0';
+	incoming_init(&d->message, store, d->ident, binary);
 	return d;
 }
 
@@ -127,7 +106,7 @@ delivery_add(struct delivery *d, const struct mailbox_name *mailbox,
 	struct slot *s;
 	struct box *box;
 
-	if (d->size > 0 || d->has_cr)
+	if (!incoming_is_empty(&d->message))
 		die_bug("a recipient behind the message");
 	if (detail.len == 0 ||
 	    !maildir_find_folder(d->store->root, mailbox, detail, &folder))
@@ -148,55 +127,6 @@ delivery_add(struct delivery *d, const struct mailbox_name *mailbox,
 }
 
 /* The message's bytes. */
-
-static int
-write_all(int fd, struct str bytes, struct fault *f)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.at, bytes.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fault_errno(f, "cannot write the message");
-		bytes = str_from(bytes, (size_t)n);
-	}
-	return 0;
-}
-
-/* Ends with the name that the file gets, as far as sizes are known. */
-static void
-make_name(struct delivery *d)
-{
-	struct store *store = d->store;
-	const struct maildir_facts facts = {
-	    .time_us = clock_unix_us(),
-	    .pid = store->pid,
-	    .seq = atomic_fetch_add(&store->seq, 1),
-	    .ident = str(d->ident),
-	    .host = store->host,
-	    .size = d->size,
-	    .wire_size = d->size + d->extra,
-	};
-
-	maildir_name_format(&facts, d->name);
-}
-
-/* Makes the file in tmp/ of a box. Where its directory has gone: 1. */
-static int
-open_file(struct delivery *d, struct box *box, struct fault *f)
-{
-	make_name(d);
-	snprintf(d->tmp, sizeof d->tmp, "tmp/%s", d->name);
-	d->fd = openat(box->dir, d->tmp,
-	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	d->home = box;
-	if (d->fd >= 0)
-		return 0;
-	if (errno == ENOENT)
-		return 1;
-	return fault_errno(f, "cannot make a file for %s", box->mailbox.text);
-}
 
 /* A mailbox that was moved or removed since it was opened is opened anew, for
  * all slots that have it. */
@@ -222,13 +152,13 @@ reopen(struct delivery *d, size_t first, struct fault *f)
 static int
 open_in(struct delivery *d, size_t slot, struct fault *f)
 {
-	int rc = open_file(d, d->slots[slot].box, f);
+	int rc = incoming_open(&d->message, d->slots[slot].box, f);
 
 	if (rc <= 0)
 		return rc;
 	if (reopen(d, slot, f) < 0)
 		return -1;
-	rc = open_file(d, d->slots[slot].box, f);
+	rc = incoming_open(&d->message, d->slots[slot].box, f);
 	return rc <= 0 ? rc
 		       : fault_temp(f, "4.2.0", "mailbox %s has no tmp",
 			     d->slots[slot].box->mailbox.text);
@@ -237,78 +167,21 @@ open_in(struct delivery *d, size_t slot, struct fault *f)
 static int
 spill(struct delivery *d, struct fault *f)
 {
-	if (d->fd < 0) {
-		if (d->n_slots == 0)
-			return fault_temp(f, "4.3.0", "no mailbox is known");
-		buf_init(&d->head, RECORD_HEAD_MAX);
-		buf_put_str(
-		    &d->head, str_head(buf_str(&d->bytes), RECORD_HEAD_MAX));
-		if (open_in(d, 0, f) < 0)
-			return -1;
-	}
-	if (write_all(d->fd, buf_str(&d->bytes), f) < 0)
+	if (d->message.fd < 0 && d->n_slots == 0)
+		return fault_temp(f, "4.3.0", "no mailbox is known");
+	if (d->message.fd < 0 && open_in(d, 0, f) < 0)
 		return -1;
-	buf_reset(&d->bytes);
-	return 0;
-}
-
-static void
-store_bytes(struct delivery *d, struct str bytes)
-{
-	if (bytes.len == 0)
-		return;
-	buf_put_str(&d->bytes, bytes);
-	d->size += bytes.len;
-	d->last = bytes.at[bytes.len - 1];
-}
-
-/* CRLF becomes LF; a CR that ends the piece waits for the next. */
-static void
-store_text(struct delivery *d, struct str bytes)
-{
-	while (bytes.len > 0) {
-		size_t cr = str_find(bytes, '\r');
-
-		if (d->has_cr && bytes.at[0] != '\n')
-			store_bytes(d, STR_LIT("\r"));
-		else if (d->has_cr)
-			d->extra++;
-		d->has_cr = cr < bytes.len;
-		store_bytes(d, str_head(bytes, cr));
-		bytes = str_from(bytes, cr + 1);
-	}
-}
-
-static void
-store_binary(struct delivery *d, struct str bytes)
-{
-	struct str rest = bytes;
-	char last = d->last;
-
-	while (rest.len > 0) {
-		size_t lf = str_find(rest, '\n');
-
-		if (lf == rest.len)
-			break;
-		if ((lf > 0 ? rest.at[lf - 1] : last) != '\r')
-			d->extra++;
-		last = '\n';
-		rest = str_from(rest, lf + 1);
-	}
-	store_bytes(d, bytes);
+	return incoming_spill(&d->message, f);
 }
 
 int
 delivery_write(struct delivery *d, struct str bytes, struct fault *f)
 {
 	while (bytes.len > 0) {
-		struct str piece = str_head(bytes, IN_MEMORY);
+		struct str piece = str_head(bytes, INCOMING_PIECE_MAX);
 
-		if (d->binary)
-			store_binary(d, piece);
-		else
-			store_text(d, piece);
-		if (buf_len(&d->bytes) >= IN_MEMORY && spill(d, f) < 0)
+		incoming_put(&d->message, piece);
+		if (incoming_is_full(&d->message) && spill(d, f) < 0)
 			return -1;
 		bytes = str_from(bytes, piece.len);
 	}
@@ -400,24 +273,12 @@ claim_all(struct delivery *d)
 	mem_free(order);
 }
 
-static void
-drop_file(struct delivery *d)
-{
-	if (d->fd < 0)
-		return;
-	close(d->fd);
-	d->fd = -1;
-	if (d->tmp[0] != '\0')
-		unlinkat(d->home->dir, d->tmp, 0);
-}
-
 static int
 write_file_in(struct delivery *d, size_t slot, struct fault *f)
 {
-	if (open_in(d, slot, f) == 0 &&
-	    write_all(d->fd, buf_str(&d->bytes), f) == 0)
+	if (open_in(d, slot, f) == 0 && incoming_write(&d->message, f) == 0)
 		return 0;
-	drop_file(d);
+	incoming_drop(&d->message);
 	return -1;
 }
 
@@ -426,10 +287,8 @@ write_file_in(struct delivery *d, size_t slot, struct fault *f)
 static int
 write_file(struct delivery *d, struct fault *f)
 {
-	if (d->fd >= 0) {
-		make_name(d);
-		return write_all(d->fd, buf_str(&d->bytes), f);
-	}
+	if (d->message.fd >= 0)
+		return incoming_write(&d->message, f);
 	for (size_t i = 0; i < d->n_slots; i++) {
 		if (!is_live(d, i))
 			continue;
@@ -447,97 +306,6 @@ syncs_each(const struct delivery *d, const struct box *box)
 	       box->dev != d->store->dev;
 }
 
-/* Some file systems do not know the flag, which is a net under names that
- * should never come twice anyway. */
-static int
-move(int from, const char *tmp, int to, const char *name)
-{
-	if (renameat2(from, tmp, to, name, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -1;
-	if (faccessat(to, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-		errno = EEXIST;
-		return -1;
-	}
-	return renameat(from, tmp, to, name);
-}
-
-static int
-copy_bytes(int from, int to, struct fault *f)
-{
-	char bytes[1 << 16];
-	off_t at = 0;
-
-	for (;;) {
-		ssize_t n = pread(from, bytes, sizeof bytes, at);
-
-		if (n == 0)
-			return 0;
-		if (n < 0)
-			return fault_errno(f, "cannot read the message again");
-		if (write_all(to, str_n(bytes, (size_t)n), f) < 0)
-			return -1;
-		at += n;
-	}
-}
-
-/* Where there can be no link: another file system, or too many links. */
-static int
-place_copy(struct delivery *d, struct box *box, struct fault *f)
-{
-	int from = openat(d->home->dir, d->tmp, O_RDONLY | O_CLOEXEC);
-	int to = -1, rc = -1;
-
-	if (from < 0)
-		return fault_errno(f, "cannot read the message again");
-	to = openat(box->dir, d->tmp,
-	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (to < 0) {
-		fault_errno(f, "cannot make a file for %s", box->mailbox.text);
-		goto out;
-	}
-	if (copy_bytes(from, to, f) < 0)
-		goto out;
-	if ((syncs_each(d, box) && fsync(to) < 0) ||
-	    move(box->dir, d->tmp, box->new_dir, d->name) < 0)
-		fault_errno(f, "cannot deliver to %s", box->mailbox.text);
-	else
-		rc = 0;
-out:
-	if (rc < 0 && to >= 0)
-		unlinkat(box->dir, d->tmp, 0);
-	if (to >= 0)
-		close(to);
-	close(from);
-	return rc;
-}
-
-static int
-place_link(struct delivery *d, struct box *box, struct fault *f)
-{
-	if (linkat(d->home->dir, d->tmp, box->new_dir, d->name, 0) == 0)
-		return 0;
-	if (errno == EXDEV || errno == EMLINK || errno == EPERM ||
-	    errno == EOPNOTSUPP)
-		return place_copy(d, box, f);
-	return fault_errno(f, "cannot deliver to %s", box->mailbox.text);
-}
-
-static int
-place(struct delivery *d, size_t i, struct fault *f)
-{
-	struct box *box = d->slots[i].box;
-
-	if (box != d->home)
-		return place_link(d, box, f);
-	if (move(box->dir, d->tmp, box->new_dir, d->name) < 0)
-		return fault_errno(
-		    f, "cannot deliver to %s", box->mailbox.text);
-	d->tmp[0] = '\0';
-	return 0;
-}
-
 static void
 place_slot(struct delivery *d, size_t i)
 {
@@ -546,7 +314,8 @@ place_slot(struct delivery *d, size_t i)
 
 	if (s->box->state != NULL)
 		index_announce(s->box->state);
-	s->is_placed = place(d, i, &f) == 0;
+	s->is_placed =
+	    incoming_place(&d->message, s->box, syncs_each(d, s->box), &f) == 0;
 	if (s->is_placed)
 		return;
 	/* Whatever is wrong with it, the next delivery looks anew. */
@@ -565,7 +334,7 @@ place_all(struct delivery *d)
 	for (size_t i = 0; i < d->n_slots; i++) {
 		if (!is_live(d, i))
 			continue;
-		if (d->slots[i].box == d->home)
+		if (d->slots[i].box == d->message.home)
 			home = i;
 		else
 			place_slot(d, i);
@@ -579,7 +348,7 @@ take_back(struct delivery *d, size_t i, const struct fault *f)
 {
 	struct slot *s = &d->slots[i];
 
-	unlinkat(s->box->new_dir, d->name, 0);
+	unlinkat(s->box->new_dir, d->message.name, 0);
 	s->is_placed = false;
 	if (s->box->state != NULL)
 		index_withdraw(s->box->state);
@@ -649,11 +418,11 @@ sync_group(struct delivery *d)
 	}
 	if (n == 0)
 		return true;
-	is_one = n == 1 && only->box == d->home;
+	is_one = n == 1 && only->box == d->message.home;
 	d->wait.done = on_synced;
 	d->waits = true;
-	rc = committer_begin(d->store->committer, &d->wait, is_one ? d->fd : -1,
-	    is_one ? only->box->new_dir : -1, &f);
+	rc = committer_begin(d->store->committer, &d->wait,
+	    is_one ? d->message.fd : -1, is_one ? only->box->new_dir : -1, &f);
 	if (rc == 0)
 		return false;
 	d->waits = false;
@@ -681,7 +450,7 @@ store_it(struct delivery *d, struct fault *f)
 		return -1;
 	if (each) {
 		loop_blocking_begin();
-		if (fsync(d->fd) < 0) {
+		if (fsync(d->message.fd) < 0) {
 			loop_blocking_end();
 			return fault_errno(f, "cannot sync the message");
 		}
@@ -694,17 +463,24 @@ store_it(struct delivery *d, struct fault *f)
 	return 0;
 }
 
+static bool
+is_placed_anywhere(const struct delivery *d)
+{
+	for (size_t i = 0; i < d->n_slots; i++) {
+		if (d->slots[i].is_placed)
+			return true;
+	}
+	return false;
+}
+
 static void
 tell_index(struct delivery *d)
 {
-	const struct index_news news = {
-	    .name = str(d->name),
-	    .head =
-		buf_len(&d->head) > 0 ? buf_str(&d->head) : buf_str(&d->bytes),
-	    .size = d->size,
-	    .wire_size = d->size + d->extra,
-	};
+	struct index_news news;
 
+	if (!is_placed_anywhere(d))
+		return;
+	incoming_tell(&d->message, &news);
 	for (size_t i = 0; i < d->n_slots; i++) {
 		if (d->slots[i].is_placed && d->slots[i].box->state != NULL)
 			index_learn(d->slots[i].box->state, &news);
@@ -732,9 +508,7 @@ delivery_commit(struct delivery *d, void (*done)(void *ctx), void *ctx)
 
 	d->done = done;
 	d->ctx = ctx;
-	if (d->has_cr && !d->binary)
-		store_bytes(d, STR_LIT("\r"));
-	d->has_cr = false;
+	incoming_end(&d->message);
 	claim_all(d);
 	if (count_live(d) > 0 && store_it(d, &f) < 0)
 		fail_all(d, &f);
@@ -775,15 +549,13 @@ delivery_free(struct delivery **delivery)
 		return;
 	if (d->waits)
 		stop_waiting(d);
-	drop_file(d);
+	incoming_clear(&d->message);
 	settle(d);
 	for (size_t i = 0; i < d->n_slots; i++) {
 		boxes_put(d->store->boxes, &d->slots[i].box);
 		buf_clear(&d->slots[i].key);
 	}
 	mem_free(d->slots);
-	buf_clear(&d->bytes);
-	buf_clear(&d->head);
 	mem_free(d);
 	*delivery = NULL;
 }

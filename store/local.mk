@@ -5,6 +5,7 @@ libstore_a_SOURCES = \
 	store/box.c store/box.h \
 	store/committer.c store/committer.h \
 	store/delivery.c store/delivery.h \
+	store/incoming.c store/incoming.h \
 	store/index.c store/index.h store/index_private.h \
 	store/index_check.c \
 	store/index_db.c \
