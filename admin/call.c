@@ -102,8 +102,8 @@ open_directory(struct call *call, struct fault *f)
 	if (call->directory == NULL)
 		return -1;
 	directory_set_caller(call->directory, call->caller);
-	directory_set_scram(call->directory,
-	    authd_options_has_scram(conf_get(call->conf, &authd_table)));
+	directory_set_forms(call->directory,
+	    authd_options_forms(conf_get(call->conf, &authd_table)));
 	call->methods = directory_methods;
 	call->ctx = call->directory;
 	return 0;

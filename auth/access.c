@@ -22,19 +22,21 @@
 /* Whoever has only a hash, from elsewhere or from before, shows the password
  * here for once. Where the keys cannot be kept now, the next time will do. */
 static void
-add_scram(
+add_forms(
     struct directory *d, const struct directory_user *user, struct str password)
 {
-	struct scram_keys keys = {.sha256 = ""};
+	struct directory_password made = {.hash = ""};
 	struct fault ignored;
+	unsigned missing;
 
-	if (!directory_has_scram(d) ||
-	    directory_user_get_scram(d, str(user->name), &keys, &ignored) != 0)
-		goto out;
-	if (scram_make(password, &keys))
-		(void)!directory_user_add_scram(d, user, &keys, &ignored);
-out:
-	mem_wipe(&keys, sizeof keys);
+	if (directory_user_missing_forms(
+		d, str(user->name), &missing, &ignored) < 0 ||
+	    missing == 0)
+		return;
+	directory_make_forms(d, password, &made);
+	if (made.scram.sha256[0] != '\0' || made.cram.is_set)
+		(void)!directory_user_add_forms(d, user, &made, &ignored);
+	mem_wipe(&made, sizeof made);
 }
 
 const char *
@@ -99,7 +101,7 @@ check_main(struct directory *d, const struct directory_user *user,
 		trouble = "wrong password";
 	if (trouble != NULL)
 		return refuse(trouble, f);
-	add_scram(d, user, a->password);
+	add_forms(d, user, a->password);
 	return 1;
 }
 

@@ -174,10 +174,7 @@ put_greeting(struct auth_session *s, unsigned connection)
 	buf_putf(out, "VERSION\t%d\t%d\n", MAJOR, MINOR);
 	for (const struct mechanism *m = mechanisms; m->name != NULL; m++) {
 		if (sasl_offers(m))
-			buf_putf(out, "MECH\t%s%s\n", m->name,
-			    m->plaintext  ? "\tplaintext"
-			    : m->external ? ""
-					  : "\tmutual-auth");
+			buf_putf(out, "MECH\t%s%s\n", m->name, m->flags);
 	}
 	buf_putf(
 	    out, "SPID\t%ld\nCUID\t%u\nCOOKIE\t", (long)getpid(), connection);

@@ -304,8 +304,8 @@ main(int argc, char **argv)
 
 	authd.options = service_options(service);
 	authd.directory = directory_new();
-	directory_set_scram(
-	    authd.directory, authd_options_has_scram(authd.options));
+	directory_set_forms(
+	    authd.directory, authd_options_forms(authd.options));
 	set_up_tokens();
 	if (sasl_open(authd.options->mechanisms.items,
 		authd.options->mechanisms.n, &tokens, &f) < 0)

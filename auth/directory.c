@@ -31,6 +31,7 @@ directory_new(void)
 	struct directory *d = mem_new(struct directory);
 
 	d->caller = getuid();
+	d->forms = DIRECTORY_FORM_SCRAM;
 	pthread_mutex_init(&d->changes, NULL);
 	return d;
 }
@@ -305,6 +306,7 @@ set_password(struct directory *d, const char *what, struct directory_user *user,
 	memcpy(user->hash, password->hash, sizeof user->hash);
 	d->driver->put_user(d->store, user);
 	directory_put_scram(d, str(user->name), &password->scram);
+	directory_put_cram(d, str(user->name), &password->cram);
 	directory_audit(d, what, user->name, "%s",
 	    password->hash[0] == '\0' ? "without a password" : "");
 }

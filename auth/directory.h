@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/cram.h"
 #include "auth/scram.h"
 #include "base/attr.h"
 #include "base/buf.h"
@@ -50,6 +51,7 @@ struct directory_user {
 struct directory_password {
 	char hash[256];          /* crypt(5) */
 	struct scram_keys scram; /* empty: none */
+	struct cram_key cram;    /* may not be set */
 };
 
 /* Records, for statistics. */
@@ -98,10 +100,17 @@ int directory_start(struct directory *d, const struct directory_conf *conf,
 int directory_migrate(const struct directory_conf *conf, bool anew,
     unsigned *from, struct fault *f) MUST_USE;
 
-/* Whether keys for SCRAM are to be made of new passwords: so it is unless it
- * is switched off. Before anything else. */
-void directory_set_scram(struct directory *d, bool on);
-bool directory_has_scram(const struct directory *d);
+/* What is to be kept of new passwords beside their hash: keys for SCRAM, unless
+ * something else is said. Before anything else. */
+enum directory_form {
+	DIRECTORY_FORM_SCRAM = 1,
+	DIRECTORY_FORM_CRAM_MD5 = 2,
+};
+void directory_set_forms(struct directory *d, unsigned forms);
+unsigned directory_forms(const struct directory *d);
+/* All of them for this password, but the hash. */
+void directory_make_forms(const struct directory *d, struct str password,
+    struct directory_password *made);
 
 /*
  * Names may come in any spelling, and are brought into key form. Changes are
@@ -125,10 +134,13 @@ int directory_user_del(
 /* In place of all that was kept of the old one. */
 int directory_user_set_password(struct directory *d, struct str name,
     const struct directory_password *password, struct fault *f) MUST_USE;
-/* For a user whose password has just shown itself: keys of it, unless there
- * are some, or the hash is another by now. */
-int directory_user_add_scram(struct directory *d,
-    const struct directory_user *user, const struct scram_keys *keys,
+/* Which of the forms that are to be kept of a user's password are missing. */
+int directory_user_missing_forms(struct directory *d, struct str name,
+    unsigned *missing, struct fault *f) MUST_USE;
+/* For a user whose password has just shown itself: what was made of it, but for
+ * what there is already, unless the hash is another by now. */
+int directory_user_add_forms(struct directory *d,
+    const struct directory_user *user, const struct directory_password *made,
     struct fault *f) MUST_USE;
 int directory_user_set_disabled(struct directory *d, struct str name,
     bool disabled, struct fault *f) MUST_USE;
@@ -160,6 +172,9 @@ int directory_user_get(struct directory *d, struct str name,
 /* 1 with the user's keys, 0 where there are none. */
 int directory_user_get_scram(struct directory *d, struct str name,
     struct scram_keys *keys, struct fault *f) MUST_USE;
+/* The same for CRAM-MD5. */
+int directory_user_get_cram(struct directory *d, struct str name,
+    struct cram_key *key, struct fault *f) MUST_USE;
 /* Keys for a name without any, by a secret that is kept. */
 int directory_fake_scram(struct directory *d, struct str name,
     struct scram_keys *keys, struct fault *f) MUST_USE;

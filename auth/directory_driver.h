@@ -164,7 +164,7 @@ struct directory {
 	struct directory_store *store;
 	pthread_mutex_t changes;
 	char srs_domain[NAME_SIZE]; /* empty: no rewriting */
-	bool without_scram;
+	unsigned forms;             /* enum directory_form */
 	uid_t caller; /* who changes it, but for control_caller() */
 	struct directory_audit audit; /* of the change under way; what may be
 				       * empty: none */
@@ -194,6 +194,8 @@ int directory_del_senders(
 /* Within a change: the keys of that user, empty ones to have none. */
 void directory_put_scram(
     struct directory *d, struct str user, const struct scram_keys *keys);
+void directory_put_cram(
+    struct directory *d, struct str user, const struct cram_key *key);
 
 /*
  * Around the checks and the writes of one change, which is committed where rc

@@ -205,8 +205,8 @@ make_password(struct directory *d, struct str password,
 {
 	int rc = password_hash(password, made->hash, f);
 
-	if (rc == 0 && directory_has_scram(d))
-		(void)!scram_make(password, &made->scram);
+	if (rc == 0)
+		directory_make_forms(d, password, made);
 	wipe_password(password);
 	return rc < 0 ? -1 : 1;
 }

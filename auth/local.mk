@@ -7,6 +7,7 @@ libauth_a_SOURCES = \
 	auth/authd.h \
 	auth/bearer.c auth/bearer.h \
 	auth/checkpassword.c auth/checkpassword.h \
+	auth/cram.c auth/cram.h \
 	auth/directory.c auth/directory.h \
 	auth/directory_app.c auth/directory_app.h \
 	auth/directory_audit.c auth/directory_audit.h \
@@ -23,7 +24,7 @@ libauth_a_SOURCES = \
 	auth/directory_methods_app.c auth/directory_methods_audit.c auth/directory_methods_backup.c auth/directory_methods_group.c \
 	auth/directory_methods_sender.c \
 	auth/directory_resolve.c \
-	auth/directory_scram.c \
+	auth/directory_form.c \
 	auth/directory_secret.c auth/directory_sender.c \
 	auth/directory_srs.c \
 	auth/door_session.c auth/door_session.h \
@@ -39,7 +40,7 @@ libauth_a_SOURCES = \
 	auth/peer.c auth/peer.h \
 	auth/recent.c auth/recent.h \
 	auth/sasl.c auth/sasl.h auth/sasl_private.h \
-	auth/sasl_own.c \
+	auth/sasl_keys.c auth/sasl_own.c \
 	auth/saslprep.c auth/saslprep.h \
 	auth/scram.c auth/scram.h \
 	auth/service.c auth/service.h \

@@ -3,14 +3,30 @@
 
 #include "auth/mechanism.h"
 
+#include "auth/directory.h"
+
 const struct mechanism mechanisms[MECHANISMS + 1] = {
-    {.name = "SCRAM-SHA-256"},
-    {.name = "SCRAM-SHA-1"},
-    {.name = "PLAIN", .plaintext = true},
-    {.name = "LOGIN", .plaintext = true},
-    {.name = "OAUTHBEARER", .plaintext = true, .bearer = true},
-    {.name = "XOAUTH2", .plaintext = true, .bearer = true},
-    {.name = "EXTERNAL", .external = true},
+    {.name = "SCRAM-SHA-256",
+	.flags = "\tmutual-auth",
+	.form = DIRECTORY_FORM_SCRAM,
+	.sha256 = true},
+    {.name = "SCRAM-SHA-1",
+	.flags = "\tmutual-auth",
+	.form = DIRECTORY_FORM_SCRAM},
+    {.name = "CRAM-MD5",
+	.flags = "\tdictionary\tactive",
+	.form = DIRECTORY_FORM_CRAM_MD5},
+    {.name = "PLAIN", .flags = "\tplaintext", .plaintext = true},
+    {.name = "LOGIN", .flags = "\tplaintext", .plaintext = true},
+    {.name = "OAUTHBEARER",
+	.flags = "\tplaintext",
+	.plaintext = true,
+	.bearer = true},
+    {.name = "XOAUTH2",
+	.flags = "\tplaintext",
+	.plaintext = true,
+	.bearer = true},
+    {.name = "EXTERNAL", .flags = "", .external = true},
     {.name = NULL},
 };
 

@@ -8,14 +8,17 @@
 #include "base/str.h"
 
 struct mechanism {
-	const char *name; /* "SCRAM-SHA-256" */
-	bool plaintext;   /* the password, or a token, comes in the clear */
+	const char *name;  /* "SCRAM-SHA-256" */
+	const char *flags; /* as the auth protocol lists them: "\tplaintext" */
+	unsigned form;     /* enum directory_form; 0: needs none */
+	bool sha256;       /* which of SCRAM's keys */
+	bool plaintext;    /* the password, or a token, comes in the clear */
 	/* No business of libsasl2: a token (bearer.h), or what TLS has proven. */
 	bool bearer, external;
 };
 
 /* The best first, ended by a NULL name. */
-enum { MECHANISMS = 7 };
+enum { MECHANISMS = 8 };
 extern const struct mechanism mechanisms[MECHANISMS + 1];
 
 bool mechanism_is_librarys(const struct mechanism *mechanism);

@@ -216,8 +216,8 @@ check_mechanisms(const struct conf_list *list, struct fault *f)
 		if (mechanism_find(str(list->items[i])) == NULL)
 			return fault_perm(f, "5.3.5",
 			    "mechanisms: \"%.40s\" is none of PLAIN, LOGIN, "
-			    "SCRAM-SHA-256, SCRAM-SHA-1, OAUTHBEARER, XOAUTH2, "
-			    "EXTERNAL",
+			    "SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, "
+			    "OAUTHBEARER, XOAUTH2, EXTERNAL",
 			    list->items[i]);
 	}
 	return 0;
@@ -248,17 +248,19 @@ check_oauth(const struct authd_options *o, struct fault *f)
 	return 0;
 }
 
-bool
-authd_options_has_scram(const struct authd_options *o)
+unsigned
+authd_options_forms(const struct authd_options *o)
 {
+	unsigned forms = 0;
+
 	for (size_t i = 0; i < o->mechanisms.n; i++) {
 		const struct mechanism *m =
 		    mechanism_find(str(o->mechanisms.items[i]));
 
-		if (m != NULL && !m->plaintext && !m->external)
-			return true;
+		if (m != NULL)
+			forms |= m->form;
 	}
-	return false;
+	return forms;
 }
 
 static bool

@@ -62,8 +62,8 @@ extern const struct conf_table authd_table;
 
 /* Whether one of the mechanisms takes tokens. */
 bool authd_options_has_bearer(const struct authd_options *o);
-/* Whether one of the mechanisms wants SCRAM's keys. */
-bool authd_options_has_scram(const struct authd_options *o);
+/* What the mechanisms want kept of passwords: enum directory_form. */
+unsigned authd_options_forms(const struct authd_options *o);
 /* Where the directory is; dir is the one of a Berkeley DB environment. Borrows
  * both. */
 struct directory_conf authd_directory_conf(

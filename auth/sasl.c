@@ -5,9 +5,9 @@
  * The library asks by callbacks. Names come into key form in canon_user(), so
  * that all it compares and returns is one spelling; passwords are checked in
  * check_password(), after which it would go on to its own verifiers, were
- * their list not empty. SCRAM does its own work, with the keys that
- * look_up_properties() gives it; whether the user may log in is for
- * authorize() to say, which is called for whoever has proven his name.
+ * their list not empty. SCRAM and CRAM-MD5 do their own work, with the keys that
+ * sasl_keys.c gives them; whether the user may log in is for authorize() to
+ * say, which is called for whoever has proven his name.
  */
 #include "config.h"
 
@@ -16,7 +16,6 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sasl/sasl.h>
-#include <sasl/saslplug.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +24,6 @@
 #include "auth/mechanism.h"
 #include "auth/name.h"
 #include "auth/sasl_private.h"
-#include "auth/scram.h"
 #include "auth/service.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -229,126 +227,6 @@ set_callbacks(struct sasl_exchange *x)
 	*c++ = CALLBACK(SASL_CB_LIST_END, NULL, NULL);
 }
 
-/*
- * Each name is also looked up among "auxiliary properties" by a plugin, which
- * is our own: it has what SCRAM wants, and without it sasldb would be opened.
- */
-
-static const char wanted_property[] = "*authPassword";
-
-static bool
-is_wanted(const struct propval *wanted)
-{
-	for (; wanted != NULL && wanted->name != NULL; wanted++) {
-		if (strcmp(wanted->name, wanted_property) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The plugin is one for all exchanges; this one's is behind its callbacks. */
-static struct sasl_exchange *
-exchange_of(sasl_server_params_t *params)
-{
-	int (*function)(void) = NULL;
-	void *ctx = NULL;
-
-	if (params->utils->getcallback(params->utils->conn, SASL_CB_CANON_USER,
-		&function, &ctx) != SASL_OK)
-		return NULL;
-	return ctx;
-}
-
-/* 1 where the user has some, else keys stays as it was. */
-static int
-take_keys(struct sasl_exchange *x, struct scram_keys *keys)
-{
-	struct scram_keys found;
-	int rc = directory_user_get_scram(
-	    x->directory, str(x->user), &found, &x->why);
-
-	if (rc > 0)
-		*keys = found;
-	mem_wipe(&found, sizeof found);
-	return rc;
-}
-
-/* A user's keys, or such as nobody can prove to know the password of. */
-static int
-find_keys(struct sasl_exchange *x, struct scram_keys *keys)
-{
-	struct directory_user user;
-	int found, rc;
-
-	if (directory_fake_scram(x->directory, str(x->user), keys, &x->why) < 0)
-		return -1;
-	found = directory_user_get(x->directory, str(x->user), &user, &x->why);
-	mem_wipe(user.hash, sizeof user.hash);
-	if (found <= 0) {
-		x->trouble = "no such user";
-		return found;
-	}
-	x->bar = access_bar(&user, x->service, false);
-	rc = take_keys(x, keys);
-	if (rc == 0)
-		x->trouble = "no keys for SCRAM yet";
-	return rc;
-}
-
-static int
-give_keys(
-    struct sasl_exchange *x, sasl_server_params_t *params, struct scram_keys *k)
-{
-	const char *key = strcmp(x->mechanism->name, "SCRAM-SHA-256") == 0
-			      ? k->sha256
-			      : k->sha1;
-
-	x->has_keys = true;
-	return params->utils->prop_set(
-	    params->propctx, wanted_property, key, (int)strlen(key));
-}
-
-static int
-look_up_properties(void *ctx, sasl_server_params_t *params, unsigned flags,
-    const char *user, unsigned len)
-{
-	struct sasl_exchange *x = exchange_of(params);
-	struct scram_keys keys;
-	int rc = SASL_OK;
-
-	(void)ctx;
-	(void)user;
-	(void)len;
-	if (x == NULL || (flags & SASL_AUXPROP_AUTHZID) != 0 || x->has_keys ||
-	    !is_wanted(params->utils->prop_get(params->propctx)))
-		return SASL_OK;
-	if (find_keys(x, &keys) < 0) {
-		x->has_why = true;
-		rc = SASL_TRYAGAIN;
-	} else {
-		rc = give_keys(x, params, &keys);
-	}
-	mem_wipe(&keys, sizeof keys);
-	return rc;
-}
-
-static int
-init_properties(const sasl_utils_t *utils, int max, int *version,
-    sasl_auxprop_plug_t **plug, const char *name)
-{
-	static char our_name[] = "posthouse";
-	static sasl_auxprop_plug_t ours = {
-	    .auxprop_lookup = look_up_properties, .name = our_name};
-
-	(void)utils;
-	(void)name;
-	if (max < SASL_AUXPROP_PLUG_VERSION)
-		return SASL_BADVERS;
-	*version = SASL_AUXPROP_PLUG_VERSION;
-	*plug = &ours;
-	return SASL_OK;
-}
-
 /* Start and end. */
 
 static bool
@@ -434,7 +312,7 @@ sasl_open(const char *const *names, size_t n, const struct jwt_rules *tokens,
 	/* Without a name it looks for no configuration file. */
 	rc = sasl_server_init(common_callbacks(), NULL);
 	if (rc == SASL_OK)
-		rc = sasl_auxprop_add_plugin("posthouse", init_properties);
+		rc = sasl_keys_register();
 	if (rc != SASL_OK)
 		return fault_perm(
 		    f, "5.3.5", "libsasl2: %s", sasl_errstring(rc, NULL, NULL));
@@ -508,7 +386,8 @@ fail(struct sasl_exchange *x, int rc, struct fault *f)
 static bool
 insists_on_channel(const struct sasl_exchange *x, struct str response)
 {
-	return !x->mechanism->plaintext && str_starts(response, STR_LIT("p="));
+	return x->mechanism->form == DIRECTORY_FORM_SCRAM &&
+	       str_starts(response, STR_LIT("p="));
 }
 
 static int

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The server's side of SASL, by Cyrus libsasl2 with our own directory and
- * passwords behind it: PLAIN, LOGIN, and SCRAM without channel binding; and by
- * our own OAUTHBEARER, XOAUTH2 and EXTERNAL. The
- * only file that includes the library is sasl.c. It reads no configuration
- * file and no user database of its own, and writes to no log but ours.
+ * passwords behind it: PLAIN, LOGIN, CRAM-MD5, and SCRAM without channel binding;
+ * and by our own OAUTHBEARER, XOAUTH2 and EXTERNAL. The only files that include
+ * the library are sasl.c and sasl_keys.c. It reads no configuration file and no
+ * user database of its own, and writes to no log but ours.
  */
 #ifndef AUTH_SASL_H
 #define AUTH_SASL_H

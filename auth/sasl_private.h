@@ -19,7 +19,7 @@ struct sasl_exchange {
 	char user[NAME_SIZE];
 	struct fault why;
 	bool has_why;
-	/* Of SCRAM: why no password would be right; why the right one is not
+	/* Of SCRAM and CRAM-MD5: why no password would be right; why the right one is not
 	 * good. */
 	const char *trouble, *bar;
 	bool has_keys;
@@ -29,6 +29,9 @@ struct sasl_exchange {
 	/* Of tokens: the client has been told that it was no good, and why. */
 	bool is_refused;
 };
+
+/* Once in a process, after the library is open; its own code. */
+int sasl_keys_register(void);
 
 /* sasl_open()'s rules for tokens. */
 void sasl_own_open(const struct jwt_rules *tokens);

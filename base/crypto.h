@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Hashes, keys made of passwords, random bytes and base64; the only file that includes libcrypto's
- * part of OpenSSL is crypto.c. */
+/* Hashes, keys made of passwords, random bytes and base64; the only files that include libcrypto's
+ * part of OpenSSL are crypto.c and crypto_md5.c. */
 #ifndef BASE_CRYPTO_H
 #define BASE_CRYPTO_H
 
@@ -43,6 +43,12 @@ void crypto_digest_hmac(enum crypto_digest kind, struct str key,
 /* PBKDF2 (RFC 8018 5.2) with HMAC; as long as the digest is. */
 void crypto_pbkdf2(enum crypto_digest kind, struct str password,
     struct str salt, unsigned iterations, uint8_t key[CRYPTO_DIGEST_MAX]);
+
+/* HMAC-MD5 (RFC 2104) after the key and before any text: what MD5 has become
+ * within, and around; the words in order, the highest byte first. */
+enum { CRYPTO_MD5_STATE_LEN = 16 };
+void crypto_hmac_md5_states(struct str key, uint8_t inner[CRYPTO_MD5_STATE_LEN],
+    uint8_t outer[CRYPTO_MD5_STATE_LEN]);
 
 /* Dies where the kernel gives none. */
 void crypto_random(void *bytes, size_t len);

@@ -10,6 +10,7 @@ libbase_a_SOURCES = \
 	base/conf_value.c base/conf_value.h \
 	base/control.c base/control.h \
 	base/crypto.c base/crypto.h \
+	base/crypto_md5.c \
 	base/crypto_key.c base/crypto_key.h \
 	base/db.c base/db.h base/db_private.h base/db_backup.c \
 	base/fault.c base/fault.h \

@@ -18,6 +18,8 @@ SYSTEM_TESTS += \
 	tests/system/auth_guard.py \
 	tests/system/auth_programs.py \
 	tests/system/auth_certificate.py \
+	tests/system/auth_clients.py \
+	tests/system/auth_cram_md5.py \
 	tests/system/auth_protocol.py \
 	tests/system/auth_tokens.py \
 	tests/system/auth_scram.py \

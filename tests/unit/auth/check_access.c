@@ -83,6 +83,29 @@ START_TEST(the_first_login_of_an_old_hash_makes_keys)
 }
 END_TEST
 
+START_TEST(the_key_for_cram_md5_is_made_only_where_it_is_wanted)
+{
+	struct scram_keys keys, again;
+	struct cram_key cram;
+	struct str ann = STR_LIT("ann@example.org");
+
+	begin();
+	ck_assert_int_eq(login("ann@example.org", "correct horse"), 1);
+	ck_assert_int_eq(directory_user_get_cram(d, ann, &cram, &f), 0);
+	ck_assert_int_eq(get_keys("ann@example.org", &keys), 1);
+	directory_set_forms(d, DIRECTORY_FORM_SCRAM | DIRECTORY_FORM_CRAM_MD5);
+	ck_assert_int_eq(login("ann@example.org", "wrong horse"), 0);
+	ck_assert_int_eq(directory_user_get_cram(d, ann, &cram, &f), 0);
+	ck_assert_int_eq(login("ann@example.org", "correct horse"), 1);
+	ck_assert_int_eq(directory_user_get_cram(d, ann, &cram, &f), 1);
+	ck_assert(cram.is_set);
+	/* What there was already stays. */
+	ck_assert_int_eq(get_keys("ann@example.org", &again), 1);
+	ck_assert_str_eq(keys.sha256, again.sha256);
+	end_directory(&d);
+}
+END_TEST
+
 static const char *
 add_app(const char *user, const char *services, int64_t expires)
 {
@@ -189,7 +212,7 @@ START_TEST(no_keys_are_made_where_scram_is_off)
 	struct scram_keys keys;
 
 	begin();
-	directory_set_scram(d, false);
+	directory_set_forms(d, 0);
 	ck_assert_int_eq(login("ann@example.org", "correct horse"), 1);
 	ck_assert_int_eq(get_keys("ann@example.org", &keys), 0);
 	end_directory(&d);
@@ -201,4 +224,5 @@ UNIT_MAIN("access", only_the_right_password_lets_in_and_the_log_hears_why,
     a_closed_main_password_is_for_other_things_than_mail,
     who_may_not_send_can_still_read, what_is_refused_costs_a_hash,
     the_first_login_of_an_old_hash_makes_keys,
+    the_key_for_cram_md5_is_made_only_where_it_is_wanted,
     no_keys_are_made_where_scram_is_off)

@@ -251,6 +251,7 @@ static struct fault why;
 static const struct directory_password both = {
     .hash = "$y$hash",
     .scram = {"SCRAM-SHA-256$4096:c2FsdA==$a:b", "SCRAM-SHA-1$4096:c2E=$c:d"},
+    .cram = {true, "not the last byte is zero, see?"},
 };
 
 static int
@@ -264,6 +265,7 @@ START_TEST(keys_come_and_go_with_the_password_and_its_user)
 	const struct directory_password hash = {.hash = "$y$other"};
 	struct str ann = STR_LIT("ann@example.org");
 	struct scram_keys keys;
+	struct cram_key cram;
 
 	with_domain();
 	ck_assert_int_eq(directory_user_add(d, ann, &both, &why), 0);
@@ -271,11 +273,15 @@ START_TEST(keys_come_and_go_with_the_password_and_its_user)
 	ck_assert_int_eq(get_keys("ANN@example.org", &keys), 1);
 	ck_assert_str_eq(keys.sha256, both.scram.sha256);
 	ck_assert_str_eq(keys.sha1, both.scram.sha1);
+	ck_assert_int_eq(directory_user_get_cram(d, ann, &cram, &why), 1);
+	ck_assert_mem_eq(cram.state, both.cram.state, sizeof cram.state);
 	ck_assert_int_eq(get_keys("anna@example.org", &keys), 0);
 	ck_assert_str_eq(keys.sha256, "");
 	/* A hash alone leaves no keys of the old password. */
 	ck_assert_int_eq(directory_user_set_password(d, ann, &hash, &why), 0);
 	ck_assert_int_eq(get_keys("ann@example.org", &keys), 0);
+	ck_assert_int_eq(directory_user_get_cram(d, ann, &cram, &why), 0);
+	ck_assert(!cram.is_set);
 	ck_assert_int_eq(directory_user_set_password(d, ann, &both, &why), 0);
 	ck_assert_int_eq(get_keys("ann@example.org", &keys), 1);
 	/* Who gets the name next does not inherit them. */
@@ -295,12 +301,10 @@ START_TEST(keys_are_not_added_to_another_password)
 	with_domain();
 	add_user(d, "ann@example.org", "$y$old");
 	ck_assert_int_eq(directory_user_get(d, ann, &user, &why), 1);
-	ck_assert_int_eq(
-	    directory_user_add_scram(d, &user, &both.scram, &why), 0);
+	ck_assert_int_eq(directory_user_add_forms(d, &user, &both, &why), 0);
 	ck_assert_int_eq(get_keys("ann@example.org", &keys), 1);
 	ck_assert_int_eq(directory_user_set_password(d, ann, NULL, &why), 0);
-	ck_assert_int_eq(
-	    directory_user_add_scram(d, &user, &both.scram, &why), 0);
+	ck_assert_int_eq(directory_user_add_forms(d, &user, &both, &why), 0);
 	ck_assert_int_eq(get_keys("ann@example.org", &keys), 0);
 	end_directory(&d);
 }

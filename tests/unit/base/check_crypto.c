@@ -103,6 +103,29 @@ START_TEST(keys_of_passwords_are_those_of_the_standards)
 }
 END_TEST
 
+START_TEST(states_of_hmac_md5_are_those_that_others_keep)
+{
+	/* As `doveadm pw -s CRAM-MD5` has them. */
+	static const char inner[] = "3855c471c0f25506b3c535ac298d5259";
+	static const char outer[] = "d17fb5386cb4c4a05fa04a81dd8e3120";
+	uint8_t a[CRYPTO_MD5_STATE_LEN], b[CRYPTO_MD5_STATE_LEN];
+	uint8_t c[CRYPTO_MD5_STATE_LEN];
+	char longer[65] = "", digest[16];
+
+	crypto_hmac_md5_states(STR_LIT("correct horse"), a, b);
+	assert_hex(a, sizeof a, inner);
+	assert_hex(b, sizeof b, outer);
+	/* What is longer than a block counts by its digest. */
+	memset(longer, 'x', sizeof longer);
+	memcpy(digest,
+	    "\x1b\xc9\x32\x05\x23\x02\xd0\x74\xbd\xec\x39\x79\x5f\xe0\x0c\xf6",
+	    sizeof digest);
+	crypto_hmac_md5_states(str_n(longer, sizeof longer), a, b);
+	crypto_hmac_md5_states(str_n(digest, sizeof digest), c, b);
+	ck_assert_mem_eq(a, c, sizeof a);
+}
+END_TEST
+
 START_TEST(random_bytes_fill_all_and_differ)
 {
 	unsigned char a[4096], b[4096];
@@ -210,6 +233,7 @@ END_TEST
 UNIT_MAIN("crypto", sha256_gives_the_published_digests,
     sha256_of_pieces_is_that_of_the_whole, hmac_is_that_of_the_standard,
     keys_of_passwords_are_those_of_the_standards,
+    states_of_hmac_md5_are_those_that_others_keep,
     random_bytes_fill_all_and_differ,
     equal_is_only_what_has_all_bytes_in_common, base64_goes_both_ways,
     base64_of_each_length_comes_back, base64_has_one_form_only,
