@@ -3,6 +3,9 @@ noinst_LIBRARIES += libstore.a
 libstore_a_SOURCES = \
 	store/attic.c store/attic.h \
 	store/box.c store/box.h \
+	store/client.c store/client.h store/client_private.h \
+	store/client_list.c \
+	store/client_transfer.c \
 	store/committer.c store/committer.h \
 	store/delivery.c store/delivery.h \
 	store/incoming.c store/incoming.h \
@@ -19,5 +22,6 @@ libstore_a_SOURCES = \
 	store/mailbox.c store/mailbox.h \
 	store/recent.c store/recent.h \
 	store/record.c store/record.h \
+	store/subscription.c store/subscription.h \
 	store/store.c store/store.h store/store_private.h \
 	store/store_methods.c
