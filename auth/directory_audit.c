@@ -3,7 +3,6 @@
 
 #include "auth/directory_audit.h"
 
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,25 +10,12 @@
 
 #include "auth/directory_driver.h"
 #include "base/control.h"
+#include "base/user.h"
 
 void
 directory_set_caller(struct directory *d, uid_t uid)
 {
 	d->caller = uid;
-}
-
-/* The name may be gone tomorrow, so it is looked up now. */
-static void
-put_who(uid_t uid, char who[DIRECTORY_AUDIT_WORD_SIZE])
-{
-	struct passwd entry, *found = NULL;
-	char text[4096];
-
-	if (getpwuid_r(uid, &entry, text, sizeof text, &found) != 0 ||
-	    found == NULL || str_has(str(found->pw_name), ' ') ||
-	    !str_copy(str(found->pw_name), who, DIRECTORY_AUDIT_WORD_SIZE))
-		snprintf(
-		    who, DIRECTORY_AUDIT_WORD_SIZE, "uid-%u", (unsigned)uid);
 }
 
 void
@@ -56,7 +42,7 @@ directory_audit_flush(struct directory *d, struct fault *f)
 
 	if (a->what[0] != '\0') {
 		a->time = (int64_t)time(NULL);
-		put_who(caller != (uid_t)-1 ? caller : d->caller, a->who);
+		user_format(caller != (uid_t)-1 ? caller : d->caller, a->who);
 		rc = d->driver->put_audit(d->store, a, &d->audit_bounds, f);
 	}
 	a->what[0] = '\0';

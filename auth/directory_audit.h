@@ -14,9 +14,10 @@
 #include "auth/name.h"
 #include "base/attr.h"
 #include "base/fault.h"
+#include "base/user.h"
 
 enum {
-	DIRECTORY_AUDIT_WORD_SIZE = 40,
+	DIRECTORY_AUDIT_WORD_SIZE = USER_NAME_SIZE,
 	DIRECTORY_AUDIT_DETAIL_SIZE = 400,
 };
 
