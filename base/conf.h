@@ -25,6 +25,7 @@
 #include "base/attr.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "base/str.h"
 
 enum conf_type {
 	CONF_BOOL,    /* bool: on off yes no true false */
@@ -96,6 +97,9 @@ const char *conf_path(const struct conf *conf);
  * first item; "" where it has its default. Lives as long as the conf. */
 const char *conf_where(const struct conf *conf, const struct conf_table *table,
     const char *option);
+
+/* A time within a text, as CONF_TIME reads it: milliseconds. */
+bool conf_parse_time(struct str text, uint64_t *ms) MUST_USE;
 
 /* All values in force: as JSON, and as a file that conf_read() takes, with
  * the help as comments where `sample`. */

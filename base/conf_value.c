@@ -33,9 +33,9 @@ is_number(enum conf_type type)
 
 /* Zero needs no unit. */
 static bool
-parse_number(enum conf_type type, const char *text, uint64_t *value)
+parse_number(enum conf_type type, struct str s, uint64_t *value)
 {
-	struct str s = str(text), digits;
+	struct str digits;
 	size_t n = 0;
 
 	while (n < s.len && s.at[n] >= '0' && s.at[n] <= '9')
@@ -55,6 +55,12 @@ parse_number(enum conf_type type, const char *text, uint64_t *value)
 		return true;
 	}
 	return false;
+}
+
+bool
+conf_parse_time(struct str text, uint64_t *ms)
+{
+	return parse_number(CONF_TIME, text, ms);
 }
 
 static void
@@ -78,7 +84,7 @@ check_number(const struct conf_option *o, const char *text, struct fault *f)
 	uint64_t value, max = o->max != 0 ? o->max : UINT64_MAX;
 	struct buf range;
 
-	if (!parse_number(o->type, text, &value))
+	if (!parse_number(o->type, str(text), &value))
 		return fault_perm(f, "5.3.5", "%s: \"%s\" is not %s", o->name,
 		    text, forms[o->type]);
 	if (value >= o->min && value <= max)
@@ -179,7 +185,7 @@ conf_value_put(const struct conf_option *o, const char *text, void *base,
 	case CONF_NUMBER:
 	case CONF_SIZE:
 	case CONF_TIME:
-		if (!parse_number(o->type, text, at))
+		if (!parse_number(o->type, str(text), at))
 			die_bug("option %s: bad default", o->name);
 		return;
 	case CONF_CHOICE:
