@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libstore.a
 libstore_a_SOURCES = \
 	store/attic.c store/attic.h \
+	store/audit.c store/audit.h \
 	store/box.c store/box.h \
 	store/client.c store/client.h store/client_private.h \
 	store/client_list.c \
@@ -9,6 +10,7 @@ libstore_a_SOURCES = \
 	store/committer.c store/committer.h \
 	store/delivery.c store/delivery.h \
 	store/incoming.c store/incoming.h \
+	store/expire_rules.c store/expire_rules.h \
 	store/index.c store/index.h store/index_private.h \
 	store/index_check.c \
 	store/index_db.c \

@@ -4,6 +4,8 @@ STORE_UNIT_LIBS = libstore.a libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
 
 UNIT_TESTS += tests/unit/store/check_attic
 tests_unit_store_check_attic_LDADD = $(STORE_UNIT_LIBS)
+UNIT_TESTS += tests/unit/store/check_audit
+tests_unit_store_check_audit_LDADD = $(STORE_UNIT_LIBS)
 UNIT_TESTS += tests/unit/store/check_box
 tests_unit_store_check_box_LDADD = $(STORE_UNIT_LIBS)
 UNIT_TESTS += tests/unit/store/check_client
@@ -14,6 +16,8 @@ UNIT_TESTS += tests/unit/store/check_delivery
 tests_unit_store_check_delivery_LDADD = $(STORE_UNIT_LIBS)
 UNIT_TESTS += tests/unit/store/check_incoming
 tests_unit_store_check_incoming_LDADD = $(STORE_UNIT_LIBS)
+UNIT_TESTS += tests/unit/store/check_expire_rules
+tests_unit_store_check_expire_rules_LDADD = $(STORE_UNIT_LIBS)
 UNIT_TESTS += tests/unit/store/check_index
 tests_unit_store_check_index_LDADD = $(STORE_UNIT_LIBS)
 UNIT_TESTS += tests/unit/store/check_mailbox
