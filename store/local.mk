@@ -11,6 +11,7 @@ libstore_a_SOURCES = \
 	store/delivery.c store/delivery.h \
 	store/incoming.c store/incoming.h \
 	store/expire_rules.c store/expire_rules.h \
+	store/hold.c store/hold.h \
 	store/index.c store/index.h store/index_private.h \
 	store/index_check.c \
 	store/index_db.c \
