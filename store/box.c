@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/hold.h"
 #include "store/index.h"
 #include "store/maildir.h"
 
@@ -187,6 +188,7 @@ box_open(struct boxes *boxes, const struct mailbox_name *mailbox,
 	}
 	box->dev = st.st_dev;
 	box->ino = st.st_ino;
+	atomic_store(&box->is_held, hold_is_on(boxes->root, mailbox));
 	if (boxes->index != NULL)
 		box->state = index_folder_hold(boxes->index, mailbox, folder);
 	return box;
@@ -235,6 +237,8 @@ get_open(struct boxes *boxes, const struct mailbox_name *mailbox,
 	if (check && !is_current(boxes, box)) {
 		boxes_forget(boxes, box);
 		boxes_put(boxes, &box);
+	} else if (check) {
+		atomic_store(&box->is_held, hold_is_on(boxes->root, mailbox));
 	}
 	return box;
 }
@@ -290,6 +294,22 @@ boxes_forget(struct boxes *boxes, struct box *box)
 {
 	pthread_mutex_lock(&boxes->mutex);
 	leave_table(boxes, box);
+	pthread_mutex_unlock(&boxes->mutex);
+}
+
+void
+boxes_set_held(
+    struct boxes *boxes, const struct mailbox_name *mailbox, bool is_held)
+{
+	pthread_mutex_lock(&boxes->mutex);
+	for (size_t i = 0; i < BUCKETS; i++) {
+		struct box *box = boxes->buckets[i];
+
+		for (; box != NULL; box = box->next_in_bucket) {
+			if (str_is(str(box->mailbox.path), str(mailbox->path)))
+				atomic_store(&box->is_held, is_held);
+		}
+	}
 	pthread_mutex_unlock(&boxes->mutex);
 }
 

@@ -8,6 +8,7 @@
 #ifndef STORE_BOX_H
 #define STORE_BOX_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -28,6 +29,8 @@ struct box {
 	dev_t dev;                  /* of new/, like ino */
 	struct index_folder *state; /* what the index knows; NULL without
 					 * an index */
+
+	atomic_bool is_held; /* the mailbox is under legal hold: hold.h */
 
 	/* Private to box.c. */
 	ino_t ino;
@@ -53,5 +56,9 @@ struct box *boxes_hold(struct boxes *boxes, struct box *box) MUST_USE;
 /* The directory turned out to be gone: boxes_get() is to open it anew. The
  * hold stays. */
 void boxes_forget(struct boxes *boxes, struct box *box);
+/* The mailbox has come under legal hold, or out of it: what is open knows it
+ * at once. */
+void boxes_set_held(
+    struct boxes *boxes, const struct mailbox_name *mailbox, bool is_held);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "store/delivery.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 #include "store/box.h"
 #include "store/committer.h"
 #include "store/incoming.h"
+#include "store/hold.h"
 #include "store/index.h"
 #include "store/recent.h"
 #include "store/store_private.h"
@@ -36,6 +38,7 @@ struct slot {
 	struct box *box; /* a hold */
 	size_t same_as;  /* the first slot with this box: itself */
 	bool is_placed;  /* its file is in new/ */
+	bool is_held;    /* and has another name in the mailbox' hold */
 	bool is_repeat;
 	bool is_failed;
 	struct buf key; /* of the delivery; empty without an id */
@@ -307,6 +310,69 @@ syncs_each(const struct delivery *d, const struct box *box)
 }
 
 static void
+drop_hold(struct delivery *d, const struct slot *s)
+{
+	if (s->is_held)
+		hold_unlink(d->store->root, &s->box->mailbox, &s->box->folder,
+		    d->message.name);
+}
+
+/* One more name for what is at `path`, where the mailbox' hold has it. */
+static int
+hold(struct delivery *d, const struct box *box, int at, const char *path,
+    struct fault *f)
+{
+	int rc, why;
+
+	loop_blocking_begin();
+	rc = hold_link(d->store->root, &box->mailbox, &box->folder, at, path,
+	    d->message.name, f);
+	why = errno;
+	loop_blocking_end();
+	errno = why;
+	return rc;
+}
+
+/* The message is in new/, in a file of its own that could not be linked
+ * before; maybe somebody has moved it already. */
+static int
+hold_late(struct delivery *d, const struct box *box, struct fault *f)
+{
+	int rc = hold(d, box, box->new_dir, d->message.name, f);
+	uint64_t n;
+
+	if (rc == 0) {
+		loop_blocking_begin();
+		rc = hold_catch(d->store->root, &box->mailbox, &n, f);
+		loop_blocking_end();
+	}
+	if (rc < 0)
+		unlinkat(box->new_dir, d->message.name, 0);
+	return rc < 0 ? -1 : 0;
+}
+
+/* What is held is held before anybody can see and remove it. */
+static int
+place(struct delivery *d, struct slot *s, struct fault *f)
+{
+	const struct incoming *m = &d->message;
+	bool each = syncs_each(d, s->box);
+	int rc;
+
+	s->is_held = atomic_load(&s->box->is_held);
+	if (!s->is_held)
+		return incoming_place(&d->message, s->box, each, f);
+	rc = hold(d, s->box, m->home->dir, m->tmp, f);
+	if (rc < 0 && errno != EXDEV && errno != EMLINK)
+		return -1;
+	if (incoming_place(&d->message, s->box, each, f) < 0) {
+		drop_hold(d, s);
+		return -1;
+	}
+	return rc < 0 ? hold_late(d, s->box, f) : 0;
+}
+
+static void
 place_slot(struct delivery *d, size_t i)
 {
 	struct slot *s = &d->slots[i];
@@ -314,8 +380,7 @@ place_slot(struct delivery *d, size_t i)
 
 	if (s->box->state != NULL)
 		index_announce(s->box->state);
-	s->is_placed =
-	    incoming_place(&d->message, s->box, syncs_each(d, s->box), &f) == 0;
+	s->is_placed = place(d, s, &f) == 0;
 	if (s->is_placed)
 		return;
 	/* Whatever is wrong with it, the next delivery looks anew. */
@@ -349,6 +414,7 @@ take_back(struct delivery *d, size_t i, const struct fault *f)
 	struct slot *s = &d->slots[i];
 
 	unlinkat(s->box->new_dir, d->message.name, 0);
+	drop_hold(d, s);
 	s->is_placed = false;
 	if (s->box->state != NULL)
 		index_withdraw(s->box->state);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/hold.h"
 #include "tests/unit/unit.h"
 
 static char dir[64];
@@ -194,6 +195,31 @@ START_TEST(a_directory_that_was_replaced_is_noticed)
 }
 END_TEST
 
+START_TEST(a_hold_is_known_at_once)
+{
+	const struct hold hold = {.who = "root"};
+	struct box *box;
+	struct fault f;
+
+	begin(4);
+	box = get(&inbox);
+	ck_assert(!atomic_load(&box->is_held));
+	boxes_set_held(boxes, &ann, true);
+	ck_assert(atomic_load(&box->is_held));
+	boxes_set_held(boxes, &ann, false);
+	ck_assert(!atomic_load(&box->is_held));
+	/* And one that was switched on before is found. */
+	ck_assert_int_eq(hold_set(root, &ann, &hold, &f), 0);
+	boxes_forget(boxes, box);
+	boxes_put(boxes, &box);
+	box = get(&inbox);
+	ck_assert(atomic_load(&box->is_held));
+	boxes_put(boxes, &box);
+	end();
+}
+END_TEST
+
 UNIT_MAIN("box", an_inbox_is_made_and_then_the_same_for_all,
     a_folder_is_never_made, only_so_many_stay_open,
-    what_was_forgotten_is_opened_anew, a_directory_that_was_replaced_is_noticed)
+    what_was_forgotten_is_opened_anew, a_directory_that_was_replaced_is_noticed,
+    a_hold_is_known_at_once)

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "proto/ident.h"
+#include "store/hold.h"
+#include "store/maildir.h"
 #include "tests/unit/store/committed.h"
 #include "tests/unit/unit.h"
 
@@ -357,6 +359,69 @@ START_TEST(a_sub_address_goes_to_its_folder_where_that_exists)
 	deliver_to("", "ann@example.org", "ssh", "x\r\n");
 	ck_assert_uint_eq(count("example.org/ann/.ssh"), 0);
 	ck_assert_uint_eq(count("example.org/ann/new"), 5);
+	end();
+}
+END_TEST
+
+/* Holds ann@b behind the store's back; what is open looks every two seconds,
+ * so this comes before the first delivery. */
+static void
+hold_ann(void)
+{
+	const struct hold h = {.since = 1700000000, .who = "root"};
+	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct mailbox_name ann;
+	struct fault f;
+
+	ck_assert_int_eq(mailbox_name_parse(STR_LIT("ann@b"), &ann, &f), 0);
+	ck_assert_int_eq(maildir_make(fd, &ann, &f), 0);
+	ck_assert_int_eq(hold_set(fd, &ann, &h, &f), 0);
+	close(fd);
+}
+
+START_TEST(what_comes_for_a_held_mailbox_has_one_name_more)
+{
+	char name[256], path[600];
+	struct stat st;
+
+	begin();
+	hold_ann();
+	ck_assert_int_eq(deliver_to("", "ann@b", "", "Subject: x\r\n\r\ny\r\n"),
+	    DELIVERY_STORED);
+	ck_assert_int_eq(deliver_to("", "bob@b", "", "Subject: x\r\n\r\ny\r\n"),
+	    DELIVERY_STORED);
+	ck_assert_uint_eq(list("b/ann/new", name, sizeof name), 1);
+	snprintf(path, sizeof path, "%s/b/ann/new/%s", root, name);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_nlink, 2);
+	snprintf(
+	    path, sizeof path, "%s/b/ann/posthouse/held/cur/%s:2,", root, name);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(count("b/bob/new"), 1);
+	ck_assert_uint_eq(count("b/bob/posthouse"), 0);
+	end();
+}
+END_TEST
+
+START_TEST(what_cannot_be_held_is_not_delivered)
+{
+	char path[200];
+	int fd;
+
+	begin();
+	hold_ann();
+	snprintf(path, sizeof path, "%s/b/ann/posthouse/held", root);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_int_eq(deliver_to("", "ann@b", "", "Subject: x\r\n\r\ny\r\n"),
+	    DELIVERY_FAILED);
+	ck_assert_uint_eq(count("b/ann/new"), 0);
+	ck_assert_uint_eq(count("b/ann/tmp"), 0);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(deliver_to("", "ann@b", "", "Subject: x\r\n\r\ny\r\n"),
+	    DELIVERY_STORED);
+	ck_assert_uint_eq(count("b/ann/posthouse/held/cur"), 1);
 	end();
 }
 END_TEST
@@ -894,6 +959,8 @@ UNIT_MAIN("delivery", a_message_is_a_file_that_names_its_sizes,
     a_binary_message_is_stored_as_it_came, a_large_message_passes_through_tmp,
     what_is_not_committed_leaves_nothing, a_message_for_many_is_one_file,
     a_sub_address_goes_to_its_folder_where_that_exists,
+    what_comes_for_a_held_mailbox_has_one_name_more,
+    what_cannot_be_held_is_not_delivered,
     a_repeat_is_acknowledged_and_not_stored, a_repeat_is_known_after_a_restart,
     a_repeat_is_known_after_a_crash, a_repeat_is_known_when_the_index_was_lost,
     what_the_power_cut_short_may_come_again,
