@@ -59,6 +59,8 @@ static const struct option options[] = {
     {"message-id", required_argument, NULL, 'o'},
     {"owners", required_argument, NULL, 'o'},
     {"posters", required_argument, NULL, 'o'},
+    {"quota", required_argument, NULL, 'o'},
+    {"quota-messages", required_argument, NULL, 'o'},
     {"receive", required_argument, NULL, 'o'},
     {"send", required_argument, NULL, 'o'},
     {"services", required_argument, NULL, 'o'},
@@ -68,6 +70,8 @@ static const struct option options[] = {
     {"to", required_argument, NULL, 'o'},
     {"unsubscribe", required_argument, NULL, 'o'},
     {"until", required_argument, NULL, 'o'},
+    {"user-quota", required_argument, NULL, 'o'},
+    {"user-quota-messages", required_argument, NULL, 'o'},
     {"verp", required_argument, NULL, 'o'},
     {NULL, 0, NULL, 0},
 };

@@ -9,6 +9,7 @@
 #include "admin/cmd_user.h"
 #include "admin/list.h"
 #include "admin/password.h"
+#include "admin/quota.h"
 
 static int add(struct cmd_line *line, struct fault *f);
 static int del(struct cmd_line *line, struct fault *f);
@@ -26,7 +27,7 @@ static int list_senders(struct cmd_line *line, struct fault *f);
 
 /* clang-format off */
 const struct cmd cmd_user[] = {
-	{ "user", "add", "NAME", 1, 1, 0,
+	{ "user", "add", "NAME " QUOTA_OPTIONS, 1, 1, 0,
 	  "make a user; the password is asked for", add },
 	{ "user", "del", "NAME", 1, 1, 0,
 	  "no more mail and log-ins; the mailbox stays", del },
@@ -40,8 +41,8 @@ const struct cmd cmd_user[] = {
 	  "undo disable", enable },
 	{ "user", "show", "NAME", 1, 1, CMD_JSON,
 	  "all about one", show },
-	{ "user", "set", "NAME " SWITCHES, 1, 1, 0,
-	  "what the user may do", set },
+	{ "user", "set", "NAME " SWITCHES " " QUOTA_OPTIONS, 1, 1, 0,
+	  "what the user may do, and hold", set },
 	{ "user", "app-password add",
 	  "NAME APP [--services LIST] [--expires TIME]", 2, 2, CMD_JSON,
 	  "a password for one program, shown once", cmd_user_app_add },
@@ -70,6 +71,8 @@ static const struct table_column fields[] = {
 	{ "main password", "main_password", TABLE_BOOL },
 	{ "send", "send", TABLE_BOOL },
 	{ "receive", "receive", TABLE_BOOL },
+	{ "quota", "quota", TABLE_SIZE_LIMIT },
+	{ "quota messages", "quota_messages", TABLE_LIMIT },
 	{ "disabled", "disabled", TABLE_BOOL },
 	{ "created", "created", TABLE_DATE },
 	{ "changed", "changed", TABLE_DATE },
@@ -79,33 +82,43 @@ static const struct table_column fields[] = {
 static const struct table_column columns[] = {
 	{ "USER", "user", TABLE_TEXT },
 	{ "DISABLED", "disabled", TABLE_BOOL },
+	{ "QUOTA", "quota", TABLE_SIZE_LIMIT },
 	{ "CREATED", "created", TABLE_DATE },
 	{ "CHANGED", "changed", TABLE_DATE },
 	{ 0 },
 };
 /* clang-format on */
 
-static int
-change(struct cmd_line *line, const char *method, const struct buf *password,
-    struct fault *f)
+static json_t *
+params_of(const struct cmd_line *line)
 {
 	json_t *params = json_new_object();
 
 	json_put_text(params, "user", line->args[0]);
-	if (password != NULL)
-		json_put_str(params, "password", buf_str(password));
-	return call_once(line, PLACE_AUTHD, method, params, NULL, f);
+	return params;
 }
 
 static int
-change_with_password(struct cmd_line *line, const char *method, struct fault *f)
+change(struct cmd_line *line, const char *method, struct fault *f)
+{
+	return call_once(line, PLACE_AUTHD, method, params_of(line), NULL, f);
+}
+
+/* Takes params. */
+static int
+change_with_password(
+    struct cmd_line *line, const char *method, json_t *params, struct fault *f)
 {
 	struct buf password;
 	int rc = -1;
 
 	buf_init_secret(&password, PASSWORD_MAX);
-	if (password_read(line->args[0], &password, f) == 0)
-		rc = change(line, method, &password, f);
+	if (password_read(line->args[0], &password, f) == 0) {
+		json_put_str(params, "password", buf_str(&password));
+		rc = call_once(line, PLACE_AUTHD, method, params, NULL, f);
+	} else {
+		json_free(&params);
+	}
 	buf_clear(&password);
 	return rc;
 }
@@ -113,34 +126,40 @@ change_with_password(struct cmd_line *line, const char *method, struct fault *f)
 static int
 add(struct cmd_line *line, struct fault *f)
 {
-	return change_with_password(line, "user.add", f);
+	json_t *params = params_of(line);
+
+	if (quota_take_options(line, QUOTA_OF_USER, params, f) < 0) {
+		json_free(&params);
+		return -1;
+	}
+	return change_with_password(line, "user.add", params, f);
 }
 
 static int
 del(struct cmd_line *line, struct fault *f)
 {
-	return change(line, "user.del", NULL, f);
+	return change(line, "user.del", f);
 }
 
 static int
 passwd(struct cmd_line *line, struct fault *f)
 {
-	return change_with_password(line, "user.passwd", f);
+	return change_with_password(line, "user.passwd", params_of(line), f);
 }
 
 static int
 disable(struct cmd_line *line, struct fault *f)
 {
-	return change(line, "user.disable", NULL, f);
+	return change(line, "user.disable", f);
 }
 
 static int
 enable(struct cmd_line *line, struct fault *f)
 {
-	return change(line, "user.enable", NULL, f);
+	return change(line, "user.enable", f);
 }
 
-/* The switches that were given. */
+/* The switches that were given; how many. */
 static int
 put_switches(const struct cmd_line *line, json_t *params, struct fault *f)
 {
@@ -151,7 +170,7 @@ put_switches(const struct cmd_line *line, json_t *params, struct fault *f)
 	    {"send", "send"},
 	    {"receive", "receive"},
 	};
-	size_t n = 0;
+	int n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(switches); i++) {
 		const char *value = cmd_option(line, switches[i].option);
@@ -165,16 +184,30 @@ put_switches(const struct cmd_line *line, json_t *params, struct fault *f)
 		    params, switches[i].key, strcmp(value, "on") == 0);
 		n++;
 	}
-	return n > 0 ? 0 : fault_perm(f, "5.5.4", "nothing to change is given");
+	return n;
+}
+
+static int
+put_changes(const struct cmd_line *line, json_t *params, struct fault *f)
+{
+	int switches = put_switches(line, params, f);
+	int quotas = switches < 0
+			 ? -1
+			 : quota_take_options(line, QUOTA_OF_USER, params, f);
+
+	if (quotas < 0)
+		return -1;
+	return switches + quotas > 0
+		   ? 0
+		   : fault_perm(f, "5.5.4", "nothing to change is given");
 }
 
 static int
 set(struct cmd_line *line, struct fault *f)
 {
-	json_t *params = json_new_object();
+	json_t *params = params_of(line);
 
-	json_put_text(params, "user", line->args[0]);
-	if (put_switches(line, params, f) < 0) {
+	if (put_changes(line, params, f) < 0) {
 		json_free(&params);
 		return -1;
 	}
@@ -184,10 +217,10 @@ set(struct cmd_line *line, struct fault *f)
 static int
 show(struct cmd_line *line, struct fault *f)
 {
-	json_t *params = json_new_object(), *result = NULL;
+	json_t *result = NULL;
 
-	json_put_text(params, "user", line->args[0]);
-	if (call_once(line, PLACE_AUTHD, "user.get", params, &result, f) < 0)
+	if (call_once(
+		line, PLACE_AUTHD, "user.get", params_of(line), &result, f) < 0)
 		return -1;
 	list_print_object(line, fields, result);
 	json_free(&result);
@@ -209,9 +242,8 @@ list(struct cmd_line *line, struct fault *f)
 static int
 change_sender(struct cmd_line *line, const char *method, struct fault *f)
 {
-	json_t *params = json_new_object();
+	json_t *params = params_of(line);
 
-	json_put_text(params, "user", line->args[0]);
 	json_put_text(params, "address", line->args[1]);
 	return call_once(line, PLACE_AUTHD, method, params, NULL, f);
 }

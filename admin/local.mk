@@ -22,6 +22,7 @@ libadmin_a_SOURCES = \
 	admin/cmd_user.c admin/cmd_user.h admin/cmd_user_app.c \
 	admin/list.c admin/list.h \
 	admin/password.c admin/password.h \
+	admin/quota.c admin/quota.h \
 	admin/place.c admin/place.h \
 	admin/progress.c admin/progress.h \
 	admin/supervisor.c admin/supervisor.h \

@@ -118,6 +118,18 @@ table_format(struct buf *b, const struct table_column *c, const json_t *object)
 	case TABLE_SIZE:
 		put_size(b, n);
 		break;
+	case TABLE_SIZE_LIMIT:
+		if (n < 0)
+			buf_puts(b, "no limit");
+		else
+			put_size(b, n);
+		break;
+	case TABLE_LIMIT:
+		if (n < 0)
+			buf_puts(b, "no limit");
+		else
+			buf_putf(b, "%lld", (long long)n);
+		break;
 	case TABLE_DATE:
 		put_date(b, n);
 		break;
@@ -141,7 +153,9 @@ width_of(const char *text)
 static bool
 is_right(enum table_kind kind)
 {
-	return kind == TABLE_NUMBER || kind == TABLE_SIZE || kind == TABLE_SPAN;
+	return kind == TABLE_NUMBER || kind == TABLE_SIZE ||
+	       kind == TABLE_SIZE_LIMIT || kind == TABLE_LIMIT ||
+	       kind == TABLE_SPAN;
 }
 
 /* Tables. */

@@ -27,6 +27,9 @@ enum table_kind {
 	TABLE_BOOL, /* "yes" or nothing */
 	TABLE_NUMBER,
 	TABLE_SIZE, /* bytes: "1.5 MiB" */
+	/* The same two as limits: below zero there is none. */
+	TABLE_SIZE_LIMIT,
+	TABLE_LIMIT,
 	TABLE_DATE, /* seconds since 1970: "2026-11-23 17:05" */
 	TABLE_SPAN, /* seconds: "3d 4h" */
 };

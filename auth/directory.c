@@ -12,6 +12,7 @@
 #include "auth/directory.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -163,7 +164,8 @@ not_ours(struct fault *f, const char *name)
 static int
 need_domain(struct directory *d, const char *key, struct fault *f)
 {
-	int rc = d->driver->get_domain(d->store, name_domain(str(key)), f);
+	int rc =
+	    d->driver->get_domain(d->store, name_domain(str(key)), NULL, f);
 
 	return rc == 0 ? not_ours(f, key) : rc < 0 ? -1 : 0;
 }
@@ -245,17 +247,19 @@ need_empty_domain(struct directory *d, struct str key, struct fault *f)
 int
 directory_domain_add(struct directory *d, struct str domain, struct fault *f)
 {
+	struct directory_domain made = {.name = ""};
 	char key[NAME_SIZE];
 	int rc;
 
 	if (name_check_domain(domain, key, f) < 0)
 		return -1;
 	directory_begin_change(d);
-	rc = d->driver->get_domain(d->store, str(key), f);
+	rc = d->driver->get_domain(d->store, str(key), NULL, f);
 	if (rc > 0)
 		rc = exists(f, key, "a domain");
 	if (rc == 0) {
-		d->driver->put_domain(d->store, str(key));
+		snprintf(made.name, sizeof made.name, "%s", key);
+		d->driver->put_domain(d->store, &made);
 		directory_audit(d, "domain.add", key, "%s", "");
 	}
 	return directory_end_change(d, rc, f);
@@ -270,7 +274,7 @@ directory_domain_del(struct directory *d, struct str domain, struct fault *f)
 	if (!name_domain_key(domain, key))
 		return missing(f, domain, "domain");
 	directory_begin_change(d);
-	rc = d->driver->get_domain(d->store, str(key), f);
+	rc = d->driver->get_domain(d->store, str(key), NULL, f);
 	if (rc == 0)
 		rc = missing(f, domain, "domain");
 	if (rc > 0)
@@ -283,13 +287,20 @@ directory_domain_del(struct directory *d, struct str domain, struct fault *f)
 }
 
 int
-directory_domain_get(struct directory *d, struct str domain, struct fault *f)
+directory_domain_read(struct directory *d, struct str name,
+    struct directory_domain *domain, struct fault *f)
 {
 	char key[NAME_SIZE];
 
-	if (!name_domain_key(domain, key))
+	if (!name_domain_key(name, key))
 		return 0;
-	return d->driver->get_domain(d->store, str(key), f);
+	return d->driver->get_domain(d->store, str(key), domain, f);
+}
+
+int
+directory_domain_get(struct directory *d, struct str domain, struct fault *f)
+{
+	return directory_domain_read(d, domain, NULL, f);
 }
 
 /* Users. */

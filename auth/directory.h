@@ -36,6 +36,17 @@ enum {
 
 struct directory;
 
+/*
+ * How much mail there may be. A limit is a number from 1 on, or
+ * DIRECTORY_QUOTA_UNSET: what the domain says; in a domain: none.
+ */
+enum { DIRECTORY_QUOTA_UNSET = 0, DIRECTORY_QUOTA_NONE = -1 };
+#define DIRECTORY_QUOTA_MAX (INT64_C(1) << 60)
+struct directory_quota {
+	int64_t bytes;
+	int64_t messages;
+};
+
 struct directory_user {
 	char name[256];   /* "user@domain" */
 	char hash[256];   /* crypt(5); empty: no password, no login */
@@ -45,6 +56,13 @@ struct directory_user {
 	bool no_send;     /* no login to SMTP, and no address to send as */
 	int64_t created;  /* seconds since 1970 */
 	int64_t changed;
+	struct directory_quota quota;
+};
+
+struct directory_domain {
+	char name[256];
+	struct directory_quota total; /* of all its mailboxes together */
+	struct directory_quota user;  /* of a user who has none */
 };
 
 /* What is kept of a password. */
@@ -74,9 +92,12 @@ struct directory_conf {
 	int64_t stale_ms;     /* while the server is away */
 	/* Queries of the operator's; NULL: our own tables. $1 is the address
 	 * ("@domain" for a catch-all) or the domain. A domain of ours is one
-	 * row or more; a user is a row: hash and, where there is a second
-	 * column, whether it is disabled; an alias is one row a target. With
-	 * any of them the directory is only read, and has no lists. */
+	 * row or more; a user is a row: hash and, where there are such
+	 * columns, whether it is disabled, and its quota in bytes and in
+	 * messages; an alias is one row a target. In the row of a domain the
+	 * second to fifth column, where there are such, are the quota of the
+	 * domain and that of its users. With any of them the directory is only
+	 * read, and has no lists. */
 	const char *domain_query, *user_query, *alias_query;
 
 	/* Of the audit (directory_audit.h): entries (0: 10000), and for how
@@ -166,6 +187,8 @@ int directory_alias_del(
 /* Look-ups: 1 found, 0 not found, -1 fault (temporary). */
 int directory_domain_get(
     struct directory *d, struct str domain, struct fault *f) MUST_USE;
+int directory_domain_read(struct directory *d, struct str name,
+    struct directory_domain *domain, struct fault *f) MUST_USE;
 /* user may be NULL. */
 int directory_user_get(struct directory *d, struct str name,
     struct directory_user *user, struct fault *f) MUST_USE;
@@ -251,7 +274,8 @@ int directory_srs_reverse(struct directory *d, struct str address,
  * name, or empty) until each() returns not 0, which is then returned; -1 is a
  * fault too. An empty domain: all. each() may not change the directory.
  */
-typedef int directory_each_domain_call(void *ctx, struct str domain);
+typedef int directory_each_domain_call(
+    void *ctx, const struct directory_domain *domain);
 typedef int directory_each_user_call(
     void *ctx, const struct directory_user *user);
 /* targets are split by blanks. */
@@ -279,10 +303,9 @@ int directory_backup(
     struct directory *d, struct buf *path, struct fault *f) MUST_USE;
 
 /*
- * The operator's methods "domain.add|del|list", "user.add|del|list|passwd|
- * disable|enable", "alias.add|del|list", "group.add|set|del|get|list",
- * "member.add|del|list", by the same code on a running authd
- * and on a directory that posthouse opened itself. ctx is the directory.
+ * The operator's methods "domain.add|del|set|get|list", "user.add|del|list|
+ * passwd|disable|enable|get|set", "alias.add|del|list", "group.add|set|del|
+ * get|list", "member.add|del|list", by the same code on a running authd and on a directory that posthouse opened itself. ctx is the directory.
  * Parameters and results: directory_methods.c and posthouse-authd(8).
  */
 extern const struct control_method directory_methods[];

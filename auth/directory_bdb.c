@@ -2,8 +2,10 @@
 /*
  * The directory in Berkeley DB, an environment of nine tables:
  *
- *   domain  DOMAIN             "1"
- *   user    DOMAIN NUL LOCAL   "1 SWITCHES CREATED CHANGED HASH"
+ *   domain  DOMAIN             "2 BYTES MESSAGES BYTES MESSAGES"; the quota of
+ *                              the domain, and of its users; "1": none
+ *   user    DOMAIN NUL LOCAL   "2 SWITCHES CREATED CHANGED BYTES MESSAGES
+ *                              HASH"; in version 1 without a quota
  *   alias   DOMAIN NUL LOCAL   "1 TARGET TARGET…"; no LOCAL: the catch-all
  *   group   DOMAIN NUL LOCAL   "1" and lines "NAME=VALUE"
  *   member  DOMAIN NUL LOCAL NUL ADDRESS   "1"; the group's key stands first
@@ -13,7 +15,7 @@
  *   audit   ID, 8 bytes, big-endian     "1 TIME WHO WHAT NAME DETAIL"
  *
  * The domain stands first so that one domain is one stretch of the tree. The
- * leading 1 is the version of the record.
+ * leading number is the version of the record.
  */
 #include "config.h"
 
@@ -21,12 +23,14 @@
 #include <stdio.h>
 
 #include "auth/directory_bdb.h"
+#include "auth/directory_quota.h"
 #include "auth/name.h"
 #include "base/mem.h"
 
 enum {
 	CACHE = 32 << 20, /* bytes */
 	USER_MAX = 512,   /* of a record */
+	DOMAIN_MAX = 128,
 	ALIAS_MAX = 2 + DIRECTORY_TARGETS_MAX * NAME_SIZE,
 };
 
@@ -84,11 +88,12 @@ directory_bdb_bad_record(struct str key, struct fault *f)
 /* Users. */
 
 static void
-format_user(const struct directory_user *user, char text[USER_MAX])
+format_user(const struct directory_user *user, struct buf *b)
 {
-	snprintf(text, USER_MAX, "1 %u %" PRId64 " %" PRId64 " %s",
-	    directory_user_switches(user), user->created, user->changed,
-	    user->hash);
+	buf_putf(b, "2 %u %" PRId64 " %" PRId64 " ",
+	    directory_user_switches(user), user->created, user->changed);
+	directory_quota_format(b, &user->quota);
+	buf_putf(b, " %s", user->hash);
 }
 
 static bool
@@ -106,17 +111,36 @@ static bool
 parse_user(struct str key, struct str value, struct directory_user *user)
 {
 	struct str version = str_cut(&value, ' ');
+	bool has_quota = str_is(version, STR_LIT("2"));
 	uint64_t switches;
 
 	memset(user, 0, sizeof *user);
 	if (!str_to_u64(str_cut(&value, ' '), 0, UINT32_MAX, &switches))
 		return false;
 	directory_user_set_switches(user, (unsigned)switches);
-	return str_is(version, STR_LIT("1")) &&
+	return (has_quota || str_is(version, STR_LIT("1"))) &&
 	       take_time(&value, &user->created) &&
 	       take_time(&value, &user->changed) &&
+	       (!has_quota || directory_quota_parse(&value, &user->quota)) &&
 	       str_copy(value, user->hash, sizeof user->hash) &&
 	       directory_bdb_name(key, user->name);
+}
+
+/* Domains. */
+
+static bool
+parse_domain(struct str key, struct str value, struct directory_domain *domain)
+{
+	struct str version = str_cut(&value, ' ');
+
+	memset(domain, 0, sizeof *domain);
+	if (!str_copy(key, domain->name, sizeof domain->name))
+		return false;
+	if (str_is(version, STR_LIT("1")))
+		return true;
+	return str_is(version, STR_LIT("2")) &&
+	       directory_quota_parse(&value, &domain->total) &&
+	       directory_quota_parse(&value, &domain->user);
 }
 
 static bool
@@ -173,13 +197,25 @@ store_open(const struct directory_conf *conf, struct fault *f)
 /* Reads. */
 
 static int
-get_domain(struct directory_store *s, struct str domain, struct fault *f)
+bad_domain(struct str name, struct fault *f)
 {
+	return fault_temp(f, "4.3.5",
+	    "the directory's record of \"%.*s\" is damaged", STR_ARG(name));
+}
+
+static int
+get_domain(struct directory_store *s, struct str name,
+    struct directory_domain *domain, struct fault *f)
+{
+	struct directory_domain unwanted;
 	struct buf value;
 	int rc;
 
-	buf_init(&value, 16);
-	rc = db_get(s->domain, NULL, domain, &value, f);
+	buf_init(&value, DOMAIN_MAX);
+	rc = db_get(s->domain, NULL, name, &value, f);
+	if (rc > 0 && !parse_domain(name, buf_str(&value),
+			  domain != NULL ? domain : &unwanted))
+		rc = bad_domain(name, f);
 	buf_clear(&value);
 	return rc;
 }
@@ -340,19 +376,29 @@ put_setting(struct directory_store *s, const char *name, struct str value)
 }
 
 static void
-put_domain(struct directory_store *s, struct str domain)
+put_domain(struct directory_store *s, const struct directory_domain *domain)
 {
-	directory_bdb_put(s, s->domain, domain, STR_LIT("1"));
+	struct buf value;
+
+	buf_init(&value, DOMAIN_MAX);
+	buf_puts(&value, "2 ");
+	directory_quota_format(&value, &domain->total);
+	buf_putc(&value, ' ');
+	directory_quota_format(&value, &domain->user);
+	directory_bdb_put(s, s->domain, str(domain->name), buf_str(&value));
+	buf_clear(&value);
 }
 
 static void
 put_user(struct directory_store *s, const struct directory_user *user)
 {
 	struct directory_bdb_key k = directory_bdb_key(str(user->name));
-	char text[USER_MAX];
+	struct buf value;
 
-	format_user(user, text);
-	directory_bdb_put(s, s->user, directory_bdb_str(&k), str(text));
+	buf_init_secret(&value, USER_MAX);
+	format_user(user, &value);
+	directory_bdb_put(s, s->user, directory_bdb_str(&k), buf_str(&value));
+	buf_clear(&value);
 }
 
 static void
@@ -425,9 +471,11 @@ static int
 give_domain(void *ctx, struct str key, struct str value)
 {
 	const struct scan *scan = ctx;
+	struct directory_domain domain;
 
-	(void)value;
-	return scan->each_domain(scan->ctx, key);
+	if (!parse_domain(key, value, &domain))
+		return bad_domain(key, scan->f);
+	return scan->each_domain(scan->ctx, &domain);
 }
 
 static int

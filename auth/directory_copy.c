@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "auth/directory_driver.h"
+#include "auth/directory_quota.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -46,11 +47,13 @@ give(struct export *e, json_t *object)
 }
 
 static int
-give_domain(void *ctx, struct str domain)
+give_domain(void *ctx, const struct directory_domain *domain)
 {
 	json_t *object = json_new_object();
 
-	json_put_str(object, "domain", domain);
+	json_put_text(object, "domain", domain->name);
+	directory_quota_put(object, "", &domain->total);
+	directory_quota_put(object, "user_", &domain->user);
 	return give(ctx, object);
 }
 
@@ -81,6 +84,7 @@ give_user(void *ctx, const struct directory_user *user)
 	    object, "switches", (int64_t)directory_user_switches(user));
 	json_put_int(object, "created", user->created);
 	json_put_int(object, "changed", user->changed);
+	directory_quota_put(object, "", &user->quota);
 	rc = give(e, object);
 	if (rc != 0)
 		return rc;
@@ -227,6 +231,10 @@ import_user(struct directory *d, const json_t *object, struct fault *f)
 							 : 0));
 	user.created = json_get_int(object, "created", 0);
 	user.changed = json_get_int(object, "changed", 0);
+	if (directory_quota_take(
+		object, "", DIRECTORY_QUOTA_UNSET, &user.quota, f) < 0 ||
+	    directory_quota_check(&user.quota, true, f) < 0)
+		return -1;
 	d->driver->put_user(d->store, &user);
 	return 0;
 }
@@ -346,11 +354,18 @@ static int
 import_domain(struct directory *d, const json_t *object, struct fault *f)
 {
 	const char *text = json_get_text(object, "domain");
-	char key[NAME_SIZE];
+	struct directory_domain domain;
 
-	if (text == NULL || !name_domain_key(str(text), key))
+	if (text == NULL || !name_domain_key(str(text), domain.name))
 		return bad("domain", f);
-	d->driver->put_domain(d->store, str(key));
+	if (directory_quota_take(
+		object, "", DIRECTORY_QUOTA_UNSET, &domain.total, f) < 0 ||
+	    directory_quota_take(
+		object, "user_", DIRECTORY_QUOTA_UNSET, &domain.user, f) < 0 ||
+	    directory_quota_check(&domain.total, false, f) < 0 ||
+	    directory_quota_check(&domain.user, false, f) < 0)
+		return -1;
+	d->driver->put_domain(d->store, &domain);
 	return 0;
 }
 

@@ -44,9 +44,9 @@ struct directory_driver {
 	void (*close)(struct directory_store **store);
 
 	/* 1 found, 0 not, -1 fault. targets is replaced by names split by
-	 * blanks. user may be NULL. */
-	int (*get_domain)(
-	    struct directory_store *store, struct str domain, struct fault *f);
+	 * blanks. domain and user may be NULL. */
+	int (*get_domain)(struct directory_store *store, struct str name,
+	    struct directory_domain *domain, struct fault *f);
 	int (*get_user)(struct directory_store *store, struct str name,
 	    struct directory_user *user, struct fault *f);
 	int (*get_alias)(struct directory_store *store, struct str name,
@@ -57,7 +57,8 @@ struct directory_driver {
 	int (*has_member)(struct directory_store *store, struct str group,
 	    struct str member, struct fault *f);
 
-	void (*put_domain)(struct directory_store *store, struct str domain);
+	void (*put_domain)(struct directory_store *store,
+	    const struct directory_domain *domain);
 	void (*put_user)(
 	    struct directory_store *store, const struct directory_user *user);
 	void (*put_alias)(

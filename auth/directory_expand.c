@@ -338,7 +338,7 @@ is_ours(struct expansion *x, struct str name, struct fault *f)
 		if (x->domains[i].hash == hash &&
 		    str_is(x->domains[i].name, domain))
 			return x->domains[i].ours;
-	rc = d->driver->get_domain(d->store, domain, f);
+	rc = d->driver->get_domain(d->store, domain, NULL, f);
 	if (rc < 0)
 		return -1;
 	if (x->n_domains == x->domains_room) {

@@ -340,7 +340,7 @@ check_member(struct directory *d, const char *group, struct str member,
 		    "%s: a group cannot be a member of itself", group);
 	if (key[0] != '@')
 		return 0;
-	rc = d->driver->get_domain(d->store, str(key + 1), f);
+	rc = d->driver->get_domain(d->store, str(key + 1), NULL, f);
 	if (rc == 0)
 		return fault_perm(f, "5.1.2",
 		    "%s: this domain is not one of ours, so its users are not "

@@ -123,7 +123,8 @@ identify(struct directory *d, const struct directory_poster *who,
 		id->names[2][0] = '\0';
 	if (who->trusted || id->names[0][0] == '\0')
 		return 0;
-	rc = d->driver->get_domain(d->store, name_domain(str(id->names[0])), f);
+	rc = d->driver->get_domain(
+	    d->store, name_domain(str(id->names[0])), NULL, f);
 	id->local_unproved = rc > 0;
 	return rc < 0 ? -1 : 0;
 }

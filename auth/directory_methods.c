@@ -4,15 +4,19 @@
  *
  *   domain.add      domain
  *   domain.del      domain
+ *   domain.set      domain, quota? quota_messages? user_quota?
+ *                   user_quota_messages?: a number; 0: none
+ *   domain.get      domain
  *   domain.list     after? limit?
- *   user.add        user, password? or hash?
+ *   user.add        user, password? or hash? quota? quota_messages?
  *   user.del        user
  *   user.list       domain? after? limit?
  *   user.passwd     user, password or hash
  *   user.disable    user
  *   user.enable     user
  *   user.get        user
- *   user.set        user, main_password? send? receive?: bool
+ *   user.set        user, main_password? send? receive?: bool; quota?
+ *                   quota_messages?: a number; 0: the domain's; -1: none
  *   alias.add       alias, targets: [address…]
  *   alias.del       alias
  *   alias.list      domain? after? limit?
@@ -29,9 +33,11 @@
  * form}. Lists return {domains|users|aliases|groups|members: [object…]}, and where there may be more
  * also next: what to give as `after` in the following call. Objects:
  *
- *   {domain}
+ *   {domain, and its quotas}   (domain.get returns it too); what is none is
+ *                              left out
  *   {user, password: bool, disabled: bool, created, changed (unix times),
- *    main_password: bool, send: bool, receive: bool}
+ *    main_password: bool, send: bool, receive: bool, quota?,
+ *    quota_messages?}
  *   {alias, targets: [address…]}
  *   {group, owners: [address…], and the settings}   (group.get returns it too)
  *   {member}
@@ -45,6 +51,7 @@
 #include "config.h"
 
 #include "auth/directory_methods.h"
+#include "auth/directory_quota.h"
 #include "auth/name.h"
 #include "auth/password.h"
 #include "base/mem.h"
@@ -158,20 +165,57 @@ domain_del(void *ctx, const json_t *params, struct fault *f)
 	return directory_methods_changed("domain", domain);
 }
 
+static json_t *
+domain_set(void *ctx, const json_t *params, struct fault *f)
+{
+	const char *domain = directory_methods_need_text(params, "domain", f);
+	struct directory_quota total, user;
+
+	if (domain == NULL ||
+	    directory_quota_take(params, "", DIRECTORY_QUOTA_KEEP, &total, f) <
+		0 ||
+	    directory_quota_take(
+		params, "user_", DIRECTORY_QUOTA_KEEP, &user, f) < 0 ||
+	    directory_domain_set_quota(ctx, str(domain), &total, &user, f) < 0)
+		return NULL;
+	return directory_methods_changed("domain", domain);
+}
+
+static json_t *
+domain_to_json(const struct directory_domain *domain)
+{
+	json_t *item = json_new_object();
+
+	json_put_text(item, "domain", domain->name);
+	directory_quota_put(item, "", &domain->total);
+	directory_quota_put(item, "user_", &domain->user);
+	return item;
+}
+
+static json_t *
+domain_get(void *ctx, const json_t *params, struct fault *f)
+{
+	const char *name = directory_methods_need_text(params, "domain", f);
+	struct directory_domain domain;
+	int rc;
+
+	if (name == NULL)
+		return NULL;
+	rc = directory_domain_read(ctx, str(name), &domain, f);
+	if (rc == 0)
+		fault_perm(f, "5.1.1", "%.100s: there is no such domain", name);
+	return rc > 0 ? domain_to_json(&domain) : NULL;
+}
+
 static int
-list_domain(void *ctx, struct str domain)
+list_domain(void *ctx, const struct directory_domain *domain)
 {
 	struct directory_page *page = ctx;
-	char name[NAME_SIZE];
-	json_t *item;
 
-	if (!str_copy(domain, name, sizeof name))
-		return 0;
-	if (!directory_methods_has_room(page, name, domain.len))
+	if (!directory_methods_has_room(
+		page, domain->name, strlen(domain->name)))
 		return 1;
-	item = json_new_object();
-	json_put_text(item, "domain", name);
-	json_add(page->items, item);
+	json_add(page->items, domain_to_json(domain));
 	return 0;
 }
 
@@ -236,19 +280,34 @@ take_password(struct directory *d, const json_t *params,
 	return 1;
 }
 
+/* Unless both are as if nothing was given. */
+static int
+set_quota(struct directory *d, struct str user,
+    const struct directory_quota *quota, int64_t missing, struct fault *f)
+{
+	if (quota->bytes == missing && quota->messages == missing)
+		return 0;
+	return directory_user_set_quota(d, user, quota, f);
+}
+
 /* Names are checked before work is done for them. */
 static json_t *
 user_add(void *ctx, const json_t *params, struct fault *f)
 {
 	const char *user = directory_methods_need_text(params, "user", f);
 	struct directory_password password;
+	struct directory_quota quota;
 	char key[NAME_SIZE];
 	json_t *result = NULL;
 
 	if (user == NULL || name_check(str(user), key, f) < 0 ||
+	    directory_quota_take(params, "", DIRECTORY_QUOTA_UNSET, &quota, f) <
+		0 ||
+	    directory_quota_check(&quota, true, f) < 0 ||
 	    take_password(ctx, params, &password, f) < 0)
 		return NULL;
-	if (directory_user_add(ctx, str(user), &password, f) == 0)
+	if (directory_user_add(ctx, str(user), &password, f) == 0 &&
+	    set_quota(ctx, str(user), &quota, DIRECTORY_QUOTA_UNSET, f) == 0)
 		result = directory_methods_changed("user", user);
 	mem_wipe(&password, sizeof password);
 	return result;
@@ -330,13 +389,17 @@ user_set(void *ctx, const json_t *params, struct fault *f)
 {
 	const char *user = directory_methods_need_text(params, "user", f);
 	unsigned switches[2] = {0, 0}; /* those to be closed, and opened */
+	struct directory_quota quota;
 
 	if (user == NULL ||
+	    directory_quota_take(params, "", DIRECTORY_QUOTA_KEEP, &quota, f) <
+		0 ||
 	    take_switch(params, "main_password", DIRECTORY_MAIN_CLOSED,
 		switches, f) < 0 ||
 	    take_switch(params, "send", DIRECTORY_NO_SEND, switches, f) < 0 ||
 	    take_switch(params, "receive", DIRECTORY_NO_RECEIVE, switches, f) <
 		0 ||
+	    set_quota(ctx, str(user), &quota, DIRECTORY_QUOTA_KEEP, f) < 0 ||
 	    directory_user_switch(ctx, str(user), switches[0], switches[1], f) <
 		0)
 		return NULL;
@@ -356,6 +419,7 @@ user_to_json(const struct directory_user *user)
 	json_put_bool(item, "main_password", !user->main_closed);
 	json_put_bool(item, "send", !user->no_send);
 	json_put_bool(item, "receive", !user->no_receive);
+	directory_quota_put(item, "", &user->quota);
 	return item;
 }
 
@@ -503,6 +567,8 @@ alias_list(void *ctx, const json_t *params, struct fault *f)
 const struct control_method directory_methods[] = {
     {"domain.add", domain_add},
     {"domain.del", domain_del},
+    {"domain.set", domain_set},
+    {"domain.get", domain_get},
     {"domain.list", domain_list},
     {"user.add", user_add},
     {"user.del", user_del},

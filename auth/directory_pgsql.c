@@ -15,26 +15,29 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "auth/directory_quota.h"
 #include "base/mem.h"
 
 enum {
 	CACHE_MAX = 100000, /* answers */
 	QUESTION_MAX = 1 + 2 * NAME_SIZE,
 	ANSWER_MAX = sizeof(struct directory_group) + DIRECTORY_TARGETS_SIZE,
-	USER_COLUMNS = 4,
+	USER_COLUMNS = 6,
+	DOMAIN_COLUMNS = 4, /* behind the first, which only says it is there */
 };
 
 /* The first column says what the name is. */
 static const struct pgsql_statement get_name = {
     "SELECT 'u', hash, " DIRECTORY_PGSQL_SWITCHES
-    ", created::text, changed::text "
-    "FROM mail_user WHERE local = $1 AND domain = $2 "
-    "UNION ALL SELECT 'a', array_to_string(targets, ' '), '', '', '' "
+    ", created::text, changed::text, " DIRECTORY_PGSQL_QUOTA
+    " FROM mail_user WHERE local = $1 AND domain = $2 "
+    "UNION ALL SELECT 'a', array_to_string(targets, ' '), '', '', '', '', '' "
     "FROM mail_alias WHERE local = $1 AND domain = $2 "
-    "UNION ALL SELECT 'g', record, '', '', '' "
+    "UNION ALL SELECT 'g', record, '', '', '', '', '' "
     "FROM mail_group WHERE local = $1 AND domain = $2"};
 static const struct pgsql_statement get_one_domain = {
-    "SELECT 'd' FROM mail_domain WHERE domain = $1"};
+    "SELECT 'd', " DIRECTORY_PGSQL_DOMAIN
+    " FROM mail_domain WHERE domain = $1"};
 static const struct pgsql_statement get_one_member = {
     "SELECT 'm' FROM mail_member "
     "WHERE local = $1 AND domain = $2 AND member = $3"};
@@ -185,8 +188,8 @@ run_query(struct directory_store *s, enum directory_query query,
 	return pgsql_query(s->pgsql, &s->queries[query], &name, 1, row, ctx, f);
 }
 
-/* The operator's: a user is a row of a hash and maybe whether it is disabled;
- * an alias is rows of targets. */
+/* The operator's: a user is a row of a hash and maybe whether it is disabled,
+ * and a quota; an alias is rows of targets. */
 
 static int
 keep_user(void *ctx, const struct str *columns, size_t n)
@@ -203,6 +206,10 @@ keep_user(void *ctx, const struct str *columns, size_t n)
 	buf_putc(answer, '\0');
 	buf_put_str(answer, is_on ? str_n("1\0", 2) : str_n("0\0", 2));
 	buf_put_str(answer, str_n("0\0000\0", 4));
+	for (size_t i = 2; i < 4; i++) {
+		buf_put_str(answer, i < n ? columns[i] : (struct str){0});
+		buf_putc(answer, '\0');
+	}
 	return 0;
 }
 
@@ -324,7 +331,27 @@ directory_pgsql_parse_user(
 	return str_copy(name, user->name, sizeof user->name) &&
 	       str_copy(columns[0], user->hash, sizeof user->hash) &&
 	       take_time(columns[2], &user->created) &&
-	       take_time(columns[3], &user->changed);
+	       take_time(columns[3], &user->changed) &&
+	       directory_quota_parse_limit(columns[4], &user->quota.bytes) &&
+	       directory_quota_parse_limit(columns[5], &user->quota.messages);
+}
+
+bool
+directory_pgsql_parse_domain(struct str name, const struct str *columns,
+    size_t n, struct directory_domain *domain)
+{
+	int64_t *const limits[DOMAIN_COLUMNS] = {
+	    &domain->total.bytes,
+	    &domain->total.messages,
+	    &domain->user.bytes,
+	    &domain->user.messages,
+	};
+
+	memset(domain, 0, sizeof *domain);
+	for (size_t i = 0; i < n && i < ARRAY_LEN(limits); i++)
+		if (!directory_quota_parse_limit(columns[i], limits[i]))
+			return false;
+	return str_copy(name, domain->name, sizeof domain->name);
 }
 
 static bool
@@ -450,20 +477,37 @@ ask_setting(struct directory_store *s, struct str name, struct buf *answer,
 	    s->pgsql, &get_one_setting, &name, 1, keep_row, answer, f);
 }
 
+/* rest is a row. */
+static bool
+parse_domain(struct str name, struct str rest, struct directory_domain *domain)
+{
+	struct str columns[DOMAIN_COLUMNS];
+
+	(void)str_cut(&rest, '\0');
+	for (size_t i = 0; i < ARRAY_LEN(columns); i++)
+		columns[i] = str_cut(&rest, '\0');
+	return directory_pgsql_parse_domain(
+	    name, columns, ARRAY_LEN(columns), domain);
+}
+
 static int
-get_domain(struct directory_store *s, struct str domain, struct fault *f)
+get_domain(struct directory_store *s, struct str name,
+    struct directory_domain *domain, struct fault *f)
 {
 	char text[QUESTION_MAX];
 	const struct question q = {
-	    .text = question_text(text, 'D', domain, (struct str){0}),
+	    .text = question_text(text, 'D', name, (struct str){0}),
 	    .ask = ask_domain,
-	    .name = domain,
+	    .name = name,
 	};
 	struct buf value;
 	int rc;
 
 	buf_init(&value, ANSWER_MAX);
 	rc = answer(s, &q, &value, f);
+	if (rc > 0 && domain != NULL &&
+	    !parse_domain(name, buf_str(&value), domain))
+		rc = bad_record(name, f);
 	buf_clear(&value);
 	return rc;
 }

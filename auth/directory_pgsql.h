@@ -28,7 +28,8 @@ struct directory_store {
 };
 
 /* directory_pgsql_write.c: the driver's changes. */
-void directory_pgsql_put_domain(struct directory_store *s, struct str domain);
+void directory_pgsql_put_domain(
+    struct directory_store *s, const struct directory_domain *domain);
 void directory_pgsql_put_user(
     struct directory_store *s, const struct directory_user *user);
 void directory_pgsql_put_alias(
@@ -90,9 +91,19 @@ int directory_pgsql_count(struct directory_store *s,
 	"(disabled::int + 2 * main_closed::int + " \
 	"4 * no_receive::int + 8 * no_send::int)::text"
 
-/* columns are hash, switches, created, changed. */
+/* Columns of a quota. */
+#define DIRECTORY_PGSQL_QUOTA "quota::text, quota_messages::text"
+#define DIRECTORY_PGSQL_DOMAIN \
+	DIRECTORY_PGSQL_QUOTA ", user_quota::text, user_quota_messages::text"
+
+/* columns are hash, switches, created, changed, quota. */
 bool directory_pgsql_parse_user(struct str name, const struct str *columns,
     struct directory_user *user) MUST_USE;
+
+/* columns are those of DIRECTORY_PGSQL_DOMAIN, n of them; what is missing is
+ * none. */
+bool directory_pgsql_parse_domain(struct str name, const struct str *columns,
+    size_t n, struct directory_domain *domain) MUST_USE;
 
 /* directory_pgsql_schema.c. Whether the tables are there, and of our version:
  * else a fault that says what to do. */

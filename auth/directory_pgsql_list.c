@@ -17,11 +17,13 @@ enum { PAGE = 1000, SETTING_MAX = 4096, FIXED_MAX = 2 };
 	"ORDER BY domain, local LIMIT 1000"
 
 static const struct pgsql_statement list_domains = {
-    "SELECT domain FROM mail_domain WHERE domain > $1 "
+    "SELECT domain, " DIRECTORY_PGSQL_DOMAIN
+    " FROM mail_domain WHERE domain > $1 "
     "ORDER BY domain LIMIT 1000"};
 static const struct pgsql_statement list_users = {
     "SELECT local || '@' || domain, hash, " DIRECTORY_PGSQL_SWITCHES
-    ", created::text, changed::text FROM mail_user" BEHIND};
+    ", created::text, changed::text, " DIRECTORY_PGSQL_QUOTA
+    " FROM mail_user" BEHIND};
 static const struct pgsql_statement list_aliases = {
     "SELECT local || '@' || domain, array_to_string(targets, ' ') "
     "FROM mail_alias" BEHIND};
@@ -95,18 +97,28 @@ give_group(struct list *l, struct str name, struct str record)
 }
 
 static int
+give_domain(
+    struct list *l, struct str name, const struct str *columns, size_t n)
+{
+	struct directory_domain domain;
+
+	if (!directory_pgsql_parse_domain(name, columns, n, &domain))
+		return bad_row(l, name);
+	return l->each_domain(l->ctx, &domain);
+}
+
+static int
 give_row(void *ctx, const struct str *columns, size_t n)
 {
 	struct list *l = ctx;
 	struct str name = columns[0];
 	struct directory_user user;
 
-	(void)n;
 	l->rows++;
 	if (!str_copy(name, l->last, sizeof l->last))
 		return bad_row(l, name);
 	if (l->each_domain != NULL)
-		return l->each_domain(l->ctx, name);
+		return give_domain(l, name, columns + 1, n - 1);
 	if (l->each_member != NULL)
 		return l->each_member(l->ctx, name);
 	if (l->each_alias != NULL)

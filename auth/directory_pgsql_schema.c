@@ -73,6 +73,16 @@ static const struct pgsql_statement steps[][STATEMENTS_MAX] = {
 	{"CREATE TABLE mail_setting (name text PRIMARY KEY, "
 	 "value bytea NOT NULL)"},
     },
+    {
+	{"ALTER TABLE mail_domain "
+	 "ADD quota bigint NOT NULL DEFAULT 0, "
+	 "ADD quota_messages bigint NOT NULL DEFAULT 0, "
+	 "ADD user_quota bigint NOT NULL DEFAULT 0, "
+	 "ADD user_quota_messages bigint NOT NULL DEFAULT 0"},
+	{"ALTER TABLE mail_user "
+	 "ADD quota bigint NOT NULL DEFAULT 0, "
+	 "ADD quota_messages bigint NOT NULL DEFAULT 0"},
+    },
 };
 
 enum { NEWEST = ARRAY_LEN(steps) };

@@ -8,21 +8,28 @@
 #include "auth/directory_pgsql.h"
 #include "base/mem.h"
 
-enum { PARAMS_MAX = 9, SETTING_MAX = 4096, NUMBER_SIZE = 24 };
+enum { PARAMS_MAX = 11, SETTING_MAX = 4096, NUMBER_SIZE = 24 };
 
-static const struct pgsql_statement add_domain = {
-    "INSERT INTO mail_domain (domain) VALUES ($1) ON CONFLICT DO NOTHING"};
+static const struct pgsql_statement set_domain = {
+    "INSERT INTO mail_domain (domain, quota, quota_messages, user_quota, "
+    "user_quota_messages) "
+    "VALUES ($1, $2::bigint, $3::bigint, $4::bigint, $5::bigint) "
+    "ON CONFLICT (domain) DO UPDATE SET quota = EXCLUDED.quota, "
+    "quota_messages = EXCLUDED.quota_messages, "
+    "user_quota = EXCLUDED.user_quota, "
+    "user_quota_messages = EXCLUDED.user_quota_messages"};
 static const struct pgsql_statement remove_domain = {
     "DELETE FROM mail_domain WHERE domain = $1"};
 static const struct pgsql_statement set_user = {
     "INSERT INTO mail_user (local, domain, hash, disabled, main_closed, "
-    "no_receive, no_send, created, changed) "
+    "no_receive, no_send, created, changed, quota, quota_messages) "
     "VALUES ($1, $2, $3, $4 = '1', $5 = '1', $6 = '1', $7 = '1', "
-    "$8::bigint, $9::bigint) "
+    "$8::bigint, $9::bigint, $10::bigint, $11::bigint) "
     "ON CONFLICT (domain, local) DO UPDATE SET hash = EXCLUDED.hash, "
     "disabled = EXCLUDED.disabled, main_closed = EXCLUDED.main_closed, "
     "no_receive = EXCLUDED.no_receive, no_send = EXCLUDED.no_send, "
-    "created = EXCLUDED.created, changed = EXCLUDED.changed"};
+    "created = EXCLUDED.created, changed = EXCLUDED.changed, "
+    "quota = EXCLUDED.quota, quota_messages = EXCLUDED.quota_messages"};
 static const struct pgsql_statement remove_user = {
     "DELETE FROM mail_user WHERE local = $1 AND domain = $2"};
 static const struct pgsql_statement set_alias = {
@@ -102,10 +109,31 @@ note_name(struct directory_store *s, const struct pgsql_statement *statement,
 	note(s, statement, params, value != NULL ? 3 : 2);
 }
 
-void
-directory_pgsql_put_domain(struct directory_store *s, struct str domain)
+struct number {
+	char text[NUMBER_SIZE];
+};
+
+static struct str
+number(int64_t n, struct number *number)
 {
-	note(s, &add_domain, &domain, 1);
+	snprintf(number->text, sizeof number->text, "%" PRId64, n);
+	return str(number->text);
+}
+
+void
+directory_pgsql_put_domain(
+    struct directory_store *s, const struct directory_domain *domain)
+{
+	struct number n[4];
+	const struct str params[] = {
+	    str(domain->name),
+	    number(domain->total.bytes, &n[0]),
+	    number(domain->total.messages, &n[1]),
+	    number(domain->user.bytes, &n[2]),
+	    number(domain->user.messages, &n[3]),
+	};
+
+	note(s, &set_domain, params, ARRAY_LEN(params));
 }
 
 static struct str
@@ -118,11 +146,7 @@ void
 directory_pgsql_put_user(
     struct directory_store *s, const struct directory_user *user)
 {
-	char created[NUMBER_SIZE], changed[NUMBER_SIZE];
-
-	snprintf(created, sizeof created, "%" PRId64, user->created);
-	snprintf(changed, sizeof changed, "%" PRId64, user->changed);
-
+	struct number n[4];
 	const struct str params[] = {
 	    name_local(str(user->name)),
 	    name_domain(str(user->name)),
@@ -131,8 +155,10 @@ directory_pgsql_put_user(
 	    truth(user->main_closed),
 	    truth(user->no_receive),
 	    truth(user->no_send),
-	    str(created),
-	    str(changed),
+	    number(user->created, &n[0]),
+	    number(user->changed, &n[1]),
+	    number(user->quota.bytes, &n[2]),
+	    number(user->quota.messages, &n[3]),
 	};
 
 	note(s, &set_user, params, ARRAY_LEN(params));

@@ -51,7 +51,7 @@ directory_srs_forward(
 	if (!name_domain_key(str(a.domain), domain) ||
 	    str_is(str(domain), str(d->srs_domain)))
 		return 0;
-	rc = d->driver->get_domain(d->store, str(domain), f);
+	rc = d->driver->get_domain(d->store, str(domain), NULL, f);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	if (get_secret(d, secret, f) < 0)

@@ -7,9 +7,12 @@
 
 #include "auth/socketmap_session.h"
 
+#include <inttypes.h>
+
 #include "auth/authd.h"
 #include "auth/directory.h"
 #include "auth/directory_group.h"
+#include "auth/directory_quota.h"
 #include "auth/name.h"
 #include "auth/peer.h"
 #include "auth/recent.h"
@@ -63,6 +66,24 @@ look_up_mailbox(
 		return fault_perm(f, "5.2.1", "this mailbox is disabled");
 	buf_puts(value, user.name);
 	return 1;
+}
+
+/* "user=ann@example.org bytes=1000 messages=0 domain_bytes=0
+ * domain_messages=0" */
+static int
+look_up_quota(
+    struct directory *d, struct str key, struct buf *value, struct fault *f)
+{
+	struct directory_limits l;
+	int rc = directory_quota_get(d, key, &l, f);
+
+	if (rc > 0)
+		buf_putf(value,
+		    "user=%s bytes=%" PRIu64 " messages=%" PRIu64
+		    " domain_bytes=%" PRIu64 " domain_messages=%" PRIu64,
+		    l.user, l.bytes, l.messages, l.domain_bytes,
+		    l.domain_messages);
+	return rc;
 }
 
 /* "verp=no from=keep id=team.example.org unsubscribe=URI title=The Team" */
@@ -131,6 +152,7 @@ static const struct {
     {"group", look_up_group},
     {"members", look_up_members},
     {"post", look_up_post},
+    {"quota", look_up_quota},
 };
 
 static map_call *

@@ -30,7 +30,7 @@
 enum conf_type {
 	CONF_BOOL,    /* bool: on off yes no true false */
 	CONF_NUMBER,  /* uint64_t, from min to max */
-	CONF_SIZE,    /* uint64_t bytes: "50M" (K M G are powers of 1024) */
+	CONF_SIZE,    /* uint64_t bytes: "50M" (K M G T are powers of 1024) */
 	CONF_TIME,    /* uint64_t milliseconds: "30s" "5m" "2h" "1d" */
 	CONF_TEXT,    /* const char *, or NULL */
 	CONF_PATH,    /* const char *: absolute, or relative to the folder
@@ -100,6 +100,8 @@ const char *conf_where(const struct conf *conf, const struct conf_table *table,
 
 /* A time within a text, as CONF_TIME reads it: milliseconds. */
 bool conf_parse_time(struct str text, uint64_t *ms) MUST_USE;
+/* Likewise a size, as CONF_SIZE reads it. */
+bool conf_parse_size(struct str text, uint64_t *bytes) MUST_USE;
 
 /* All values in force: as JSON, and as a file that conf_read() takes, with
  * the help as comments where `sample`. */

@@ -14,7 +14,8 @@ struct unit {
 };
 
 static const struct unit sizes[] = {{"", 1}, {"K", UINT64_C(1) << 10},
-    {"M", UINT64_C(1) << 20}, {"G", UINT64_C(1) << 30}, {NULL, 0}};
+    {"M", UINT64_C(1) << 20}, {"G", UINT64_C(1) << 30},
+    {"T", UINT64_C(1) << 40}, {NULL, 0}};
 static const struct unit times[] = {{"ms", 1}, {"s", 1000}, {"m", 60000},
     {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
 static const struct unit plain[] = {{"", 1}, {NULL, 0}};
@@ -61,6 +62,12 @@ bool
 conf_parse_time(struct str text, uint64_t *ms)
 {
 	return parse_number(CONF_TIME, text, ms);
+}
+
+bool
+conf_parse_size(struct str text, uint64_t *bytes)
+{
+	return parse_number(CONF_SIZE, text, bytes);
 }
 
 static void

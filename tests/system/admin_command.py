@@ -49,7 +49,7 @@ class Commands:
             [DOMAIN, "other.example"])
         self.assertEqual(
             i.admin("domain", "list").split(),
-            ["DOMAIN", DOMAIN, "other.example"])
+            ["DOMAIN", "QUOTA", "USER", "QUOTA", DOMAIN, "other.example"])
         i.admin("domain", "add", "other.example", status=EX_DATAERR)
         i.admin("domain", "del", "other.example")
         i.admin("domain", "del", "other.example", status=EX_NOUSER)

@@ -12,27 +12,30 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
+from authd import Socketmap  # noqa: E402
 from harness import BUILD, main  # noqa: E402
 from instance import PASSWORD, Instance  # noqa: E402
 from postgres import Postgres, binaries  # noqa: E402
 
 UNIT_TESTS = ("check_directory", "check_directory_group",
               "check_directory_methods", "check_directory_app",
-              "check_directory_sender", "check_directory_audit", "check_access")
+              "check_directory_sender", "check_directory_audit",
+              "check_directory_quota", "check_access")
 FOREIGN = """
-CREATE TABLE account (email text PRIMARY KEY, pw text, closed bool);
-CREATE TABLE hosted (name text PRIMARY KEY);
+CREATE TABLE account (email text PRIMARY KEY, pw text, closed bool,
+    quota bigint);
+CREATE TABLE hosted (name text PRIMARY KEY, quota_mb int, mailbox_mb int);
 CREATE TABLE forwarding (source text, goal text);
-INSERT INTO hosted VALUES ('example.org');
-INSERT INTO account VALUES ('ann@example.org', '%s', false),
-    ('bob@example.org', '%s', true);
+INSERT INTO hosted VALUES ('example.org', 100, 5);
+INSERT INTO account VALUES ('ann@example.org', '%s', false, 3000000),
+    ('bob@example.org', '%s', true, 0);
 INSERT INTO forwarding VALUES ('team@example.org', 'ann@example.org'),
     ('team@example.org', 'Dan@Elsewhere.example'),
     ('@example.org', 'ann@example.org');
 """
 QUERIES = """
-    domain_query = "SELECT 1 FROM hosted WHERE name = $1"
-    user_query = "SELECT pw, closed FROM account WHERE email = $1"
+    domain_query = "SELECT 1, quota_mb * 1048576::bigint, NULL, mailbox_mb * 1048576::bigint, 50 FROM hosted WHERE name = $1"
+    user_query = "SELECT pw, closed, quota FROM account WHERE email = $1"
     alias_query = "SELECT goal FROM forwarding WHERE source = $1"
 """
 
@@ -69,7 +72,7 @@ class Database(unittest.TestCase):
             %s""" % (connection, authd), **options)
         self.addCleanup(i.close)
         if init:
-            self.assertRegex(i.admin("directory", "init"), "version 1 now")
+            self.assertRegex(i.admin("directory", "init"), r"version \d+ now")
             i.fill()
         if start:
             i.start()
@@ -92,6 +95,14 @@ class Database(unittest.TestCase):
         with smtplib.SMTP("127.0.0.1", i.port("submission")) as s:
             s.starttls()
             s.login(i.address(user), password)
+
+    @staticmethod
+    def quota(i, user):
+        client = Socketmap(i.socket("socketmap"))
+        try:
+            return client.ask("quota", i.address(user))
+        finally:
+            client.close()
 
     def wait_until_back(self, i):
         """authd tries once a second."""
@@ -226,15 +237,34 @@ class Database(unittest.TestCase):
         done = i.try_admin("directory", "migrate")
         self.assertEqual(done.returncode, 78)
         self.assertIn("directory init", done.stderr)
-        self.assertRegex(i.admin("directory", "init"), "version 1 now")
+        self.assertRegex(i.admin("directory", "init"), r"version \d+ now")
         self.assertRegex(i.admin("directory", "migrate"), "already")
         self.rows("INSERT INTO mail_schema (version) VALUES (99)")
         with self.assertRaisesRegex(AssertionError, "too old for them"):
             i.authd.start()
 
+    def test_old_tables_are_brought_up_to_date(self):
+        i = self.instance(start=False)
+        for table, columns in (
+                ("mail_user", ("quota", "quota_messages")),
+                ("mail_domain", ("quota", "quota_messages", "user_quota",
+                                 "user_quota_messages"))):
+            self.rows("ALTER TABLE %s %s" % (table, ", ".join(
+                "DROP " + column for column in columns)))
+        self.rows("DELETE FROM mail_schema WHERE version > 1")
+        with self.assertRaisesRegex(AssertionError, "directory migrate"):
+            i.authd.start()
+        self.assertEqual(i.authd.wait(), 78)
+        self.assertRegex(i.admin("directory", "migrate"), r"version \d+ now")
+        i.start()
+        i.admin("user", "set", "ann@example.org", "--quota", "1G")
+        self.assertIn("bytes=1073741824 ", self.quota(i, "ann"))
+
     def test_export_and_import(self):
         old = Instance(start=False)
         self.addCleanup(old.close)
+        old.admin("user", "set", "ann@example.org", "--quota", "1G")
+        old.admin("domain", "set", "example.org", "--user-quota-messages", "5")
         old.admin("group", "add", "all@example.org", "ann@example.org")
         old.admin("group", "member", "add", "all@example.org",
                   "bob@example.org", "dan@elsewhere.example")
@@ -278,6 +308,11 @@ class Database(unittest.TestCase):
         done = i.try_admin("user", "list")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("list it there", done.stderr)
+        for user, limit in ("ann", 3000000), ("bob", 5242880):
+            self.assertEqual(
+                self.quota(i, user),
+                "OK user=%s@example.org bytes=%d messages=50 "
+                "domain_bytes=104857600 domain_messages=0" % (user, limit))
         # The alias leads out of the house, so its secret was needed.
         with i.connect() as client:
             self.assertRegex(client.message(

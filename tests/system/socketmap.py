@@ -108,6 +108,10 @@ class Maps(Case):
         ("alias", "dora+x@catch.example", "NOTFOUND "),
         ("alias", "any@catch.example", "OK " + ANN),
         ("alias", "ann@example.org", "NOTFOUND "),
+        ("quota", "Ann+x@example.org",
+         "OK user=ann@example.org bytes=0 messages=0 domain_bytes=0 "
+         "domain_messages=0"),
+        ("quota", "team@example.org", "NOTFOUND "),
         ("virtual", "ann@example.org", 'PERM 5.5.4 there is no map "virtual"'),
     )
 

@@ -833,12 +833,9 @@ list_name(void *ctx, struct str name, struct str targets)
 }
 
 static int
-list_domain(void *ctx, struct str domain)
+list_domain(void *ctx, const struct directory_domain *domain)
 {
-	char text[256];
-
-	ck_assert(str_copy(domain, text, sizeof text));
-	return list(ctx, text);
+	return list(ctx, domain->name);
 }
 
 static void

@@ -131,6 +131,39 @@ START_TEST(methods_disable_and_enable)
 }
 END_TEST
 
+START_TEST(methods_set_and_tell_quotas)
+{
+	struct fault f = {.text = ""};
+	json_t *user;
+
+	begin();
+	assert_result("user.add",
+	    "{\"user\": \"ann@example.org\", \"quota\": 4096}",
+	    "{\"user\":\"ann@example.org\"}");
+	assert_result("user.set",
+	    "{\"user\": \"ann@example.org\", \"quota_messages\": -1}",
+	    "{\"user\":\"ann@example.org\"}");
+	user = call("user.get", "{\"user\": \"ann@example.org\"}", &f);
+	ck_assert_int_eq(json_get_int(user, "quota", 0), 4096);
+	ck_assert_int_eq(json_get_int(user, "quota_messages", 0), -1);
+	json_free(&user);
+	assert_result("domain.set",
+	    "{\"domain\": \"Example.org\", \"quota\": 9000, "
+	    "\"user_quota_messages\": 7}",
+	    "{\"domain\":\"example.org\"}");
+	assert_result("domain.get", "{\"domain\": \"example.org\"}",
+	    "{\"domain\":\"example.org\",\"quota\":9000,"
+	    "\"user_quota_messages\":7}");
+	assert_result("domain.set",
+	    "{\"domain\": \"example.org\", \"quota\": 0}",
+	    "{\"domain\":\"example.org\"}");
+	assert_result("domain.list", "{}",
+	    "{\"domains\":[{\"domain\":\"example.org\","
+	    "\"user_quota_messages\":7}]}");
+	end_directory(&d);
+}
+END_TEST
+
 static const struct {
 	const char *method, *params, *dsn;
 } refused[] = {
@@ -158,6 +191,12 @@ static const struct {
     {"user.passwd",
 	"{\"user\": \"x@example.org\", \"password\": \"correct horse\"}",
 	"5.1.1"},
+    {"user.add", "{\"user\": \"x@example.org\", \"quota\": \"1G\"}", "5.5.4"},
+    {"user.add", "{\"user\": \"x@example.org\", \"quota\": -2}", "5.5.4"},
+    {"user.set", "{\"user\": \"x@example.org\", \"quota\": 5}", "5.1.1"},
+    {"domain.set", "{\"domain\": \"example.org\", \"quota\": -1}", "5.5.4"},
+    {"domain.set", "{\"domain\": \"example.com\"}", "5.1.1"},
+    {"domain.get", "{\"domain\": \"example.com\"}", "5.1.1"},
     {"user.disable", "{\"user\": \"x@example.org\"}", "5.1.1"},
     {"alias.add", "{\"alias\": \"x@example.org\"}", "5.5.4"},
     {"alias.add", "{\"alias\": \"x@example.org\", \"targets\": \"y\"}",
@@ -344,5 +383,5 @@ END_TEST
 UNIT_MAIN("directory_methods", methods_add_list_and_delete,
     methods_make_and_change_groups, methods_say_what_is_wrong_with_a_group,
     methods_hash_the_clear_password, methods_disable_and_enable,
-    methods_say_what_is_wrong, lists_come_in_pages,
+    methods_set_and_tell_quotas, methods_say_what_is_wrong, lists_come_in_pages,
     lists_of_long_aliases_end_their_page_early)

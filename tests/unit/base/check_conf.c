@@ -322,8 +322,8 @@ START_TEST(faults_name_file_and_line)
 		    "main.conf:1: doors: \"x\" is not a number");
 		check_fault("house {\n size = 2G\n}", true,
 		    "main.conf:2: size: 2G is not in the range 0 to 1G");
-		check_fault("house {\n size = 1T\n}", true,
-		    "main.conf:2: size: \"1T\" is not a size like 512K, 50M or "
+		check_fault("house {\n size = 1P\n}", true,
+		    "main.conf:2: size: \"1P\" is not a size like 512K, 50M or "
 		    "1G");
 		check_fault("house {\n open = maybe\n}", true,
 		    "main.conf:2: open: \"maybe\" is neither on nor off");
