@@ -17,6 +17,7 @@
 #include "proto/downgrade.h"
 
 #include "base/mem.h"
+#include "proto/content.h"
 #include "proto/header.h"
 
 enum {
@@ -243,85 +244,33 @@ end_entity(struct downgrade *d)
 
 /* Header fields. */
 
-/* A parameter's value, quoted or not, from behind its "=". */
-static bool
-take_value(struct str s, char *to, size_t size)
-{
-	struct buf b;
-	bool quoted = s.len > 0 && s.at[0] == '"', ok;
-
-	buf_init(&b, size - 1);
-	for (size_t i = quoted; i < s.len; i++) {
-		char c = s.at[i];
-
-		if (quoted ? c == '"' : strchr(" \t;(\"", c) != NULL)
-			break;
-		if (quoted && c == '\\' && i + 1 < s.len)
-			c = s.at[++i];
-		buf_putc(&b, c);
-	}
-	ok = buf_len(&b) > 0 && !buf_is_full(&b) &&
-	     str_copy(buf_str(&b), to, size);
-	buf_clear(&b);
-	return ok;
-}
-
-/* The next ";" that stands in no quotes. */
-static size_t
-find_semicolon(struct str s)
-{
-	bool quoted = false;
-	size_t i = 0;
-
-	for (; i < s.len && (quoted || s.at[i] != ';'); i++) {
-		if (quoted && s.at[i] == '\\')
-			i++;
-		else if (s.at[i] == '"')
-			quoted = !quoted;
-	}
-	return i < s.len ? i : s.len;
-}
-
 static bool
 find_boundary(struct str value, struct frame *frame)
 {
 	frame->len = 0;
-	while (value.len > 0) {
-		struct str rest, name;
-
-		value = str_from(value, find_semicolon(value) + 1);
-		rest = value;
-		name = str_trim(str_cut(&rest, '='));
-		if (str_is_nocase(name, STR_LIT("boundary")) &&
-		    take_value(str_trim(rest), frame->boundary,
-			sizeof frame->boundary)) {
-			frame->len = strlen(frame->boundary);
-			return true;
-		}
-	}
-	return false;
+	if (!content_param(
+		value, "boundary", frame->boundary, sizeof frame->boundary))
+		return false;
+	frame->len = strlen(frame->boundary);
+	return true;
 }
 
 static void
 take_type(struct downgrade *d, struct str value)
 {
-	struct str rest = value, type, subtype;
+	struct content_kind kind = content_kind(value);
 
-	type = str_trim(str_head(rest, find_semicolon(rest)));
-	type = str_trim(str_head(type, str_find(type, '(')));
-	subtype = type;
-	type = str_trim(str_cut(&subtype, '/'));
-	subtype = str_trim(subtype);
 	d->has_type = true;
 	d->kind = KIND_OTHER;
-	if (str_is_nocase(type, STR_LIT("text"))) {
+	if (str_is_nocase(kind.type, STR_LIT("text"))) {
 		d->kind = KIND_TEXT;
-	} else if (str_is_nocase(type, STR_LIT("message"))) {
-		d->kind = str_is_nocase(subtype, STR_LIT("rfc822"))
+	} else if (str_is_nocase(kind.type, STR_LIT("message"))) {
+		d->kind = str_is_nocase(kind.subtype, STR_LIT("rfc822"))
 			      ? KIND_MESSAGE
 			      : KIND_FIXED;
-	} else if (str_is_nocase(type, STR_LIT("multipart"))) {
-		d->next.is_digest = str_is_nocase(subtype, STR_LIT("digest"));
+	} else if (str_is_nocase(kind.type, STR_LIT("multipart"))) {
+		d->next.is_digest =
+		    str_is_nocase(kind.subtype, STR_LIT("digest"));
 		d->kind = find_boundary(value, &d->next) ? KIND_MULTIPART
 							 : KIND_FIXED;
 	}

@@ -2,9 +2,11 @@
 noinst_LIBRARIES += libproto.a
 libproto_a_SOURCES = \
 	proto/address.c proto/address.h \
+	proto/attachments.c proto/attachments.h \
 	proto/auth_client.c proto/auth_client.h \
 	proto/auth_line.c proto/auth_line.h \
 	proto/authdaemon.c proto/authdaemon.h \
+	proto/content.c proto/content.h \
 	proto/domain.c proto/domain.h \
 	proto/dot.c proto/dot.h \
 	proto/downgrade.c proto/downgrade.h \

@@ -13,6 +13,8 @@ FUZZ_MTA_LIBS = $(FUZZ_MAIN) libmta.a libproto.a libbase.a $(PROTO_LIBS) \
 
 FUZZ_TESTS += tests/fuzz/fuzz_address
 tests_fuzz_fuzz_address_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_attachments
+tests_fuzz_fuzz_attachments_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_auth_line
 tests_fuzz_fuzz_auth_line_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_authdaemon

@@ -3,12 +3,16 @@ PROTO_UNIT_LIBS = libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
 
 UNIT_TESTS += tests/unit/proto/check_address
 tests_unit_proto_check_address_LDADD = $(PROTO_UNIT_LIBS)
+UNIT_TESTS += tests/unit/proto/check_attachments
+tests_unit_proto_check_attachments_LDADD = $(PROTO_UNIT_LIBS)
 UNIT_TESTS += tests/unit/proto/check_auth_client
 tests_unit_proto_check_auth_client_LDADD = $(PROTO_UNIT_LIBS)
 UNIT_TESTS += tests/unit/proto/check_auth_line
 tests_unit_proto_check_auth_line_LDADD = $(PROTO_UNIT_LIBS)
 UNIT_TESTS += tests/unit/proto/check_authdaemon
 tests_unit_proto_check_authdaemon_LDADD = $(PROTO_UNIT_LIBS)
+UNIT_TESTS += tests/unit/proto/check_content
+tests_unit_proto_check_content_LDADD = $(PROTO_UNIT_LIBS)
 UNIT_TESTS += tests/unit/proto/check_domain
 tests_unit_proto_check_domain_LDADD = $(PROTO_UNIT_LIBS)
 UNIT_TESTS += tests/unit/proto/check_dot
