@@ -25,6 +25,7 @@ incoming_init(
 	m->fd = -1;
 	buf_init(&m->bytes, 2 * INCOMING_PIECE_MAX);
 	buf_init(&m->head, RECORD_HEAD_MAX);
+	attachments_init(&m->attachments);
 }
 
 void
@@ -174,6 +175,7 @@ incoming_spill(struct incoming *m, struct fault *f)
 	if (write_all(m->fd, bytes, f) < 0)
 		return -1;
 	crypto_sha256_add(m->hash, bytes);
+	attachments_feed(&m->attachments, bytes);
 	buf_reset(&m->bytes);
 	return 0;
 }
@@ -301,10 +303,14 @@ incoming_tell(struct incoming *m, struct index_news *news)
 	} else {
 		crypto_sha256(rest, m->digest);
 	}
+	attachments_feed(&m->attachments, rest);
+	attachments_end(&m->attachments);
 	memset(news, 0, sizeof *news);
 	news->name = str(m->name);
 	news->head = m->hash != NULL ? buf_str(&m->head) : rest;
 	news->size = m->size;
 	news->wire_size = m->size + m->extra;
 	news->digest = str_n((const char *)m->digest, sizeof m->digest);
+	news->has_attachments = true;
+	news->attachments = m->attachments.count;
 }

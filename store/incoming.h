@@ -18,6 +18,7 @@
 #include "base/crypto.h"
 #include "base/fault.h"
 #include "base/str.h"
+#include "proto/attachments.h"
 #include "store/maildir.h"
 
 struct box;
@@ -46,9 +47,10 @@ struct incoming {
 	uint64_t extra;   /* CRs that are missing on disk */
 	struct buf bytes; /* what is not in the file yet */
 	/* Once bytes have left for the file: the first of them, and their
-	 * digest. */
+	 * digest so far. */
 	struct buf head;
 	struct crypto_sha256 *hash;
+	struct attachments attachments;
 	uint8_t digest[CRYPTO_SHA256_LEN]; /* of all, by incoming_tell() */
 	char tmp[INCOMING_PATH_SIZE];      /* in the home box; "": not there */
 };

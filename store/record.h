@@ -48,7 +48,7 @@ struct record {
 	uint64_t size;        /* bytes on disk */
 	uint64_t wire_size;   /* with CRLF; 0: unknown */
 	bool has_attachments; /* the next is known */
-	uint32_t attachments; /* how many */
+	uint32_t attachments; /* how many: proto/attachments.h */
 	struct str info;      /* what stands behind the base name */
 	struct str digest;    /* of RECORD_DIGEST_LEN; empty: not known */
 	struct str message_id;

@@ -136,6 +136,8 @@ deliver(struct str message, size_t step, bool binary, struct buf *stored)
 	    str_starts(buf_str(stored), str_head(news.head, RECORD_HEAD_MAX)));
 	ck_assert_uint_ge(
 	    news.head.len, m.size < RECORD_HEAD_MAX ? m.size : RECORD_HEAD_MAX);
+	ck_assert(news.has_attachments);
+	ck_assert_uint_eq(news.attachments, 1);
 	incoming_clear(&m);
 	boxes_put(boxes, &ann);
 	boxes_put(boxes, &bob);
@@ -149,9 +151,13 @@ START_TEST(the_digest_is_that_of_the_file_however_the_bytes_came)
 	begin();
 	buf_init(&message, 4 << 20);
 	buf_init(&stored, 4 << 20);
-	buf_puts(&message, "From: ann@b\r\n\r\n");
+	buf_puts(&message,
+	    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+	    "Content-Type: image/png\r\n\r\n");
 	deliver(buf_str(&message), 1, false, &stored);
-	ck_assert_view_eq(buf_str(&stored), "From: ann@b\n\n");
+	ck_assert_view_eq(buf_str(&stored),
+	    "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+	    "Content-Type: image/png\n\n");
 	for (unsigned i = 0; i < 60000; i++)
 		buf_putf(&message, "line %u\r\n", i);
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
