@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -34,7 +35,7 @@ enum {
 	LOCK_WAIT_MS = 3000,
 	LOCK_POLL_MS = 10,
 	CHECKPOINT_KBYTES = 32 << 10,
-	CHECKPOINT_POLL_S = 5,
+	CHECKPOINT_POLL_MS = 5000,
 	CHECKPOINT_POLLS = 6, /* at least one checkpoint in so many polls */
 	PAGE_SIZE = 8192,
 	SCAN_CHUNK_MIN = 32 << 10,
@@ -257,14 +258,12 @@ checkpoint(struct db_env *env, uint32_t kbytes, struct fault *f)
 static bool
 wait_for_poll(struct db_env *env)
 {
-	struct timespec until;
+	int64_t until = clock_ms() + CHECKPOINT_POLL_MS;
 	bool go_on;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += CHECKPOINT_POLL_S;
 	pthread_mutex_lock(&env->mutex);
-	while (!env->stopping &&
-	       pthread_cond_timedwait(&env->wake, &env->mutex, &until) == 0)
+	while (
+	    !env->stopping && thread_wait_until(&env->wake, &env->mutex, until))
 		;
 	go_on = !env->stopping;
 	pthread_mutex_unlock(&env->mutex);
@@ -384,7 +383,7 @@ db_env_open(const char *dir, const struct db_env_options *o, struct fault *f)
 	env->dir = mem_dup(dir);
 	env->durability = o->durability;
 	pthread_mutex_init(&env->mutex, NULL);
-	pthread_cond_init(&env->wake, NULL);
+	thread_cond_init(&env->wake);
 	if (make_dir(dir, f) < 0 || take_lock(env, f) < 0 ||
 	    open_env(env, o, f) < 0 || checkpoint(env, 0, f) < 0 ||
 	    start_checkpoints(env, f) < 0) {

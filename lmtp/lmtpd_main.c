@@ -166,6 +166,8 @@ set_up_store(struct service *service)
 	    .hostname = lmtpd.hostname,
 	    .commit = (enum store_commit)o->commit,
 	    .index_cache = o->index_cache,
+	    .watches = o->watches,
+	    .look_interval = (int64_t)o->look_interval,
 	};
 	char root[512], index[512];
 

@@ -37,6 +37,15 @@ static const struct conf_option lmtpd_options[] = {
 	  .offset = LMTPD(index_cache), .fallback = "32M", .min = 1 << 20,
 	  .max = UINT64_C(1) << 36,
 	  .help = "memory for the index" },
+	{ .name = "watches", .type = CONF_NUMBER, .offset = LMTPD(watches),
+	  .fallback = "20000", .max = 10000000,
+	  .help = "directories at most in which other programs' changes are "
+		  "noticed at once" },
+	{ .name = "look_interval", .type = CONF_TIME,
+	  .offset = LMTPD(look_interval), .fallback = "10m", .min = 1000,
+	  .max = 86400000,
+	  .help = "how often all mailboxes are looked at for changes of other "
+		  "programs" },
 	{ .name = "commit", .type = CONF_CHOICE, .offset = LMTPD(commit),
 	  .fallback = "group", .choices = commits,
 	  .help = "group: one sync for all that wait; each: every file "

@@ -25,6 +25,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "store/follow.h"
 
 enum {
 	QUEUE_ENTRIES = 1 << 15,
@@ -148,6 +149,8 @@ write_entry(struct index_entry *e, struct buf *texts, struct fault *f)
 	if (!maildir_name_parse(file, &name))
 		return 0;
 	r.stored = name.time;
+	follow_use(e->folder);
+	follow_wrote(e->folder, name.base);
 	record_read_head(&r, head, texts);
 	if (index_db_put_message(e->folder, name.base, &r, f) < 0)
 		return -1;
@@ -286,27 +289,51 @@ run_jobs(struct index *index, struct index_job *job)
 	}
 }
 
+void
+index_ring(struct index *index)
+{
+	pthread_mutex_lock(&index->mutex);
+	index->rung = true;
+	pthread_cond_signal(&index->work);
+	pthread_mutex_unlock(&index->mutex);
+}
+
+void
+index_doubt(struct index *index)
+{
+	index->in_doubt = true;
+}
+
+/* clock_ms() until when the writer may sleep; 0: as long as nothing comes. The
+ * mutex is held. */
+static int64_t
+sleep_until(const struct index *index)
+{
+	int64_t pass = index_pass_next(index);
+	int64_t soon = clock_ms() + INDEX_SETTLE_MS;
+
+	if (index->waiting == NULL && index->purged != 0)
+		return pass;
+	return pass != 0 && pass < soon ? pass : soon;
+}
+
 /* Waits for something to do; false when it is time to stop. Both lists are
  * taken at one moment: so what was learnt before a job is written before. */
 static bool
 wait_for_work(
     struct index *index, struct index_entry **entries, struct index_job **jobs)
 {
-	struct timespec until;
 	bool go_on;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += INDEX_SETTLE_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&index->mutex);
 	index->sleeping = true;
-	while (
-	    index->first == NULL && index->jobs == NULL && !index->stopping) {
-		if (index->waiting == NULL && index->purged != 0)
+	while (index->first == NULL && index->jobs == NULL && !index->rung &&
+	       !index->stopping) {
+		int64_t until = sleep_until(index);
+
+		if (until == 0)
 			pthread_cond_wait(&index->work, &index->mutex);
-		else if (pthread_cond_timedwait(
-			     &index->work, &index->mutex, &until) == ETIMEDOUT)
+		else if (!thread_wait_until(&index->work, &index->mutex, until))
 			break;
 	}
 	index->sleeping = false;
@@ -321,6 +348,18 @@ wait_for_work(
 	go_on = !index->stopping || *entries != NULL || *jobs != NULL;
 	pthread_mutex_unlock(&index->mutex);
 	return go_on;
+}
+
+static bool
+has_rung(struct index *index)
+{
+	bool rung;
+
+	pthread_mutex_lock(&index->mutex);
+	rung = index->rung;
+	index->rung = false;
+	pthread_mutex_unlock(&index->mutex);
+	return rung;
 }
 
 static void *
@@ -338,8 +377,12 @@ run(void *ctx)
 
 		write_entries(index, entries);
 		run_jobs(index, jobs);
-		if (!index_has_news(index))
+		if (has_rung(index))
+			follow_read(index->follow);
+		if (!index_has_news(index)) {
 			index_settle(index, false);
+			index_pass(index);
+		}
 		if (index->env != NULL &&
 		    (index->purged == 0 ||
 			clock_ms() - index->purged > PURGE_MS))
@@ -384,16 +427,25 @@ index_open(const char *dir, uint64_t cache, int root, struct fault *f)
 	index->last_job = &index->jobs;
 	pthread_rwlock_init(&index->opening, NULL);
 	pthread_mutex_init(&index->mutex, NULL);
-	pthread_cond_init(&index->work, NULL);
+	thread_cond_init(&index->work);
 	pthread_cond_init(&index->job_done, NULL);
 	if (index_db_open(index, f) < 0)
 		index_close(&index);
 	return index;
 }
 
+void
+index_attend(struct index *index, const struct index_attention *attention)
+{
+	index->follow = follow_new(index, index->dir, attention->watches);
+	index->pass = index_pass_new(attention->interval_ms);
+}
+
 int
 index_start(struct index *index, struct fault *f)
 {
+	if (index->follow != NULL && follow_start(index->follow, f) < 0)
+		return -1;
 	if (thread_start(&index->thread, run, index, f) < 0)
 		return -1;
 	index->has_thread = true;
@@ -419,6 +471,8 @@ index_close(struct index **index)
 		usleep(INDEX_SAME_TIME_US);
 		index_settle(x, true);
 	}
+	follow_free(&x->follow);
+	index_pass_free(&x->pass);
 	index_db_close(x);
 	while (x->waiting != NULL) {
 		struct index_folder *folder = x->waiting;

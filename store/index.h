@@ -40,6 +40,13 @@ struct index *index_open(
  * folders reconciled later. Before index_start().
  */
 int index_sweep(struct index *index, struct fault *f) MUST_USE;
+/* How what other programs do is noticed while it runs. Before index_start();
+ * without it nothing is but by index_sweep() and index_check(). */
+struct index_attention {
+	uint64_t watches;    /* directories that are watched at most */
+	int64_t interval_ms; /* in which all mailboxes are looked at */
+};
+void index_attend(struct index *index, const struct index_attention *attention);
 int index_start(struct index *index, struct fault *f) MUST_USE;
 /* Writes what was learnt, then closes. */
 void index_close(struct index **index);

@@ -12,6 +12,7 @@
 #include "store/index_private.h"
 
 #include "base/mem.h"
+#include "store/follow.h"
 
 enum { TRIES = 20 }; /* while an IMAP server moves what is to be read */
 
@@ -71,6 +72,8 @@ check(struct index_folder *folder, enum index_check_how how,
 	uint64_t waiting;
 
 	/* What the index knows to be behind is no difference yet. */
+	if (how == INDEX_COMPARE && follow_apply(folder, f) < 0)
+		return -1;
 	for (int i = 0; i < TRIES && how == INDEX_COMPARE; i++) {
 		if (!atomic_load(&folder->lost))
 			break;
@@ -101,6 +104,7 @@ index_check(struct index *index, struct str path, enum index_check_how how,
 
 	memset(sum, 0, sizeof *sum);
 	*folders = 0;
+	follow_read(index->follow);
 	if (index_walk(index, path, add_on_disk, &l, f) < 0 ||
 	    index_each_folder(index, (struct index_range){.path = path},
 		add_known, &l, f) < 0)

@@ -18,8 +18,8 @@
 
 enum {
 	/* What is of another version is made anew, all of it. */
-	INDEX_VERSION = RECORD_VERSION,
-	KNOWN_SIZE = 1 + 6 * 8,
+	INDEX_VERSION = RECORD_VERSION << 4 | 1,
+	KNOWN_SIZE = 1 + 8 * 8,
 	ABOUT_SIZE = 1 + 3 * 8,
 };
 
@@ -130,6 +130,8 @@ put_folder(struct index_folder *folder, struct fault *f)
 	index_set_number(value + 25, k->messages);
 	index_set_number(value + 33, k->unseen);
 	index_set_number(value + 41, k->bytes);
+	index_set_number(value + 49, k->fresh);
+	index_set_number(value + 57, k->fresh_sum);
 	buf_init(&key, INDEX_KEY_MAX);
 	folder_key(&key, folder);
 	rc = db_put(folder->index->folders, folder->index->txn, buf_str(&key),
@@ -191,6 +193,8 @@ index_db_parse_folder(struct str key, struct str value, struct str *path,
 	known->messages = index_get_number(value.at + 25);
 	known->unseen = index_get_number(value.at + 33);
 	known->bytes = index_get_number(value.at + 41);
+	known->fresh = index_get_number(value.at + 49);
+	known->fresh_sum = index_get_number(value.at + 57);
 	return true;
 }
 
@@ -254,7 +258,7 @@ message_key(struct buf *b, const struct index_folder *folder, struct str base)
 }
 
 static void
-count(struct index_known *k, const struct record *r, bool add)
+count(struct index_known *k, struct str base, const struct record *r, bool add)
 {
 	uint64_t sign = add ? 1 : (uint64_t)-1;
 
@@ -262,6 +266,10 @@ count(struct index_known *k, const struct record *r, bool add)
 	k->bytes += sign * r->size;
 	if (!record_is_seen(r))
 		k->unseen += sign;
+	if (r->place == RECORD_NEW) {
+		k->fresh += sign;
+		k->fresh_sum += sign * str_hash(base);
+	}
 }
 
 /* Takes what the old record had added off the folder's numbers. 1 where there
@@ -277,7 +285,7 @@ discount(struct index_folder *folder, struct str key, struct fault *f)
 	rc =
 	    db_get(folder->index->messages, folder->index->txn, key, &value, f);
 	if (rc > 0 && record_parse(buf_str(&value), &old))
-		count(&folder->known, &old, false);
+		count(&folder->known, str_from(key, 8), &old, false);
 	buf_clear(&value);
 	if (rc < 0)
 		give_up(folder->index);
@@ -301,7 +309,7 @@ index_db_put_message(struct index_folder *folder, struct str base,
 	    put(folder->index, folder->index->messages, buf_str(&key),
 		buf_str(&value), f) < 0)
 		goto out;
-	count(&folder->known, r, true);
+	count(&folder->known, base, r, true);
 	rc = 0;
 out:
 	buf_clear(&key);
@@ -326,6 +334,23 @@ index_db_del_message(
 out:
 	buf_clear(&key);
 	return rc < 0 ? -1 : 0;
+}
+
+int
+index_db_get_message(struct index_folder *folder, struct str base,
+    struct buf *value, struct record *r, struct fault *f)
+{
+	struct index *index = folder->index;
+	struct buf key;
+	int rc;
+
+	if (index_db_load(folder, f) < 0)
+		return -1;
+	buf_init(&key, INDEX_KEY_MAX);
+	message_key(&key, folder, base);
+	rc = db_get(index->messages, index->txn, buf_str(&key), value, f);
+	buf_clear(&key);
+	return rc > 0 && !record_parse(buf_str(value), r) ? 0 : rc;
 }
 
 int

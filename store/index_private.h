@@ -3,6 +3,7 @@
 #ifndef STORE_INDEX_PRIVATE_H
 #define STORE_INDEX_PRIVATE_H
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -27,6 +28,9 @@ struct index_known {
 	uint64_t id; /* 0: none yet */
 	int64_t new_time, cur_time;
 	uint64_t messages, unseen, bytes;
+	/* Of the records that say new/: how many, and the sum of their base
+	 * names' hashes, by which new/ is known to be as they say. */
+	uint64_t fresh, fresh_sum;
 };
 
 struct index_folder {
@@ -48,11 +52,15 @@ struct index_folder {
 	bool careful; /* records of announced messages may be there */
 	bool changed; /* in the transaction under way */
 	struct index_folder *next_changed;
+	struct follow_folder *followed; /* NULL: not */
 	struct index_known known;
 };
 
+struct follow;
+struct follow_folder;
 struct index_entry;
 struct index_job;
+struct index_pass;
 
 struct index {
 	char *dir;
@@ -69,8 +77,10 @@ struct index {
 	uint64_t next_id;
 	int64_t swept; /* when the last sweep began, us since 1970 */
 	int64_t newest_ident;
-	int64_t purged;    /* clock_ms() */
-	int64_t settle_at; /* clock_ms(): not before */
+	int64_t purged;          /* clock_ms() */
+	int64_t settle_at;       /* clock_ms(): not before */
+	struct follow *follow;   /* NULL: by times only */
+	struct index_pass *pass; /* NULL: times are looked at only once */
 	struct index_folder *changed;
 	struct db_txn *txn;
 	size_t in_txn;
@@ -86,6 +96,7 @@ struct index {
 	pthread_cond_t work;
 	pthread_cond_t job_done;
 	bool sleeping, stopping;
+	bool rung; /* follow_read() has something to read */
 	struct index_entry *first, **last;
 	size_t n_entries, entry_bytes;
 	struct index_job *jobs, **last_job;
@@ -112,6 +123,9 @@ int index_db_put_message(struct index_folder *folder, struct str base,
     const struct record *r, struct fault *f) MUST_USE;
 int index_db_del_message(
     struct index_folder *folder, struct str base, struct fault *f) MUST_USE;
+/* 1 with the record, whose texts are views into value, else 0. */
+int index_db_get_message(struct index_folder *folder, struct str base,
+    struct buf *value, struct record *r, struct fault *f) MUST_USE;
 int index_db_put_delivered(struct index *index, struct str key, int64_t when,
     struct fault *f) MUST_USE;
 int index_db_del_delivered(
@@ -140,6 +154,10 @@ struct index_folder **index_take_waiting(struct index *index) MUST_USE;
 
 /* Whether deliveries wait to be written: these come first. */
 bool index_has_news(struct index *index);
+/* From any thread: follow_read() has something to read. */
+void index_ring(struct index *index);
+/* Whether it is still fit for use is to be looked at soon. */
+void index_doubt(struct index *index);
 /* Goes through the folders that wait; those that need more wait again. At the
  * end of the process nothing is reconciled any more. */
 void index_settle(struct index *index, bool at_end);
@@ -159,6 +177,10 @@ bool index_is_too_new(int64_t directory_time);
 /* Compares, and with `mend` writes the records so that they agree. */
 int index_reconcile_folder(struct index_folder *folder, bool mend,
     struct index_difference *difference, struct fault *f) MUST_USE;
+/* Makes the record of a message's file, if that is there still. dir is the
+ * open Maildir. */
+int index_put_file(struct index_folder *folder, int dir,
+    enum record_place place, struct str name, struct fault *f) MUST_USE;
 /* Deletes all records of the folder, and its own. */
 int index_forget_folder(struct index_folder *folder, struct fault *f) MUST_USE;
 /* Whether a file's name holds a delivery id that counts still. */
@@ -168,6 +190,8 @@ bool index_name_counts(const struct maildir_name *name);
 int index_learn_name(struct index_folder *folder,
     const struct maildir_name *name, struct fault *f) MUST_USE;
 
+/* Whether a directory of that name in a mailbox is a folder (Maildir++). */
+bool index_is_folder(const char *name);
 /*
  * Calls each folder on disk, of one mailbox ("domain/user") or of all (""),
  * until each() returns something else than 0, which is then returned. dir is
@@ -177,5 +201,19 @@ typedef int index_each_on_disk(
     void *ctx, int dir, const char *path, const char *name, struct fault *f);
 int index_walk(struct index *index, struct str path, index_each_on_disk *each,
     void *ctx, struct fault *f) MUST_USE;
+/* The same for what is a mailbox by its name, unopened. */
+typedef int index_each_mailbox(void *ctx, const char *path, struct fault *f);
+int index_walk_mailboxes(struct index *index, index_each_mailbox *each,
+    void *ctx, struct fault *f) MUST_USE;
+/* NULL where there is no such directory. */
+DIR *index_open_dir(int at, const char *path, int flags) MUST_USE;
+
+/* The look at all mailboxes, again and again: begins after the interval. */
+struct index_pass *index_pass_new(int64_t interval_ms) MUST_USE;
+void index_pass_free(struct index_pass **pass);
+/* Goes on with it where it is time. */
+void index_pass(struct index *index);
+/* When that is (clock_ms()); 0: never. */
+int64_t index_pass_next(const struct index *index);
 
 #endif

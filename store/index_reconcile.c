@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/follow.h"
 
 enum { STALE_MAX = 16 << 20 };
 
@@ -74,7 +75,10 @@ index_folder_times(
 bool
 index_is_too_new(int64_t directory_time)
 {
-	return clock_unix_us() - directory_time / 1000 < INDEX_SAME_TIME_US;
+	int64_t age = clock_unix_us() - directory_time / 1000;
+
+	/* Of a time that is still to come no change will make the same. */
+	return age > -INDEX_SAME_TIME_US && age < INDEX_SAME_TIME_US;
 }
 
 static struct file **
@@ -88,6 +92,16 @@ find(struct scan *s, struct str base)
 	return at;
 }
 
+static struct file *
+file_new(struct str name)
+{
+	struct file *file = mem_zeroed(1, sizeof *file + name.len + 1);
+
+	memcpy(file->name, name.at, name.len);
+	file->len = name.len;
+	return file;
+}
+
 static void
 add_file(
     struct scan *s, struct str name, struct str base, enum record_place place)
@@ -99,12 +113,11 @@ add_file(
 
 		s->n_files += file == NULL;
 		mem_free(file);
-		file = mem_zeroed(1, sizeof *file + name.len + 1);
+		file = file_new(name);
 		file->next_in_bucket = next;
 		*at = file;
 	}
 	memcpy(file->name, name.at, name.len);
-	file->len = name.len;
 	file->base_len = base.len;
 	file->place = place;
 }
@@ -253,6 +266,34 @@ write_file(struct scan *s, const struct file *file, struct buf *head,
 	return index_learn_name(s->folder, &name, f);
 }
 
+int
+index_put_file(struct index_folder *folder, int dir, enum record_place place,
+    struct str name, struct fault *f)
+{
+	struct index_difference difference = {0};
+	struct scan s = {
+	    .folder = folder,
+	    .difference = &difference,
+	    .dir = dir,
+	};
+	struct file *file = file_new(name);
+	struct maildir_name parsed;
+	struct buf head, texts;
+	int rc = 0;
+
+	file->place = place;
+	buf_init(&head, RECORD_HEAD_MAX);
+	buf_init(&texts, 4 * RECORD_HEAD_MAX);
+	if (maildir_name_parse(name, &parsed)) {
+		file->base_len = parsed.base.len;
+		rc = write_file(&s, file, &head, &texts, f);
+	}
+	buf_clear(&head);
+	buf_clear(&texts);
+	mem_free(file);
+	return rc;
+}
+
 static int
 write_files(struct scan *s, struct fault *f)
 {
@@ -340,6 +381,26 @@ compare(struct scan *s, struct fault *f)
 	return compare_records(s, f);
 }
 
+/* Also what an earlier fault may have left wrong. */
+static void
+count_fresh(struct scan *s)
+{
+	struct index_known *known = &s->folder->known;
+
+	known->fresh = known->fresh_sum = 0;
+	for (size_t i = 0; i < s->n_buckets; i++) {
+		const struct file *file = s->buckets[i];
+
+		for (; file != NULL; file = file->next_in_bucket) {
+			if (file->place != RECORD_NEW)
+				continue;
+			known->fresh++;
+			known->fresh_sum +=
+			    str_hash(str_n(file->name, file->base_len));
+		}
+	}
+}
+
 /*
  * Writes what differs. What cur/ was is known then; what new/ was only where
  * no delivery was under way, and else settles later.
@@ -360,9 +421,12 @@ mend(struct scan *s, int64_t new_time, int64_t cur_time, struct fault *f)
 		cur_time = 0;
 	folder->known.new_time = new_time;
 	folder->known.cur_time = cur_time;
+	count_fresh(s);
 	if (s->has_missed)
 		atomic_store(&folder->lost, true);
-	if (new_time == 0 || s->has_missed)
+	else
+		follow_set_sure(folder);
+	if (new_time == 0 || cur_time == 0 || s->has_missed)
 		index_wait(folder);
 	return index_db_flush(folder->index, f);
 }
@@ -426,8 +490,11 @@ index_reconcile_folder(struct index_folder *folder, bool mend_it,
 	int rc = -1;
 
 	scan_init(&s, folder, difference);
-	if (mend_it)
+	if (mend_it) {
 		atomic_store(&folder->lost, false);
+		/* What was told since the last reading is told later. */
+		follow_forget_changes(folder);
+	}
 	snprintf(path, sizeof path, "%s/%s", folder->path, folder->dir);
 	s.dir = openat(
 	    folder->index->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -435,12 +502,10 @@ index_reconcile_folder(struct index_folder *folder, bool mend_it,
 		fault_errno(f, "cannot open %s", path);
 		goto out;
 	}
-	if (s.dir < 0) {
+	if (s.dir < 0 || !index_folder_times(folder, &new_time, &cur_time)) {
 		rc = mend_it ? forget(&s, f) : compare_records(&s, f);
 		goto out;
 	}
-	if (!index_folder_times(folder, &new_time, &cur_time))
-		new_time = cur_time = 0;
 	if (compare(&s, f) < 0)
 		goto out;
 	if (mend_it) {

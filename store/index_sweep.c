@@ -28,21 +28,6 @@ struct sweep {
 	uint64_t folders, changed, removed;
 };
 
-enum { OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
-
-/* NULL where there is no such directory. Domains and mailboxes may be symbolic
- * links that the operator made; what is in a mailbox may not. */
-static DIR *
-open_dir(int at, const char *path, int flags)
-{
-	int fd = openat(at, path, OPEN_DIR | flags);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-
-	if (d == NULL && fd >= 0)
-		close(fd);
-	return d;
-}
-
 /* Removes what we had begun; what others begin there is theirs. */
 static void
 sweep_tmp(struct sweep *s, int dir)
@@ -55,7 +40,7 @@ sweep_tmp(struct sweep *s, int dir)
 	if (fstatat(dir, "tmp", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    (int64_t)st.st_mtim.tv_sec + 2 < s->before / 1000000)
 		return;
-	d = open_dir(dir, "tmp", O_NOFOLLOW);
+	d = index_open_dir(dir, "tmp", O_NOFOLLOW);
 	if (d == NULL)
 		return;
 	while ((e = readdir(d)) != NULL) {
@@ -126,7 +111,7 @@ sweep_part(struct sweep *s, struct index_folder *folder, int dir,
     const char *part, struct fault *f)
 {
 	bool is_new = part[0] == 'n';
-	DIR *d = open_dir(dir, part, O_NOFOLLOW);
+	DIR *d = index_open_dir(dir, part, O_NOFOLLOW);
 	struct dirent *e;
 	int rc = 0;
 
@@ -164,95 +149,6 @@ sweep_folder(
 	index_wait(folder);
 out:
 	index_folder_release(&folder);
-	return rc;
-}
-
-/*
- * The walk over what is on disk.
- */
-struct walk {
-	struct index *index;
-	index_each_on_disk *each;
-	void *ctx;
-	struct fault *f;
-};
-
-static int
-walk_mailbox(struct walk *w, int domain_dir, const char *path, const char *user)
-{
-	DIR *d = open_dir(domain_dir, user, 0);
-	struct dirent *e;
-	int rc;
-
-	if (d == NULL)
-		return 0;
-	rc = w->each(w->ctx, dirfd(d), path, "", w->f);
-	while (rc == 0 && (e = readdir(d)) != NULL) {
-		int dir;
-
-		if (e->d_name[0] != '.' || str_is(str(e->d_name), str(".")) ||
-		    str_is(str(e->d_name), str("..")))
-			continue;
-		dir = openat(dirfd(d), e->d_name, OPEN_DIR | O_NOFOLLOW);
-		if (dir < 0)
-			continue;
-		rc = w->each(w->ctx, dir, path, e->d_name, w->f);
-		close(dir);
-	}
-	closedir(d);
-	return rc;
-}
-
-/* user: only that one; NULL: all. */
-static int
-walk_domain(struct walk *w, const char *domain, const char *user)
-{
-	DIR *d = open_dir(w->index->root, domain, 0);
-	struct mailbox_name mailbox;
-	char text[MAILBOX_NAME_SIZE + 2];
-	struct dirent *e;
-	struct fault f;
-	int rc = 0;
-
-	if (d == NULL)
-		return 0;
-	while (rc == 0 && (e = readdir(d)) != NULL) {
-		if (user != NULL && !str_is(str(e->d_name), str(user)))
-			continue;
-		snprintf(text, sizeof text, "%.255s@%.255s", e->d_name, domain);
-		if (mailbox_name_parse(str(text), &mailbox, &f) == 0)
-			rc = walk_mailbox(w, dirfd(d), mailbox.path, e->d_name);
-	}
-	closedir(d);
-	return rc;
-}
-
-int
-index_walk(struct index *index, struct str path, index_each_on_disk *each,
-    void *ctx, struct fault *f)
-{
-	struct walk w = {.index = index, .each = each, .ctx = ctx, .f = f};
-	char domain[MAILBOX_NAME_SIZE], user[MAILBOX_NAME_SIZE];
-	struct dirent *e;
-	int rc = 0;
-	DIR *d;
-
-	if (path.len > 0) {
-		struct str rest = path;
-
-		if (!str_copy(str_cut(&rest, '/'), domain, sizeof domain) ||
-		    !str_copy(rest, user, sizeof user))
-			return 0;
-		return walk_domain(&w, domain, user);
-	}
-	d = open_dir(index->root, ".", 0);
-	if (d == NULL)
-		return fault_errno(f, "cannot read the mail store's root");
-	while (rc == 0 && (e = readdir(d)) != NULL) {
-		if (e->d_name[0] != '.')
-			rc = walk_domain(&w, e->d_name, NULL);
-	}
-	closedir(d);
 	return rc;
 }
 

@@ -12,15 +12,20 @@ libstore_a_SOURCES = \
 	store/incoming.c store/incoming.h \
 	store/expire_rules.c store/expire_rules.h \
 	store/hold.c store/hold.h \
+	store/follow.c store/follow.h store/follow_private.h \
+	store/follow_apply.c \
+	store/follow_read.c \
 	store/index.c store/index.h store/index_private.h \
 	store/index_check.c \
 	store/index_db.c \
 	store/index_delivered.c \
 	store/index_folder.c \
+	store/index_pass.c \
 	store/index_read.c \
 	store/index_reconcile.c \
 	store/index_settle.c \
 	store/index_sweep.c \
+	store/index_walk.c \
 	store/maildir.c store/maildir.h \
 	store/mailbox.c store/mailbox.h \
 	store/recent.c store/recent.h \

@@ -40,12 +40,19 @@ open_root(struct store *store, struct fault *f)
 static int
 open_parts(struct store *store, struct fault *f)
 {
+	const struct index_attention attention = {
+	    .watches = store->conf.watches,
+	    .interval_ms = store->conf.look_interval,
+	};
+
 	store->index = index_open(
 	    store->conf.index_dir, store->conf.index_cache, store->root, f);
 	if (store->index == NULL || index_sweep(store->index, f) < 0)
 		return -1;
 	store->recent =
 	    recent_new(RECENT_MAX, index_newest_ident(store->index));
+	if (store->conf.look_interval > 0)
+		index_attend(store->index, &attention);
 	if (index_start(store->index, f) < 0)
 		return -1;
 	store->boxes = boxes_new(store->root, store->index, BOXES_OPEN);

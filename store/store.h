@@ -30,6 +30,11 @@ struct store_conf {
 	const char *hostname;  /* in file names */
 	enum store_commit commit;
 	uint64_t index_cache; /* bytes */
+	/* How what other programs do is noticed while the store is open:
+	 * directories that are watched at most, and the milliseconds in which
+	 * all mailboxes are looked at. An interval of 0: not at all. */
+	uint64_t watches;
+	int64_t look_interval;
 };
 
 struct store;
