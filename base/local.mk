@@ -35,6 +35,7 @@ libbase_a_SOURCES = \
 	base/service.c base/service.h \
 	base/spool.c base/spool.h \
 	base/str.c base/str.h \
+	base/tar.c base/tar.h \
 	base/thread.c base/thread.h \
 	base/tls.c base/tls.h base/tls_private.h \
 	base/tls_client.c \
@@ -43,4 +44,4 @@ libbase_a_SOURCES = \
 
 # What a program that links libbase.a needs besides.
 BASE_LIBS = $(OPENSSL_LIBS) $(CONFUSE_LIBS) $(JANSSON_LIBS) $(DB_LIBS) \
-	$(ZLIB_LIBS)
+	$(ZLIB_LIBS) $(ARCHIVE_LIBS)

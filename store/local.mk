@@ -28,6 +28,9 @@ libstore_a_SOURCES = \
 	store/index_walk.c \
 	store/maildir.c store/maildir.h \
 	store/mailbox.c store/mailbox.h \
+	store/mbox.c store/mbox.h store/mbox_private.h \
+	store/mbox_head.c \
+	store/mbox_write.c \
 	store/recent.c store/recent.h \
 	store/record.c store/record.h \
 	store/subscription.c store/subscription.h \
