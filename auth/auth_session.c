@@ -2,13 +2,17 @@
 /*
  * The Dovecot authentication protocol, the server for clients.
  *
- * All of our greeting goes out at once, since clients of before 2.4 wait for
- * DONE before they say more than VERSION and CPID, or anything at all; the
- * client's VERSION and CPID must come before its first request.
+ * Our greeting is for the client's version: mechanisms that bind to TLS are
+ * listed to those only that say 1.3, for others take them for mechanisms like
+ * any other. But there are some of before 2.4 that wait for DONE before they say
+ * anything at all, so they are not waited for long. The client's VERSION and
+ * CPID must come before its first request.
  *
  *   AUTH id mechanism [parameter…] [resp=base64]
- *   CONT id base64
+ *   CONT id base64 [channel_binding=base64]
  *   CANCEL id
+ *
+ * A CONT of ours with "channel_binding=KIND" asks for the latter.
  *
  * Requests are known by their id and may be many at once; each AUTH is
  * answered by CONT, FAIL or OK with its id. A failure says the same whether
@@ -39,7 +43,9 @@ enum {
 	REQUESTS_MAX = 32,       /* at once in a connection */
 	REQUEST_MS = 150 * 1000, /* then it may make room for another */
 	MAJOR = 1,
-	MINOR = 2,
+	MINOR = 3,
+	MINOR_BINDING = 3, /* from there on a client knows of it */
+	PATIENCE_MS = 300, /* with clients that say nothing first */
 };
 
 struct request {
@@ -59,6 +65,10 @@ struct auth_session {
 	struct peer peer;
 	struct buf field, decoded, challenge; /* of the line at work; secret */
 	bool has_version, has_pid;
+	bool has_greeted;
+	bool can_bind;       /* it was told of mechanisms that do */
+	int64_t greets_by;   /* clock_ms() */
+	unsigned connection; /* its number */
 	struct request *requests[REQUESTS_MAX]; /* n of them, oldest first */
 	size_t n;
 	struct late_failure *late; /* the guard bounds their number */
@@ -154,7 +164,7 @@ put_ok(struct auth_session *s, uint32_t id, const char *user)
 }
 
 static void
-put_challenge(struct auth_session *s, uint32_t id)
+put_challenge(struct auth_session *s, uint32_t id, const char *binding)
 {
 	struct buf *out = &s->peer.out;
 
@@ -162,22 +172,24 @@ put_challenge(struct auth_session *s, uint32_t id)
 	auth_line_putf(out, "%u", (unsigned)id);
 	auth_line_put(out, STR_LIT(""));
 	crypto_base64_put(out, buf_str(&s->challenge));
+	if (binding != NULL)
+		auth_line_putf(out, "channel_binding=%s", binding);
 	auth_line_end(out);
 }
 
 static void
-put_greeting(struct auth_session *s, unsigned connection)
+put_greeting(struct auth_session *s)
 {
 	struct buf *out = &s->peer.out;
 	uint8_t cookie[16];
 
-	buf_putf(out, "VERSION\t%d\t%d\n", MAJOR, MINOR);
+	s->has_greeted = true;
 	for (const struct mechanism *m = mechanisms; m->name != NULL; m++) {
-		if (sasl_offers(m))
+		if (sasl_offers(m) && (!m->binds || s->can_bind))
 			buf_putf(out, "MECH\t%s%s\n", m->name, m->flags);
 	}
-	buf_putf(
-	    out, "SPID\t%ld\nCUID\t%u\nCOOKIE\t", (long)getpid(), connection);
+	buf_putf(out, "SPID\t%ld\nCUID\t%u\nCOOKIE\t", (long)getpid(),
+	    s->connection);
 	crypto_random(cookie, sizeof cookie);
 	buf_put_hex(out, str_n((const char *)cookie, sizeof cookie));
 	buf_puts(out, "\nDONE\n");
@@ -224,7 +236,7 @@ find_late(const struct auth_session *s, uint32_t id)
 static void
 put_due(struct auth_session *s, int64_t then)
 {
-	int64_t next = 0;
+	int64_t next = s->has_greeted ? 0 : s->greets_by;
 	size_t i = 0;
 
 	while (i < s->n_late) {
@@ -254,7 +266,8 @@ step(struct auth_session *s, size_t i, bool first, bool has_response)
 
 	switch (result) {
 	case EXCHANGE_CONTINUE:
-		put_challenge(s, r->id);
+		put_challenge(
+		    s, r->id, sasl_exchange_wants_binding(r->login->exchange));
 		return;
 	case EXCHANGE_OK:
 		put_ok(s, r->id, user);
@@ -295,10 +308,18 @@ take_id(struct auth_session *s, struct str *rest, uint32_t *id)
 static enum session_next
 on_version(struct auth_session *s, struct str rest)
 {
+	uint64_t minor;
+
 	if (!auth_line_next(&rest, &s->field) ||
 	    !str_is(buf_str(&s->field), STR_LIT("1")))
 		return nonsense(s, "another version of the protocol");
 	s->has_version = true;
+	if (s->has_greeted)
+		return SESSION_PARK;
+	s->can_bind =
+	    auth_line_next(&rest, &s->field) &&
+	    str_to_u64(buf_str(&s->field), MINOR_BINDING, UINT32_MAX, &minor);
+	put_greeting(s);
 	return SESSION_PARK;
 }
 
@@ -314,7 +335,7 @@ on_cpid(struct auth_session *s, struct str rest)
 }
 
 struct parameters {
-	bool secured;
+	bool secured, tls;
 	bool has_response;
 	bool bad_response;
 };
@@ -332,6 +353,7 @@ take_parameters(struct auth_session *s, struct str rest, struct login *l,
 
 		if (str_is(key, STR_LIT("secured"))) {
 			p->secured = true;
+			p->tls = str_is(value, STR_LIT("tls"));
 		} else if (str_is(key, STR_LIT("service"))) {
 			login_put(value, l->service, sizeof l->service);
 		} else if (str_is(key, STR_LIT("rip"))) {
@@ -370,6 +392,7 @@ begin(struct auth_session *s, struct login *l, struct str rest)
 		return "reason=Plaintext authentication needs TLS";
 	if (p.bad_response)
 		return "reason=Invalid base64 data";
+	sasl_exchange_set_channel(l->exchange, p.tls && s->can_bind);
 	step(s, s->n - 1, true, p.has_response);
 	return NULL;
 }
@@ -400,6 +423,27 @@ on_auth(struct auth_session *s, struct str rest)
 	return SESSION_PARK;
 }
 
+/* What the asking server knows of the channel, where we have asked for it. */
+static bool
+take_binding(struct auth_session *s, struct str rest, struct login *l)
+{
+	struct buf data;
+	bool ok = true;
+
+	buf_init(&data, AUTH_LINE_MAX);
+	while (ok && auth_line_next(&rest, &s->field)) {
+		struct str value = buf_str(&s->field);
+
+		if (!str_is(str_cut(&value, '='), STR_LIT("channel_binding")) ||
+		    sasl_exchange_wants_binding(l->exchange) == NULL)
+			continue;
+		ok = crypto_base64_take(&data, value) &&
+		     sasl_exchange_set_binding(l->exchange, buf_str(&data));
+	}
+	buf_clear(&data);
+	return ok;
+}
+
 /* Empty data may stand behind a TAB or not at all. */
 static enum session_next
 on_cont(struct auth_session *s, struct str rest)
@@ -417,7 +461,8 @@ on_cont(struct auth_session *s, struct str rest)
 	}
 	if (!auth_line_next(&rest, &s->field))
 		buf_reset(&s->field);
-	if (!crypto_base64_take(&s->decoded, buf_str(&s->field))) {
+	if (!crypto_base64_take(&s->decoded, buf_str(&s->field)) ||
+	    !take_binding(s, rest, s->requests[i]->login)) {
 		put_fail(s, id, NULL, "reason=Invalid base64 data");
 		forget_request(s, i);
 		return SESSION_PARK;
@@ -514,6 +559,8 @@ on_timer(void *state)
 {
 	struct auth_session *s = state;
 
+	if (!s->has_greeted && clock_ms() >= s->greets_by)
+		put_greeting(s);
 	put_due(s, clock_ms());
 	return peer_flush(&s->peer) < 0 ? SESSION_CLOSE : SESSION_PARK;
 }
@@ -541,7 +588,10 @@ on_open(void *service, struct session *session)
 	buf_init_secret(&s->decoded, AUTH_LINE_MAX);
 	buf_init_secret(&s->challenge, AUTH_LINE_MAX);
 	atomic_fetch_add(&s->authd->counters.connections, 1);
-	put_greeting(s, atomic_fetch_add(&s->authd->connection, 1) + 1);
+	s->connection = atomic_fetch_add(&s->authd->connection, 1) + 1;
+	s->greets_by = clock_ms() + PATIENCE_MS;
+	buf_putf(&s->peer.out, "VERSION\t%d\t%d\n", MAJOR, MINOR);
+	session_set_timer(session, s->greets_by);
 	/* Where this fails, reading will fail too and end the session. */
 	(void)!peer_flush(&s->peer);
 	return s;

@@ -3,9 +3,22 @@
 
 #include "auth/mechanism.h"
 
+#include <string.h>
+
 #include "auth/directory.h"
 
+#define PLUS "-PLUS"
+
 const struct mechanism mechanisms[MECHANISMS + 1] = {
+    {.name = "SCRAM-SHA-256" PLUS,
+	.flags = "\tmutual-auth\tchannel-binding",
+	.form = DIRECTORY_FORM_SCRAM,
+	.binds = true,
+	.sha256 = true},
+    {.name = "SCRAM-SHA-1" PLUS,
+	.flags = "\tmutual-auth\tchannel-binding",
+	.form = DIRECTORY_FORM_SCRAM,
+	.binds = true},
     {.name = "SCRAM-SHA-256",
 	.flags = "\tmutual-auth",
 	.form = DIRECTORY_FORM_SCRAM,
@@ -29,6 +42,12 @@ const struct mechanism mechanisms[MECHANISMS + 1] = {
     {.name = "EXTERNAL", .flags = "", .external = true},
     {.name = NULL},
 };
+
+size_t
+mechanism_base_len(const struct mechanism *m)
+{
+	return strlen(m->name) - (m->binds ? sizeof PLUS - 1 : 0);
+}
 
 const struct mechanism *
 mechanism_find(struct str name)

@@ -108,7 +108,8 @@ static const struct conf_option authd_options[] = {
 	  .help = "networks that are never locked as such: others' servers, "
 		  "a webmail" },
 	{ .name = "mechanisms", .type = CONF_LIST, .offset = AUTHD(mechanisms),
-	  .fallback = "PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-1",
+	  .fallback = "PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-1 "
+		      "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS",
 	  .help = "how users may prove who they are" },
 	{ .name = "oauth_keys", .type = CONF_LIST, .offset = AUTHD(oauth_keys),
 	  .help = "files with the keys, in PEM, that tokens are signed by" },
@@ -216,7 +217,8 @@ check_mechanisms(const struct conf_list *list, struct fault *f)
 		if (mechanism_find(str(list->items[i])) == NULL)
 			return fault_perm(f, "5.3.5",
 			    "mechanisms: \"%.40s\" is none of PLAIN, LOGIN, "
-			    "SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, "
+			    "SCRAM-SHA-256, SCRAM-SHA-1, both also with -PLUS, "
+			    "CRAM-MD5, "
 			    "OAUTHBEARER, XOAUTH2, EXTERNAL",
 			    list->items[i]);
 	}

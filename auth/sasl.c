@@ -16,6 +16,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sasl/sasl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { CALLBACKS = 7, LIST_SIZE = 100 };
+enum { CALLBACKS = 7, LIST_SIZE = 120 };
 
 /* What is on; written by sasl_open() only. */
 static bool is_on[MECHANISMS];
@@ -230,12 +231,12 @@ set_callbacks(struct sasl_exchange *x)
 /* Start and end. */
 
 static bool
-is_listed(const char *list, const char *name)
+is_listed(const char *list, struct str name)
 {
 	struct str rest = str(list);
 
 	while (rest.len > 0) {
-		if (str_is(str_cut(&rest, ' '), str(name)))
+		if (str_is(str_cut(&rest, ' '), name))
 			return true;
 	}
 	return false;
@@ -256,7 +257,8 @@ need_mechanisms(struct fault *f)
 		list = "";
 	for (size_t i = 0; mechanisms[i].name != NULL; i++) {
 		if (is_on[i] && mechanism_is_librarys(&mechanisms[i]) &&
-		    !is_listed(list, mechanisms[i].name))
+		    !is_listed(list, str_n(mechanisms[i].name,
+					 mechanism_base_len(&mechanisms[i]))))
 			rc = fault_perm(f, "5.3.5",
 			    "libsasl2 has no module for %s (on Debian: "
 			    "libsasl2-modules)",
@@ -290,7 +292,9 @@ switch_on(const char *const *names, size_t n, struct fault *f)
 	buf_init(&list, LIST_SIZE - 1);
 	for (size_t i = 0; mechanisms[i].name != NULL; i++) {
 		if (is_on[i] && mechanism_is_librarys(&mechanisms[i]))
-			buf_putf(&list, "%s ", mechanisms[i].name);
+			buf_putf(&list, "%.*s ",
+			    (int)mechanism_base_len(&mechanisms[i]),
+			    mechanisms[i].name);
 	}
 	/* All of them fit. */
 	(void)!str_copy(buf_str(&list), mechanism_list, sizeof mechanism_list);
@@ -333,6 +337,7 @@ sasl_exchange_new(struct directory *directory)
 	struct sasl_exchange *x = mem_new(struct sasl_exchange);
 
 	x->directory = directory;
+	buf_init(&x->channel, SASL_CHANNEL_MAX);
 	x->callbacks = mem_zeroed(CALLBACKS, sizeof *x->callbacks);
 	set_callbacks(x);
 	return x;
@@ -343,6 +348,27 @@ sasl_exchange_set_service(struct sasl_exchange *x, const char *service)
 {
 	/* What is no name is as if it had not been said. */
 	(void)!service_key(str(service), x->service);
+}
+
+void
+sasl_exchange_set_channel(struct sasl_exchange *x, bool can_bind)
+{
+	x->can_bind = can_bind;
+}
+
+const char *
+sasl_exchange_wants_binding(const struct sasl_exchange *x)
+{
+	return x->binding[0] != '\0' && buf_len(&x->channel) == 0 ? x->binding
+								  : NULL;
+}
+
+bool
+sasl_exchange_set_binding(struct sasl_exchange *x, struct str data)
+{
+	buf_reset(&x->channel);
+	buf_put_str(&x->channel, data);
+	return data.len > 0 && !buf_is_full(&x->channel);
 }
 
 void
@@ -359,6 +385,8 @@ sasl_exchange_free(struct sasl_exchange **exchange)
 	if (*exchange == NULL)
 		return;
 	sasl_dispose(&(*exchange)->conn);
+	buf_clear(&(*exchange)->channel);
+	mem_free((*exchange)->library_channel);
 	mem_free((*exchange)->callbacks);
 	mem_free(*exchange);
 	*exchange = NULL;
@@ -369,6 +397,10 @@ fail(struct sasl_exchange *x, int rc, struct fault *f)
 {
 	if (x->has_why)
 		*f = x->why;
+	else if (x->mechanism != NULL && x->mechanism->binds &&
+		 rc == SASL_BADPROT)
+		fault_perm(f, "5.7.8",
+		    "the client is bound to another channel, or misspells");
 	else if (x->has_keys)
 		fault_perm(f, "5.7.8", "%s",
 		    x->trouble != NULL ? x->trouble : "wrong password");
@@ -379,15 +411,59 @@ fail(struct sasl_exchange *x, int rc, struct fault *f)
 	return f->kind == FAULT_TEMP ? EXCHANGE_TEMP : EXCHANGE_FAILED;
 }
 
+/* The kind that the client names in "p=KIND,": RFC 5056 7, bounded. */
+static bool
+take_binding(struct sasl_exchange *x, struct str rest)
+{
+	struct str kind = str_cut(&rest, ',');
+
+	for (size_t i = 0; i < kind.len; i++) {
+		char c = kind.at[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+		    !(c >= '0' && c <= '9') && c != '-' && c != '.')
+			return false;
+	}
+	return kind.len > 0 && str_copy(kind, x->binding, sizeof x->binding);
+}
+
+static bool
+offers_plus(const struct sasl_exchange *x)
+{
+	for (size_t i = 0; mechanisms[i].name != NULL; i++) {
+		if (is_on[i] && mechanisms[i].binds &&
+		    mechanisms[i].sha256 == x->mechanism->sha256)
+			return x->can_bind;
+	}
+	return false;
+}
+
 /*
- * A client that insists on a channel to bind to gets none here, and the
- * library, which has none either, would look for its name all the same.
+ * RFC 5802 6, of the client's first words: it binds to a channel where the
+ * mechanism is for that, and only there; and one that would, but believes that
+ * we cannot, has been told so by somebody in between.
  */
 static bool
-insists_on_channel(const struct sasl_exchange *x, struct str response)
+may_begin(struct sasl_exchange *x, struct str response)
 {
-	return x->mechanism->form == DIRECTORY_FORM_SCRAM &&
-	       str_starts(response, STR_LIT("p="));
+	const char *trouble = NULL;
+
+	if (x->mechanism->form != DIRECTORY_FORM_SCRAM || x->has_begun)
+		return true;
+	x->has_begun = true;
+	if (x->mechanism->binds != str_starts(response, STR_LIT("p=")))
+		trouble = x->mechanism->binds ? "binds to no channel"
+					      : "insists on a channel";
+	else if (x->mechanism->binds &&
+		 (!x->can_bind || !take_binding(x, str_from(response, 2))))
+		trouble = "binds to a channel that we do not know";
+	else if (str_starts(response, STR_LIT("y")) && offers_plus(x))
+		trouble = "was not told that it can bind to the channel";
+	if (trouble == NULL)
+		return true;
+	x->has_why = true;
+	fault_perm(&x->why, "5.7.8", "%s", trouble);
+	return false;
 }
 
 static int
@@ -396,24 +472,49 @@ start(struct sasl_exchange *x, const char *mechanism, struct str response,
 {
 	const char *out = NULL;
 	unsigned len = 0;
+	char name[32];
 	int rc;
 
 	if (x->conn != NULL || x->mechanism != NULL)
 		return SASL_NOMECH;
 	x->mechanism = mechanism_find(str(mechanism));
 	if (x->mechanism == NULL || !mechanism_is_librarys(x->mechanism) ||
-	    !sasl_offers(x->mechanism) || insists_on_channel(x, response))
+	    !sasl_offers(x->mechanism) ||
+	    (has_response && !may_begin(x, response)))
 		return SASL_NOMECH;
 	rc = sasl_server_new("smtp", "localhost", NULL, NULL, NULL,
 	    x->callbacks, SASL_SUCCESS_DATA, &x->conn);
 	if (rc != SASL_OK)
 		return rc;
+	snprintf(name, sizeof name, "%.*s",
+	    (int)mechanism_base_len(x->mechanism), x->mechanism->name);
 	/* An empty response is one; only NULL is none. */
-	rc = sasl_server_start(x->conn, mechanism,
+	rc = sasl_server_start(x->conn, name,
 	    has_response ? (response.at != NULL ? response.at : "") : NULL,
 	    (unsigned)response.len, &out, &len);
 	*challenge = str_n(out, out != NULL ? len : 0);
 	return rc;
+}
+
+/* Before the client's proof, which has what it knows of the channel. */
+static bool
+bind_channel(struct sasl_exchange *x)
+{
+	sasl_channel_binding_t *c;
+
+	if (!x->mechanism->binds || x->library_channel != NULL)
+		return true;
+	if (buf_len(&x->channel) == 0) {
+		x->has_why = true;
+		fault_perm(&x->why, "5.7.8", "we were told of no channel");
+		return false;
+	}
+	c = mem_new(sasl_channel_binding_t);
+	c->name = x->binding;
+	c->len = buf_len(&x->channel);
+	c->data = (const unsigned char *)buf_str(&x->channel).at;
+	x->library_channel = c;
+	return sasl_setprop(x->conn, SASL_CHANNEL_BINDING, c) == SASL_OK;
 }
 
 static int
@@ -421,11 +522,13 @@ go_on(struct sasl_exchange *x, struct str response, struct str *challenge)
 {
 	const char *out = NULL;
 	unsigned len = 0;
+	bool begun;
 	int rc;
 
 	if (x->conn == NULL)
 		return SASL_NOTINIT;
-	if (insists_on_channel(x, response))
+	begun = x->has_begun;
+	if (!may_begin(x, response) || (begun && !bind_channel(x)))
 		return SASL_NOMECH;
 	rc = sasl_server_step(x->conn, response.at != NULL ? response.at : "",
 	    (unsigned)response.len, &out, &len);

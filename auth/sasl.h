@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The server's side of SASL, by Cyrus libsasl2 with our own directory and
- * passwords behind it: PLAIN, LOGIN, CRAM-MD5, and SCRAM without channel binding;
- * and by our own OAUTHBEARER, XOAUTH2 and EXTERNAL. The only files that include
+ * passwords behind it: PLAIN, LOGIN, CRAM-MD5, and SCRAM with and without
+ * channel binding (-PLUS); and by our own OAUTHBEARER, XOAUTH2 and EXTERNAL. The only files that include
  * the library are sasl.c and sasl_keys.c. It reads no configuration file and no
  * user database of its own, and writes to no log but ours.
  */
@@ -48,6 +48,10 @@ struct sasl_exchange *sasl_exchange_new(struct directory *directory) MUST_USE;
  * the first step. */
 void sasl_exchange_set_service(
     struct sasl_exchange *exchange, const char *service);
+/* Whether the asking server can tell what the client's TLS connection is bound
+ * by, and has been offered the mechanisms that want that. Before the first
+ * step; it cannot unless this is said. */
+void sasl_exchange_set_channel(struct sasl_exchange *exchange, bool can_bind);
 /* Whom a certificate of the client's names, which the asking server has
  * verified. Before the first step. */
 void sasl_exchange_set_certificate(
@@ -62,6 +66,13 @@ void sasl_exchange_free(struct sasl_exchange **exchange);
 enum sasl_result sasl_exchange_step(struct sasl_exchange *exchange,
     const char *mechanism, struct str response, bool has_response,
     struct buf *challenge, struct fault *f);
+
+/* After EXCHANGE_CONTINUE: the kind of channel binding that is needed before
+ * the next step; NULL: none. Lives as long as the exchange. */
+const char *sasl_exchange_wants_binding(const struct sasl_exchange *exchange);
+/* False where it is empty or too long. */
+bool sasl_exchange_set_binding(
+    struct sasl_exchange *exchange, struct str data) MUST_USE;
 
 /* Whether the proof was one that cannot be guessed: an app password. */
 bool sasl_exchange_is_strong(const struct sasl_exchange *exchange);

@@ -8,6 +8,9 @@
 #include "auth/sasl.h"
 #include "auth/service.h"
 
+/* Of the name of a kind of channel binding. */
+enum { SASL_BINDING_SIZE = 40, SASL_CHANNEL_MAX = 256 };
+
 struct sasl_callback;
 struct sasl_conn;
 
@@ -26,6 +29,12 @@ struct sasl_exchange {
 	char service[SERVICE_SIZE];
 	bool is_strong;
 	char certificate[NAME_SIZE]; /* "": none */
+	/* Of SCRAM: whether there may be a channel to bind to, whether the
+	 * client has said how, in what words, and what our end knows of it. */
+	bool can_bind, has_begun;
+	char binding[SASL_BINDING_SIZE]; /* "": none */
+	struct buf channel;
+	struct sasl_channel_binding *library_channel;
 	/* Of tokens: the client has been told that it was no good, and why. */
 	bool is_refused;
 };

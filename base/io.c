@@ -157,6 +157,12 @@ io_tls_flaw(const struct io *io)
 	return io->tls != NULL ? tls_find_flaw(io->tls) : TLS_FLAW_NONE;
 }
 
+bool
+io_tls_binding(struct io *io, const char *type, struct buf *data)
+{
+	return io->tls != NULL && tls_get_binding(io->tls, type, data);
+}
+
 /* What one attempt found. */
 enum found {
 	FOUND_SOME,

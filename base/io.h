@@ -46,6 +46,8 @@ const struct tls_info *io_tls(const struct io *io);
 /* What is wrong with the server's proof, if it was looked at; also where the
  * handshake has failed for it. */
 enum tls_flaw io_tls_flaw(const struct io *io);
+/* tls_get_binding(); false without TLS. */
+bool io_tls_binding(struct io *io, const char *type, struct buf *data) MUST_USE;
 
 /*
  * Reads what there is, up to room bytes (64 KiB at most; b grows by so much

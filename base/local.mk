@@ -38,7 +38,7 @@ libbase_a_SOURCES = \
 	base/tar.c base/tar.h \
 	base/thread.c base/thread.h \
 	base/tls.c base/tls.h base/tls_private.h \
-	base/tls_client.c \
+	base/tls_binding.c base/tls_client.c \
 	base/user.c base/user.h \
 	base/utf8.c base/utf8.h
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Certificates and the two ends of TLS. The only files that include OpenSSL's
- * SSL part are tls.c and tls_client.c.
+ * SSL part are tls.c, tls_binding.c and tls_client.c.
  *
  * TLS 1.2 or later, no compression, no renegotiation, forward secrecy only.
  * A tls_server or tls_client may be replaced while sessions use the old one:
@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/fault.h"
 #include "base/str.h"
 
@@ -116,6 +117,16 @@ enum tls_result tls_write(struct tls *tls, const void *bytes, size_t len,
 /* Bytes that were decrypted and not yet read: poll() does not know of them. */
 bool tls_has_pending(struct tls *tls);
 void tls_get_info(struct tls *tls, struct tls_info *info);
+/*
+ * What identifies this connection, or its server's certificate, for channel
+ * binding: "tls-exporter" (RFC 9266), "tls-unique" or "tls-server-end-point"
+ * (RFC 5929). False where it is another kind, or one that would prove nothing:
+ * tls-unique from TLS 1.3 on, and both of the connection's kinds without the
+ * extended master secret before it (RFC 7627).
+ */
+enum { TLS_BINDING_MAX = 64 };
+bool tls_get_binding(
+    struct tls *tls, const char *type, struct buf *data) MUST_USE;
 /* Of a server whose proof was looked at, also where the handshake has failed. */
 enum tls_flaw tls_find_flaw(const struct tls *tls);
 /* Says close_notify as far as that does not block. */

@@ -2,8 +2,7 @@
 /*
  * The client of the Dovecot authentication protocol.
  *
- * Our VERSION and CPID go out before anything is read: since 2.4 the server
- * waits for them, and an earlier one does not mind. An exchange has its
+ * An exchange has its
  * connection for itself, so that answers need no sorting; one that ends in OK
  * or FAIL gives it back for the next, all others close it.
  *
@@ -21,23 +20,12 @@
 #include "base/crypto.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "proto/auth_connection.h"
 #include "proto/auth_line.h"
 
 enum {
 	IDLE_MAX = 16, /* connections */
 	LISTS_MAX = 16,
-	LINES_MAX = 100, /* of a handshake, or before an answer */
-	NAMES_MAX = 500, /* bytes of a list of mechanisms */
-	NAME_MAX_LEN = 20,
-	READ_SIZE = 4096,
-};
-
-struct connection {
-	struct io *io;
-	struct buf in, out, field;
-	const char *mechanisms;
-	uint32_t id; /* of the last request */
-	bool broken; /* not to be used again */
 };
 
 struct auth_client {
@@ -50,18 +38,24 @@ struct auth_client {
 	/* All that were ever heard: callers may still hold them. */
 	char *lists[LISTS_MAX];
 	size_t n_lists;
-	struct connection *idle[IDLE_MAX];
+	struct auth_connection *idle[IDLE_MAX];
 	size_t n;
 };
 
 struct auth_exchange {
 	struct auth_client *client;
-	struct connection *connection; /* between the first step and the end */
+	struct auth_connection
+	    *connection; /* between the first step and the end */
 	char remote[64], local[64], session[64];
 	uint16_t remote_port, local_port;
-	bool secured;
+	bool secured, tls;
 	char certificate[256];
+	auth_binding_call *binding;
+	void *binding_ctx;
+	struct buf channel; /* what goes with the next line */
 };
+
+enum { CHANNEL_MAX = 256 };
 
 struct auth_client *
 auth_client_new(
@@ -77,21 +71,6 @@ auth_client_new(
 	return c;
 }
 
-static void
-connection_free(struct connection **connection)
-{
-	struct connection *c = *connection;
-
-	if (c == NULL)
-		return;
-	io_free(&c->io);
-	buf_clear(&c->in);
-	buf_clear(&c->out);
-	buf_clear(&c->field);
-	mem_free(c);
-	*connection = NULL;
-}
-
 void
 auth_client_free(struct auth_client **client)
 {
@@ -100,7 +79,7 @@ auth_client_free(struct auth_client **client)
 	if (c == NULL)
 		return;
 	while (c->n > 0)
-		connection_free(&c->idle[--c->n]);
+		auth_connection_close(&c->idle[--c->n]);
 	while (c->n_lists > 0)
 		mem_free(c->lists[--c->n_lists]);
 	pthread_mutex_destroy(&c->mutex);
@@ -123,179 +102,42 @@ intern_list(struct auth_client *client, const char *names)
 	return client->lists[client->n_lists++];
 }
 
-/* Waits for one line; the view lives until the next read. */
-static int
-read_line(struct connection *c, struct str *line, struct fault *f)
-{
-	while (!buf_take_line(&c->in, line)) {
-		int got = io_read(c->io, &c->in, READ_SIZE, f);
-
-		if (got == 0)
-			fault_temp(f, "4.4.2", "the connection was closed");
-		if (got <= 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* The next field of the line, as text; false where there is none. */
-static bool
-next_field(struct connection *c, struct str *rest, struct str *field)
-{
-	if (!auth_line_next(rest, &c->field))
-		return false;
-	*field = buf_str(&c->field);
-	return true;
-}
-
-static bool
-is_mechanism_name(struct str name)
-{
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.at[i];
-
-		if (!(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-		    c != '-' && c != '_')
-			return false;
-	}
-	return name.len > 0 && name.len <= NAME_MAX_LEN;
-}
-
-/* What a client of ours could never use, or must not. */
-static bool
-is_barred(struct str flag)
-{
-	return str_is(flag, STR_LIT("anonymous")) ||
-	       str_is(flag, STR_LIT("private")) ||
-	       str_is(flag, STR_LIT("channel-binding"));
-}
-
-/* "MECH<TAB>name<TAB>flags": rest is behind the first TAB. */
-static void
-take_mechanism(struct connection *c, struct str rest, struct buf *names)
-{
-	size_t before = buf_len(names);
-	struct str field;
-
-	if (!next_field(c, &rest, &field) || !is_mechanism_name(field))
-		return;
-	if (before > 0)
-		buf_putc(names, ' ');
-	buf_put_str(names, field);
-	while (next_field(c, &rest, &field))
-		if (is_barred(field))
-			buf_truncate(names, before);
-}
-
-static int
-check_version(struct connection *c, struct str rest, struct fault *f)
-{
-	struct str major;
-
-	if (!next_field(c, &rest, &major) || !str_is(major, STR_LIT("1")))
-		return fault_temp(
-		    f, "4.7.0", "the protocol's version is another");
-	return 0;
-}
-
-/* Reads up to DONE; names gets the mechanisms. */
-static int
-read_handshake(struct connection *c, struct buf *names, struct fault *f)
-{
-	bool versioned = false;
-	struct str line, word;
-
-	for (int i = 0; i < LINES_MAX; i++) {
-		if (read_line(c, &line, f) < 0)
-			return -1;
-		if (!next_field(c, &line, &word))
-			break;
-		if (str_is(word, STR_LIT("VERSION"))) {
-			if (check_version(c, line, f) < 0)
-				return -1;
-			versioned = true;
-		} else if (str_is(word, STR_LIT("MECH"))) {
-			take_mechanism(c, line, names);
-		} else if (str_is(word, STR_LIT("DONE"))) {
-			if (versioned)
-				return 0;
-			break;
-		}
-	}
-	return fault_temp(f, "4.7.0", "this is no authentication service");
-}
-
-static int
-shake_hands(struct auth_client *client, struct connection *c, struct fault *f)
-{
-	struct buf names;
-	int rc = -1;
-
-	buf_init(&names, NAMES_MAX);
-	buf_putf(
-	    &c->out, "VERSION\t1\t2\nCPID\t%lu\n", (unsigned long)getpid());
-	if (io_flush(c->io, &c->out, f) < 0 || read_handshake(c, &names, f) < 0)
-		goto out;
-	if (buf_len(&names) == 0) {
-		fault_temp(f, "4.7.0",
-		    "it lists no mechanisms: is this another socket of "
-		    "Dovecot's?");
-		goto out;
-	}
-	pthread_mutex_lock(&client->mutex);
-	c->mechanisms = intern_list(client, buf_text(&names));
-	client->mechanisms = c->mechanisms;
-	pthread_mutex_unlock(&client->mutex);
-	rc = 0;
-out:
-	buf_clear(&names);
-	return rc;
-}
-
-static struct connection *
+static struct auth_connection *
 connect_now(struct auth_client *client, int64_t deadline, struct fault *f)
 {
-	struct connection *c;
-	int fd = net_connect(&client->address, deadline, f);
+	struct auth_connection *c =
+	    auth_connection_open(&client->address, deadline, f);
 
-	if (fd < 0)
+	if (c == NULL)
 		return NULL;
-	c = mem_new(struct connection);
-	c->io = io_new(fd);
-	io_set_deadline(c->io, deadline);
-	buf_init_secret(&c->in, AUTH_LINE_MAX);
-	buf_init_secret(&c->out, AUTH_LINE_MAX);
-	buf_init_secret(&c->field, AUTH_LINE_MAX);
-	if (shake_hands(client, c, f) < 0)
-		connection_free(&c);
+	pthread_mutex_lock(&client->mutex);
+	c->mechanisms = intern_list(client, c->names);
+	client->mechanisms = c->mechanisms;
+	pthread_mutex_unlock(&client->mutex);
 	return c;
 }
 
 /* An idle connection that is open and silent, or NULL. */
-static struct connection *
+static struct auth_connection *
 take_idle(struct auth_client *client)
 {
 	for (;;) {
-		struct connection *c = NULL;
-		struct fault ignored;
-		bool again = false;
+		struct auth_connection *c = NULL;
 
 		pthread_mutex_lock(&client->mutex);
 		if (client->n > 0)
 			c = client->idle[--client->n];
 		pthread_mutex_unlock(&client->mutex);
-		if (c == NULL || (io_read_now(c->io, &c->in, READ_SIZE, &again,
-				      &ignored) == 0 &&
-				     again))
+		if (c == NULL || auth_connection_is_idle(c))
 			return c;
-		connection_free(&c);
+		auth_connection_close(&c);
 	}
 }
 
 static void
-put_idle(struct auth_client *client, struct connection **connection)
+put_idle(struct auth_client *client, struct auth_connection **connection)
 {
-	struct connection *c = *connection;
+	struct auth_connection *c = *connection;
 
 	/* What it carried was secret, and may have been much. */
 	buf_clear(&c->out);
@@ -307,14 +149,14 @@ put_idle(struct auth_client *client, struct connection **connection)
 		*connection = NULL;
 	}
 	pthread_mutex_unlock(&client->mutex);
-	connection_free(connection);
+	auth_connection_close(connection);
 }
 
 const char *
 auth_client_mechanisms(struct auth_client *client, struct fault *f)
 {
 	const char *mechanisms;
-	struct connection *c;
+	struct auth_connection *c;
 	struct fault why;
 
 	pthread_mutex_lock(&client->mutex);
@@ -353,6 +195,10 @@ auth_exchange_new(struct auth_client *client, const struct auth_facts *facts)
 	x->remote_port = facts->remote_port;
 	x->local_port = facts->local_port;
 	x->secured = facts->secured;
+	x->tls = facts->tls;
+	x->binding = facts->binding;
+	x->binding_ctx = facts->binding_ctx;
+	buf_init(&x->channel, CHANNEL_MAX);
 	/* Half a name is another's. */
 	if (!str_copy(
 		str(facts->certificate), x->certificate, sizeof x->certificate))
@@ -365,7 +211,8 @@ auth_exchange_free(struct auth_exchange **exchange)
 {
 	if (*exchange == NULL)
 		return;
-	connection_free(&(*exchange)->connection);
+	auth_connection_close(&(*exchange)->connection);
+	buf_clear(&(*exchange)->channel);
 	mem_free(*exchange);
 	*exchange = NULL;
 }
@@ -382,7 +229,7 @@ put_end(struct buf *out, const char *ip, const char *ip_key, uint16_t port,
 }
 
 static void
-put_request(const struct auth_exchange *x, struct connection *c,
+put_request(const struct auth_exchange *x, struct auth_connection *c,
     const char *mechanism, struct str response, bool has_response)
 {
 	struct buf *out = &c->out;
@@ -398,7 +245,8 @@ put_request(const struct auth_exchange *x, struct connection *c,
 	if (x->session[0] != '\0')
 		auth_line_putf(out, "session=%s", x->session);
 	if (x->secured)
-		auth_line_put(out, STR_LIT("secured"));
+		auth_line_put(
+		    out, x->tls ? STR_LIT("secured=tls") : STR_LIT("secured"));
 	if (x->certificate[0] != '\0') {
 		auth_line_put(out, STR_LIT("valid-client-cert"));
 		auth_line_putf(out, "cert_username=%s", x->certificate);
@@ -412,30 +260,36 @@ put_request(const struct auth_exchange *x, struct connection *c,
 }
 
 static void
-put_continuation(struct connection *c, struct str response)
+put_continuation(
+    struct auth_connection *c, struct str response, struct buf *channel)
 {
 	buf_reset(&c->out);
 	auth_line_put(&c->out, STR_LIT("CONT"));
 	auth_line_putf(&c->out, "%u", (unsigned)c->id);
 	auth_line_put(&c->out, STR_LIT(""));
 	crypto_base64_put(&c->out, response);
+	if (buf_len(channel) > 0) {
+		auth_line_put(&c->out, STR_LIT("channel_binding="));
+		crypto_base64_put(&c->out, buf_str(channel));
+		buf_reset(channel);
+	}
 	auth_line_end(&c->out);
 }
 
 /* Whether the next field is the number of our request. */
 static bool
-is_ours(struct connection *c, struct str *rest)
+is_ours(struct auth_connection *c, struct str *rest)
 {
 	struct str field;
 	uint64_t id;
 
-	return next_field(c, rest, &field) &&
+	return auth_connection_field(c, rest, &field) &&
 	       str_to_u64(field, 1, UINT32_MAX, &id) && id == c->id;
 }
 
 /* After this the connection is of no more use. */
 static enum auth_result
-broken(struct connection *c, struct fault *f)
+broken(struct auth_connection *c, struct fault *f)
 {
 	c->broken = true;
 	fault_temp(
@@ -444,13 +298,13 @@ broken(struct connection *c, struct fault *f)
 }
 
 static enum auth_result
-take_ok(
-    struct connection *c, struct str rest, struct buf *user, struct fault *f)
+take_ok(struct auth_connection *c, struct str rest, struct buf *user,
+    struct fault *f)
 {
 	struct str field;
 
 	buf_reset(user);
-	while (next_field(c, &rest, &field)) {
+	while (auth_connection_field(c, &rest, &field)) {
 		struct str name = field, key = str_cut(&name, '=');
 
 		if (!str_is(key, STR_LIT("user")) || name.len == 0)
@@ -466,13 +320,13 @@ take_ok(
 /* "code=" came with 2.3; before, there was a bare "temp". The reason is the
  * server's own and for the log. */
 static enum auth_result
-take_fail(struct connection *c, struct str rest, struct fault *f)
+take_fail(struct auth_connection *c, struct str rest, struct fault *f)
 {
 	char reason[120] = "", code[40] = "";
 	struct str field;
 	bool temp = false;
 
-	while (next_field(c, &rest, &field)) {
+	while (auth_connection_field(c, &rest, &field)) {
 		struct str value = field, key = str_cut(&value, '=');
 
 		if (str_is(key, STR_LIT("temp")))
@@ -494,15 +348,22 @@ take_fail(struct connection *c, struct str rest, struct fault *f)
 }
 
 static enum auth_result
-take_challenge(struct connection *c, struct str rest, struct buf *challenge,
-    struct fault *f)
+take_challenge(struct auth_connection *c, struct str rest,
+    struct buf *challenge, struct fault *f)
 {
 	struct str field;
 
 	buf_reset(challenge);
-	if (!next_field(c, &rest, &field) ||
+	if (!auth_connection_field(c, &rest, &field) ||
 	    !crypto_base64_take(challenge, field))
 		return broken(c, f);
+	while (auth_connection_field(c, &rest, &field)) {
+		struct str type = field, key = str_cut(&type, '=');
+
+		if (str_is(key, STR_LIT("channel_binding")) &&
+		    !str_copy(type, c->binding, sizeof c->binding))
+			return broken(c, f);
+	}
 	return AUTH_CONTINUE;
 }
 
@@ -515,13 +376,13 @@ struct answer {
 /* One line: true where it is the answer. The protocol wants words that are
  * not known to be passed over. */
 static bool
-take_answer(
-    struct connection *c, struct str line, struct answer *a, struct fault *f)
+take_answer(struct auth_connection *c, struct str line, struct answer *a,
+    struct fault *f)
 {
 	struct str field, rest = line;
 	bool ok, fail;
 
-	if (!next_field(c, &rest, &field))
+	if (!auth_connection_field(c, &rest, &field))
 		field = (struct str){0};
 	ok = str_is(field, STR_LIT("OK"));
 	fail = str_is(field, STR_LIT("FAIL"));
@@ -541,14 +402,14 @@ take_answer(
 /* Sends what is in out and reads the answer. -1 where the connection failed
  * before there was one. */
 static int
-converse(struct connection *c, struct answer *a, struct fault *f)
+converse(struct auth_connection *c, struct answer *a, struct fault *f)
 {
 	struct str line;
 
 	if (io_flush(c->io, &c->out, f) < 0)
 		return -1;
-	for (int i = 0; i < LINES_MAX; i++) {
-		if (read_line(c, &line, f) < 0)
+	for (int i = 0; i < AUTH_ANSWER_LINES; i++) {
+		if (auth_connection_read(c, &line, f) < 0)
 			return -1;
 		if (take_answer(c, line, a, f))
 			return 0;
@@ -587,9 +448,13 @@ static int
 open_exchange(struct auth_exchange *x, const struct opening *o,
     struct answer *a, struct fault *f)
 {
-	struct connection *c = x->connection;
+	struct auth_connection *c = x->connection;
 
 	if (!is_listed(c->mechanisms, o->mechanism)) {
+		/* Another connection may have listed what binds to TLS. */
+		if (str_ends(str(o->mechanism), STR_LIT("-PLUS")))
+			return fault_temp(f, "4.7.0", "it lists no %s just now",
+			    o->mechanism);
 		a->result = refuse("unknown mechanism", f);
 		return 0;
 	}
@@ -608,13 +473,13 @@ begin(struct auth_exchange *x, const struct opening *o, struct answer *a,
 {
 	int64_t deadline = clock_ms() + x->client->timeout_ms;
 
-	connection_free(&x->connection);
+	auth_connection_close(&x->connection);
 	x->connection = take_idle(x->client);
 	if (x->connection != NULL) {
 		io_set_deadline(x->connection->io, deadline);
 		if (open_exchange(x, o, a, f) == 0)
 			return 0;
-		connection_free(&x->connection);
+		auth_connection_close(&x->connection);
 	}
 	x->connection = connect_now(x->client, deadline, f);
 	return x->connection == NULL ? -1 : open_exchange(x, o, a, f);
@@ -624,11 +489,11 @@ static int
 go_on(struct auth_exchange *x, struct str response, struct answer *a,
     struct fault *f)
 {
-	struct connection *c = x->connection;
+	struct auth_connection *c = x->connection;
 
 	if (c == NULL)
 		return fault_temp(f, "4.7.0", "there is no exchange");
-	put_continuation(c, response);
+	put_continuation(c, response, &x->channel);
 	if (buf_is_full(&c->out)) {
 		c->broken = true;
 		a->result = refuse("too long", f);
@@ -636,6 +501,26 @@ go_on(struct auth_exchange *x, struct str response, struct answer *a,
 	}
 	io_set_deadline(c->io, clock_ms() + x->client->timeout_ms);
 	return converse(c, a, f);
+}
+
+/* What the server wants to hear of the channel, which our caller knows. */
+static enum auth_result
+fetch_binding(struct auth_exchange *x, struct fault *f)
+{
+	struct auth_connection *c = x->connection;
+	bool ok;
+
+	if (c->binding[0] == '\0')
+		return AUTH_CONTINUE;
+	buf_reset(&x->channel);
+	ok = x->binding != NULL &&
+	     x->binding(x->binding_ctx, c->binding, &x->channel) &&
+	     buf_len(&x->channel) > 0 && !buf_is_full(&x->channel);
+	c->binding[0] = '\0';
+	if (ok)
+		return AUTH_CONTINUE;
+	c->broken = true;
+	return refuse("the channel is not bound in the way it wants", f);
 }
 
 enum auth_result
@@ -651,13 +536,15 @@ auth_exchange_step(struct auth_exchange *x, const char *mechanism,
 
 	if (rc < 0)
 		a.result = AUTH_TEMP;
+	else if (a.result == AUTH_CONTINUE)
+		a.result = fetch_binding(x, &why);
 	if (a.result == AUTH_FAILED)
 		*f = why;
 	else if (a.result == AUTH_TEMP)
 		fault_temp(f, "4.7.0", "authentication at %s: %s",
 		    x->client->where, why.text);
 	if (rc < 0)
-		connection_free(&x->connection);
+		auth_connection_close(&x->connection);
 	else if (a.result != AUTH_CONTINUE)
 		put_idle(x->client, &x->connection);
 	return a.result;

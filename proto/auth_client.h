@@ -26,16 +26,24 @@ struct auth_client *auth_client_new(const struct net_address *address,
 void auth_client_free(struct auth_client **client);
 
 /* The mechanisms that the server lists, split by blanks, without anonymous
- * ones. Lives until the client is freed. NULL and a fault where there is no server. */
+ * ones. Those that end in "-PLUS" bind to TLS (RFC 5801 4): only for clients
+ * behind TLS whose facts have a `binding`. Lives until the client is freed. NULL and a fault where there is no server. */
 const char *auth_client_mechanisms(struct auth_client *client, struct fault *f);
+
+/* Puts what identifies the client's TLS connection in this way ("tls-exporter",
+ * RFC 5929, RFC 9266) into data; false where there is nothing. */
+typedef bool auth_binding_call(void *ctx, const char *type, struct buf *data);
 
 struct auth_facts {
 	const char *remote; /* client's address or NULL */
 	uint16_t remote_port;
 	const char *local; /* our address or NULL */
 	uint16_t local_port;
-	const char *session; /* our session id */
-	bool secured;        /* TLS, or the loopback exception */
+	const char *session;        /* our session id */
+	bool secured;               /* TLS, or the loopback exception */
+	bool tls;                   /* it is TLS */
+	auth_binding_call *binding; /* NULL: none; within a step only */
+	void *binding_ctx;
 	/* Whom a certificate of the client's, which was verified, names; NULL:
 	 * there was none. */
 	const char *certificate;

@@ -4,6 +4,7 @@ libproto_a_SOURCES = \
 	proto/address.c proto/address.h \
 	proto/attachments.c proto/attachments.h \
 	proto/auth_client.c proto/auth_client.h \
+	proto/auth_connection.c proto/auth_connection.h \
 	proto/auth_line.c proto/auth_line.h \
 	proto/authdaemon.c proto/authdaemon.h \
 	proto/content.c proto/content.h \

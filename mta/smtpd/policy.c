@@ -50,9 +50,19 @@ certificate_name(const struct smtpd_session *s)
 	return tls == NULL || tls->client[0] == '\0' ? NULL : tls->client;
 }
 
-/* EXTERNAL only where there is something to prove a name with. */
+/* EXTERNAL needs something to prove a name with, and what ends in -PLUS a TLS
+ * connection to bind to. */
+static bool
+is_of_use(
+    const struct smtpd_session *s, const struct smtp_state *st, struct str name)
+{
+	if (str_is_nocase(name, STR_LIT("EXTERNAL")))
+		return certificate_name(s) != NULL;
+	return st->tls || !str_ends(name, STR_LIT("-PLUS"));
+}
+
 static const char *
-offer(struct smtpd_session *s, const char *names)
+offer(struct smtpd_session *s, const struct smtp_state *st, const char *names)
 {
 	struct str rest = str(names);
 	struct buf list;
@@ -61,8 +71,7 @@ offer(struct smtpd_session *s, const char *names)
 	while (rest.len > 0) {
 		struct str name = str_cut(&rest, ' ');
 
-		if (str_is_nocase(name, STR_LIT("EXTERNAL")) &&
-		    certificate_name(s) == NULL)
+		if (!is_of_use(s, st, name))
 			continue;
 		if (buf_len(&list) > 0)
 			buf_putc(&list, ' ');
@@ -85,11 +94,19 @@ on_auth_mechanisms(void *ctx, const struct smtp_state *st)
 		return NULL;
 	names = auth_client_mechanisms(s->smtpd->auth, &f);
 	if (names != NULL)
-		return offer(s, names);
+		return offer(s, st, names);
 	log_warn(&s->log, "no authentication service", "reason", f.text, NULL);
 	/* AUTH then answers 454, which clients try again; were it not offered,
 	 * they would tell their user that the password is of no use. */
 	return "PLAIN LOGIN";
+}
+
+static bool
+get_binding(void *ctx, const char *type, struct buf *data)
+{
+	const struct smtpd_session *s = ctx;
+
+	return io_tls_binding(session_io(s->session), type, data);
 }
 
 static void
@@ -103,6 +120,9 @@ start_exchange(
 	    .session = s->id,
 	    .secured = st->tls || s->listener->auth_without_tls,
 	    .certificate = certificate_name(s),
+	    .tls = st->tls,
+	    .binding = get_binding,
+	    .binding_ctx = s,
 	};
 
 	auth_exchange_free(&s->exchange);

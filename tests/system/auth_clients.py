@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import smtplib
+import ssl
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
 from harness import main, need_program  # noqa: E402
 from instance import DOMAIN, PASSWORD, Instance  # noqa: E402
-from scram import HASHES, Scram  # noqa: E402
+from scram import HASHES, PLUS, Scram  # noqa: E402
 from wire import lax_context  # noqa: E402
 
 LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib")
@@ -62,8 +63,9 @@ class Clients(unittest.TestCase):
         i.sections["authd"] = """
             lock_failures = 0
             failure_delay = 0s
-            mechanisms = {"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN",
-                "LOGIN", "OAUTHBEARER", "XOAUTH2"}
+            mechanisms = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS",
+                "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN",
+                "OAUTHBEARER", "XOAUTH2"}
             oauth_keys = {"%s"}
             oauth_issuer = "%s" """ % (i.path("secret"), ISSUER)
         i.write_conf()
@@ -105,6 +107,21 @@ class Clients(unittest.TestCase):
                  "--connect=127.0.0.1:%d" % port], want)
         # It knows no TLS from the start.
         self.each(gsasl, tuple(HASHES) + PASSWORDS, WAYS[:1])
+
+    def test_gsasl_binds_to_tls(self):
+        need_program("gsasl")
+
+        def gsasl(mechanism, secret, port, starttls, want, *more):
+            self.run_client(
+                ["gsasl", "--smtp", "--mechanism=" + mechanism,
+                 "--authentication-id=" + ANN, "--password=" + secret,
+                 "--authorization-id=", "--x509-ca-file=",
+                 "--connect=127.0.0.1:%d" % port] + list(more), want)
+
+        def gsasl_1_2(*args):
+            gsasl(*args, "--priority=NORMAL:-VERS-ALL:+VERS-TLS1.2")
+        self.each(gsasl, PLUS, WAYS[:1])
+        self.each(gsasl_1_2, PLUS, WAYS[:1])
 
     def test_msmtp(self):
         need_program("msmtp")
@@ -185,6 +202,70 @@ class Clients(unittest.TestCase):
                     c.auth(mechanism, steps, initial_response_ok=first)
                 self.assertEqual(e.exception.smtp_code, 535)
         self.each(smtplib_client, tuple(HASHES) + PASSWORDS + TOKENS)
+
+    def bound(self, mechanism, kind, version=None, spoil=False, header=None,
+              ways=WAYS):
+        """The replies to SCRAM that binds to the connection."""
+        replies = set()
+        for protocol, starttls in ways:
+            context = lax_context()
+            if version is not None:
+                context.maximum_version = version
+            port = self.i.port(protocol)
+            c = (smtplib.SMTP("127.0.0.1", port, timeout=60) if starttls else
+                 smtplib.SMTP_SSL("127.0.0.1", port, timeout=60,
+                                  context=context))
+            with c:
+                if starttls:
+                    c.starttls(context=context)
+                c.ehlo()
+                if kind == "tls-unique":
+                    channel = c.sock.get_channel_binding(kind) or b"?"
+                else:
+                    channel = hashlib.sha256(
+                        c.sock.getpeercert(binary_form=True)).digest()
+                if spoil:
+                    channel = bytes([channel[0] ^ 1]) + channel[1:]
+                header_now = header or "p=%s,," % kind
+                x = Scram(mechanism, ANN, PASSWORD, header_now,
+                          channel if header_now[0] == "p" else b"")
+                try:
+                    replies.add(c.auth(mechanism, x.step)[0])
+                except smtplib.SMTPAuthenticationError as e:
+                    replies.add(e.smtp_code)
+        return replies
+
+    def test_kinds_of_binding(self):
+        for mechanism in PLUS:
+            for kind, version in (
+                    ("tls-server-end-point", None),
+                    ("tls-server-end-point", ssl.TLSVersion.TLSv1_2),
+                    ("tls-unique", ssl.TLSVersion.TLSv1_2)):
+                with self.subTest(mechanism=mechanism, kind=kind):
+                    self.assertEqual(
+                        self.bound(mechanism, kind, version), {235})
+                    mark = self.i.authd.log.mark()
+                    self.assertEqual(
+                        self.bound(mechanism, kind, version, True), {535})
+                    self.i.authd.log.wait("bound to another channel", 2,
+                                          since=mark)
+        # There is no such thing since TLS 1.3.
+        self.assertEqual(self.bound("SCRAM-SHA-256-PLUS", "tls-unique"), {535})
+        self.assertEqual(self.bound("SCRAM-SHA-256-PLUS", "tls-else"), {535})
+
+    def test_who_was_not_told_of_it_is_refused(self):
+        for header, want in (("n,,", 235), ("y,,", 535)):
+            self.assertEqual(
+                self.bound("SCRAM-SHA-256", "", header=header), {want})
+        self.i.authd.log.wait("was not told that it can bind", 2)
+
+    def test_it_is_offered_within_tls_only(self):
+        with self.i.connect("submissions") as c:
+            self.assertIn("-PLUS", c.say("EHLO client.example"))
+        with self.i.connect("submission") as c:
+            self.assertNotIn("-PLUS", c.say("EHLO client.example"))
+            c.starttls()
+            self.assertIn("-PLUS", c.say("EHLO client.example"))
 
 
 if __name__ == "__main__":

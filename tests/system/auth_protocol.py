@@ -45,7 +45,7 @@ class Case(unittest.TestCase):
 class Exchanges(Case):
     def test_greeting(self):
         greeting = self.client().greeting
-        self.assertEqual(greeting[0], "VERSION\t1\t2")
+        self.assertEqual(greeting[0], "VERSION\t1\t3")
         self.assertIn("MECH\tPLAIN\tplaintext", greeting)
         self.assertIn("MECH\tLOGIN\tplaintext", greeting)
         self.assertEqual([x for x in greeting if x.startswith("MECH")],
@@ -59,12 +59,13 @@ class Exchanges(Case):
             self.assertNotEqual([x for x in a if x.startswith(word)],
                                 [x for x in b if x.startswith(word)])
 
-    def test_greeting_does_not_wait_for_the_client(self):
+    def test_a_client_that_waits_for_the_greeting_gets_it(self):
         c = self.client(greet=False)
         lines = []
         while lines[-1:] != ["DONE"]:
             lines.append(c.line())
-        self.assertEqual(lines[0], "VERSION\t1\t2")
+        self.assertEqual(lines[0], "VERSION\t1\t3")
+        self.assertNotIn("channel-binding", "\n".join(lines))
 
     def test_plain(self):
         c = self.client()
@@ -257,7 +258,7 @@ class Misuse(Case):
             if not line:
                 break
             lines.append(line)
-        self.assertEqual(lines[-1], "DONE")
+        self.assertEqual(lines, ["VERSION\t1\t3"])
 
     def test_garbage(self):
         for data in (b"GET / HTTP/1.0\r\n\r\n", b"\0" * 100 + b"\n",

@@ -7,11 +7,17 @@ import hmac
 import os
 
 HASHES = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
+PLUS = {"SCRAM-SHA-256-PLUS": "sha256", "SCRAM-SHA-1-PLUS": "sha1"}
 
 
 class Scram:
-    def __init__(self, mechanism, user, password):
-        self.hash = HASHES[mechanism]
+    """header: of GS2; with "p=KIND,," the channel is what that kind says of
+    the connection."""
+
+    def __init__(self, mechanism, user, password, header="n,,", channel=b""):
+        self.hash = (HASHES | PLUS)[mechanism]
+        self.header = header
+        self.binding = base64.b64encode(header.encode() + channel).decode()
         self.password = password.encode()
         self.nonce = base64.b64encode(os.urandom(18)).decode()
         self.bare = "n=%s,r=%s" % (
@@ -23,7 +29,7 @@ class Scram:
         return hmac.new(key, text.encode(), self.hash).digest()
 
     def first(self):
-        return "n,," + self.bare
+        return self.header + self.bare
 
     def answer(self, challenge):
         self.challenge = dict(
@@ -33,7 +39,7 @@ class Scram:
         salted = hashlib.pbkdf2_hmac(
             self.hash, self.password, base64.b64decode(self.challenge["s"]),
             int(self.challenge["i"]))
-        last = "c=biws,r=" + self.challenge["r"]
+        last = "c=%s,r=%s" % (self.binding, self.challenge["r"])
         message = ",".join((self.bare, challenge, last))
         key = self.mac(salted, "Client Key")
         stored = hashlib.new(self.hash, key).digest()

@@ -5,9 +5,11 @@
 
 #include "auth/sasl.h"
 #include "base/crypto.h"
+#include "tests/unit/auth/scram_client.h"
 #include "tests/unit/auth/served.h"
 
-static const char *const offered[] = {"LOGIN", "PLAIN", "SCRAM-SHA-256"};
+static const char *const offered[] = {
+    "LOGIN", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"};
 static struct buf in, out;
 
 static void
@@ -38,8 +40,8 @@ greeted(void)
 {
 	int fd = dial();
 
-	hear(fd, "DONE\n", &in);
 	say(fd, STR_LIT("VERSION\t1\t2\nCPID\t1\n"));
+	hear(fd, "DONE\n", &in);
 	return fd;
 }
 
@@ -69,7 +71,7 @@ assert_answers(int fd, const char *want)
 	ck_assert_str_eq(buf_text(&in), want);
 }
 
-START_TEST(the_greeting_comes_before_the_client_says_anything)
+START_TEST(a_client_that_waits_for_the_greeting_gets_it)
 {
 	struct str rest, line;
 	int fd;
@@ -78,7 +80,7 @@ START_TEST(the_greeting_comes_before_the_client_says_anything)
 	fd = dial();
 	hear(fd, "DONE\n", &in);
 	rest = buf_str(&in);
-	ck_assert_view_eq(str_cut(&rest, '\n'), "VERSION\t1\t2");
+	ck_assert_view_eq(str_cut(&rest, '\n'), "VERSION\t1\t3");
 	ck_assert_view_eq(
 	    str_cut(&rest, '\n'), "MECH\tSCRAM-SHA-256\tmutual-auth");
 	ck_assert_view_eq(str_cut(&rest, '\n'), "MECH\tPLAIN\tplaintext");
@@ -90,6 +92,106 @@ START_TEST(the_greeting_comes_before_the_client_says_anything)
 	ck_assert_uint_eq(line.len, 7 + 32);
 	ck_assert_view_eq(str_cut(&rest, '\n'), "DONE");
 	ck_assert_uint_eq(rest.len, 0);
+	close(fd);
+	end();
+}
+END_TEST
+
+static const struct {
+	const char *version;
+	bool binds;
+} versions[] = {
+    {"VERSION\t1\t3\n", true},
+    {"VERSION\t1\t4\n", true},
+    {"VERSION\t1\t2\n", false},
+    {"VERSION\t1\n", false},
+    {"VERSION\t1\tx\n", false},
+};
+
+START_TEST(only_a_client_that_knows_of_it_is_told_of_binding)
+{
+	static const char line[] =
+	    "MECH\tSCRAM-SHA-256-PLUS\tmutual-auth\tchannel-binding\n";
+
+	begin();
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		int fd = dial();
+
+		say(fd, str(versions[i].version));
+		hear(fd, "DONE\n", &in);
+		ck_assert_int_eq(
+		    strstr(buf_text(&in), line) != NULL, versions[i].binds);
+		/* Once is enough. */
+		say(fd, str(versions[i].version));
+		say(fd, STR_LIT("CPID\t1\n"));
+		put_plain(1, PLAIN("eve@example.org", "x"));
+		assert_answers(fd, "FAIL\t1\tuser=eve@example.org\n");
+		close(fd);
+	}
+	end();
+}
+END_TEST
+
+/* A SCRAM-SHA-256-PLUS exchange up to its last answer. */
+static const char *
+scram_plus(int fd, unsigned id, const char *secured, const char *known)
+{
+	struct scram_client c;
+	struct str rest;
+
+	scram_client_bind(
+	    &c, true, "ann@example.org", "p=tls-exporter,,", "a\xff z");
+	buf_putf(&out,
+	    "AUTH\t%u\tSCRAM-SHA-256-PLUS\tservice=smtp%s\tresp=", id, secured);
+	put_base64(str(c.first));
+	buf_putc(&out, '\n');
+	say(fd, buf_str(&out));
+	buf_reset(&out);
+	hear(fd, "\n", &in);
+	rest = buf_str(&in);
+	if (!str_is(str_cut(&rest, '\t'), STR_LIT("CONT")))
+		return buf_text(&in);
+	str_cut(&rest, '\t');
+	ck_assert(crypto_base64_take(&out, str_cut(&rest, '\t')));
+	ck_assert_view_eq(rest, "channel_binding=tls-exporter\n");
+	scram_client_answer(&c, buf_text(&out), "correct horse");
+	buf_reset(&out);
+	buf_putf(&out, "CONT\t%u\t", id);
+	put_base64(str(c.last));
+	buf_putf(&out, "%s\n", known);
+	say(fd, buf_str(&out));
+	buf_reset(&out);
+	hear(fd, "\n", &in);
+	return buf_text(&in);
+}
+
+START_TEST(a_channel_is_asked_for_and_compared)
+{
+	static const char right[] = "\tchannel_binding=Yf8geg==";
+	int fd;
+
+	begin();
+	fd = dial();
+	say(fd, STR_LIT("VERSION\t1\t3\nCPID\t1\n"));
+	hear(fd, "DONE\n", &in);
+	/* Whose keys are not there yet has to show the password. */
+	put_plain(1, PLAIN("ann@example.org", "correct horse"));
+	assert_answers(fd, "OK\t1\tuser=ann@example.org\n");
+	ck_assert(str_starts(str(scram_plus(fd, 2, "\tsecured=tls", right)),
+	    STR_LIT("CONT\t2")));
+	buf_puts(&out, "CONT\t2\t\n");
+	assert_answers(fd, "OK\t2\tuser=ann@example.org\n");
+	ck_assert_str_eq(scram_plus(fd, 3, "\tsecured=tls", ""),
+	    "FAIL\t3\tuser=ann@example.org\n");
+	ck_assert_str_eq(
+	    scram_plus(fd, 4, "\tsecured=tls", "\tchannel_binding=Yf8gew=="),
+	    "FAIL\t4\tuser=ann@example.org\n");
+	ck_assert_str_eq(
+	    scram_plus(fd, 5, "\tsecured=tls", "\tchannel_binding=Yf8"),
+	    "FAIL\t5\treason=Invalid base64 data\n");
+	/* Nothing to bind to. */
+	ck_assert_str_eq(scram_plus(fd, 6, "\tsecured", right), "FAIL\t6\n");
+	ck_assert_str_eq(scram_plus(fd, 7, "", right), "FAIL\t7\n");
 	close(fd);
 	end();
 }
@@ -431,9 +533,10 @@ START_TEST(a_lock_says_the_same_as_a_wrong_password)
 }
 END_TEST
 
-UNIT_MAIN("auth_session", the_greeting_comes_before_the_client_says_anything,
-    plain_ends_in_ok_or_fail, login_goes_on_by_cont,
-    plain_without_a_response_gets_an_empty_challenge,
+UNIT_MAIN("auth_session", a_client_that_waits_for_the_greeting_gets_it,
+    only_a_client_that_knows_of_it_is_told_of_binding,
+    a_channel_is_asked_for_and_compared, plain_ends_in_ok_or_fail,
+    login_goes_on_by_cont, plain_without_a_response_gets_an_empty_challenge,
     many_requests_may_be_open_at_once,
     more_requests_than_there_is_room_for_fail_for_now,
     plain_text_needs_a_secured_client, bad_requests_fail_by_themselves,

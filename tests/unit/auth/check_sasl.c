@@ -9,7 +9,7 @@
 #include "tests/unit/auth/scram_client.h"
 
 static const char *const all[] = {
-    "PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1"};
+    "PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1", "SCRAM-SHA-256-PLUS"};
 static struct directory *d;
 static struct buf challenge;
 static struct fault f;
@@ -266,6 +266,96 @@ START_TEST(scram_goes_on_to_the_end_whoever_it_refuses)
 }
 END_TEST
 
+static const struct {
+	const char *mechanism, *header, *channel;
+	const char *known; /* at our end; NULL: nothing can be */
+	const char *why;   /* NULL: all is well */
+} bindings[] = {
+    {"SCRAM-SHA-256-PLUS", "p=tls-exporter,,", "abc", "abc", NULL},
+    {"SCRAM-SHA-256-PLUS", "p=x.Y-9,,", "a", "a", NULL},
+    {"SCRAM-SHA-256-PLUS", "p=tls-exporter,,", "abc", "abd",
+	"the client is bound to another channel, or misspells"},
+    {"SCRAM-SHA-256-PLUS", "p=tls-exporter,,", "abc", "ab",
+	"the client is bound to another channel, or misspells"},
+    {"SCRAM-SHA-256-PLUS", "p=tls-exporter,,", "abc", "",
+	"we were told of no channel"},
+    {"SCRAM-SHA-256-PLUS", "p=tls-exporter,,", "abc", NULL,
+	"binds to a channel that we do not know"},
+    {"SCRAM-SHA-256-PLUS", "p=a\tb,,", "abc", "abc",
+	"binds to a channel that we do not know"},
+    {"SCRAM-SHA-256-PLUS", "p=,,", "abc", "abc",
+	"binds to a channel that we do not know"},
+    {"SCRAM-SHA-256-PLUS", "n,,", NULL, "abc", "binds to no channel"},
+    {"SCRAM-SHA-256-PLUS", "y,,", NULL, "abc", "binds to no channel"},
+    {"SCRAM-SHA-256", "n,,", NULL, "abc", NULL},
+    {"SCRAM-SHA-256", "y,,", NULL, NULL, NULL},
+    {"SCRAM-SHA-256", "y,,", NULL, "abc",
+	"was not told that it can bind to the channel"},
+    {"SCRAM-SHA-256", "p=tls-exporter,,", "abc", "abc", "insists on a channel"},
+    {"SCRAM-SHA-1", "y,,", NULL, "abc", NULL},
+};
+
+/* begun: the client speaks first. */
+static enum sasl_result
+scram_bound(size_t i, bool begun, const char *password)
+{
+	struct sasl_exchange *x = sasl_exchange_new(d);
+	struct scram_client c;
+	enum sasl_result result;
+
+	scram_client_bind(&c, strstr(bindings[i].mechanism, "256") != NULL,
+	    "ann@example.org", bindings[i].header, bindings[i].channel);
+	sasl_exchange_set_channel(x, bindings[i].known != NULL);
+	ck_assert_ptr_null(sasl_exchange_wants_binding(x));
+	result = sasl_exchange_step(x, bindings[i].mechanism,
+	    str(begun ? c.first : NULL), begun, &challenge, &f);
+	if (!begun) {
+		ck_assert_int_eq(result, EXCHANGE_CONTINUE);
+		result = step(x, c.first);
+	}
+	if (result == EXCHANGE_CONTINUE) {
+		const char *kind = sasl_exchange_wants_binding(x);
+
+		ck_assert_int_eq(kind != NULL, bindings[i].channel != NULL);
+		if (kind != NULL)
+			ck_assert(
+			    str_starts(str(bindings[i].header + 2), str(kind)));
+		ck_assert_int_eq(
+		    sasl_exchange_set_binding(x, str(bindings[i].known)),
+		    bindings[i].known != NULL && bindings[i].known[0] != '\0');
+		scram_client_answer(&c, buf_text(&challenge), password);
+		result = step(x, c.last);
+	}
+	if (result == EXCHANGE_OK)
+		ck_assert_str_eq(buf_text(&challenge), c.signature);
+	sasl_exchange_free(&x);
+	return result;
+}
+
+START_TEST(scram_binds_to_the_channel_that_both_ends_know)
+{
+	begin();
+	for (size_t i = 0; i < 2 * ARRAY_LEN(bindings); i++) {
+		const char *why = bindings[i / 2].why;
+		enum sasl_result result =
+		    scram_bound(i / 2, i % 2 == 0, "correct horse");
+
+		if (why == NULL) {
+			ck_assert_msg(
+			    result == EXCHANGE_OK, "%zu: %s", i / 2, f.text);
+			ck_assert_int_eq(
+			    scram_bound(i / 2, i % 2 == 0, "wrong horse"),
+			    EXCHANGE_FAILED);
+			ck_assert_str_eq(f.text, "wrong password");
+			continue;
+		}
+		ck_assert_int_eq(result, EXCHANGE_FAILED);
+		ck_assert_str_eq(f.text, why);
+	}
+	end();
+}
+END_TEST
+
 static void
 get_salt(const char *user, char salt[100])
 {
@@ -422,7 +512,7 @@ static const char *const others[] = {
     "EXTERNAL",
     "CRAM-MD5",
     "DIGEST-MD5",
-    "SCRAM-SHA-256-PLUS",
+    "SCRAM-SHA-1-PLUS",
     "SCRAM-SHA-512",
     "PLAIN LOGIN",
 };
@@ -481,6 +571,7 @@ UNIT_MAIN("sasl", plain_takes_only_the_right_password_of_the_own_name,
     plain_asks_for_what_did_not_come, login_asks_twice,
     login_takes_the_name_in_advance, scram_proves_the_password_to_both_ends,
     scram_goes_on_to_the_end_whoever_it_refuses,
+    scram_binds_to_the_channel_that_both_ends_know,
     who_does_not_exist_has_a_salt_that_stays,
     scram_may_begin_without_a_response,
     a_client_that_insists_on_a_channel_is_refused, scram_acts_for_nobody_else,

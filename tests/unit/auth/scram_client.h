@@ -3,23 +3,50 @@
 #ifndef TESTS_UNIT_AUTH_SCRAM_CLIENT_H
 #define TESTS_UNIT_AUTH_SCRAM_CLIENT_H
 
+#include <stdio.h>
+
 #include "base/crypto.h"
 #include "tests/unit/unit.h"
 
 struct scram_client {
 	enum crypto_digest digest;
-	char bare[300];  /* client-first-message-bare */
-	char first[400]; /* with the GS2 header */
+	const char *header;  /* of GS2: "n,,", or "p=KIND,," and then */
+	const char *channel; /* what that channel is bound by; NULL: none */
+	char bare[300];      /* client-first-message-bare */
+	char first[400];     /* with the GS2 header */
 	char last[600];
 	char signature[64]; /* "v=…", which the server should give */
 };
 
 static inline void
-scram_client_begin(struct scram_client *c, bool sha256, const char *user)
+scram_client_bind(struct scram_client *c, bool sha256, const char *user,
+    const char *header, const char *channel)
 {
+	c->header = header;
+	c->channel = channel;
 	c->digest = sha256 ? CRYPTO_SHA256 : CRYPTO_SHA1;
 	snprintf(c->bare, sizeof c->bare, "n=%s,r=fyko+d2lbbFgONRv9qkx", user);
-	snprintf(c->first, sizeof c->first, "n,,%s", c->bare);
+	snprintf(c->first, sizeof c->first, "%s%s", header, c->bare);
+}
+
+static inline void
+scram_client_begin(struct scram_client *c, bool sha256, const char *user)
+{
+	scram_client_bind(c, sha256, user, "n,,", NULL);
+}
+
+/* "c=…" */
+static inline void
+scram_put_binding(const struct scram_client *c, struct buf *b)
+{
+	struct buf bound;
+
+	buf_init(&bound, 300);
+	buf_puts(&bound, c->header);
+	buf_puts(&bound, c->channel != NULL ? c->channel : "");
+	buf_puts(b, "c=");
+	crypto_base64_put(b, buf_str(&bound));
+	buf_clear(&bound);
 }
 
 static inline struct str
@@ -60,11 +87,14 @@ scram_client_answer(
 
 	ck_assert(str_starts(rest, STR_LIT("i=")));
 	ck_assert(str_to_u64(str_from(rest, 2), 4096, 1 << 20, &iterations));
-	buf_init(&b, 200);
+	buf_init(&b, 400);
 	ck_assert(crypto_base64_take(&b, salt));
 	crypto_pbkdf2(c->digest, str(password), buf_str(&b),
 	    (unsigned)iterations, salted);
-	snprintf(without, sizeof without, "c=biws,%.*s", STR_ARG(nonce));
+	buf_reset(&b);
+	scram_put_binding(c, &b);
+	snprintf(
+	    without, sizeof without, "%s,%.*s", buf_text(&b), STR_ARG(nonce));
 	snprintf(
 	    message, sizeof message, "%s,%s,%s", c->bare, challenge, without);
 	scram_sign(c, salted, "Client Key", true, message, proof);

@@ -103,6 +103,64 @@ talk_end(struct talk *t)
 	close(t->fds[1]);
 }
 
+static const char *const kinds[] = {
+    "tls-exporter", "tls-server-end-point", "tls-unique", "tls-else"};
+
+/* What both ends, which must agree, say of that kind; "": nothing. */
+static void
+get_binding(struct tls_server *server, struct tls_client *client, size_t kind,
+    struct buf *data)
+{
+	struct talk t;
+	struct buf theirs;
+	bool known;
+
+	buf_init(&theirs, TLS_BINDING_MAX);
+	talk_begin(&t, server, client, unproven("a.example.org"));
+	ck_assert(!tls_get_binding(t.server, kinds[kind], data));
+	ck_assert_int_eq(talk_shake_hands(&t), TLS_OK);
+	known = tls_get_binding(t.server, kinds[kind], data);
+	ck_assert_int_eq(
+	    tls_get_binding(t.client, kinds[kind], &theirs), known);
+	ck_assert_uint_eq(buf_len(data), buf_len(&theirs));
+	ck_assert_mem_eq(buf_text(data), buf_text(&theirs), buf_len(&theirs));
+	talk_end(&t);
+	buf_clear(&theirs);
+}
+
+START_TEST(both_ends_know_what_their_connection_is_bound_by)
+{
+	struct tls_client *client;
+	struct tls_server *server;
+	struct certificate c;
+	struct fault f;
+
+	make_dir();
+	certificate_make(&c, dir, "a", "DNS:a.example.org", NULL, DAY);
+	server = serve(&c, 1);
+	client = tls_client_new(c.chain, &f);
+	ck_assert_ptr_nonnull(client);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct buf a, b;
+
+		buf_init(&a, TLS_BINDING_MAX);
+		buf_init(&b, TLS_BINDING_MAX);
+		get_binding(server, client, i, &a);
+		get_binding(server, client, i, &b);
+		/* The connection's own, its server's, or none at all: there is
+		 * no tls-unique since TLS 1.3. */
+		ck_assert_uint_eq(buf_len(&a), i < 2 ? 32 : 0);
+		ck_assert_int_eq(str_is(buf_str(&a), buf_str(&b)), i != 0);
+		buf_clear(&a);
+		buf_clear(&b);
+	}
+	tls_client_free(&client);
+	tls_server_free(&server);
+	certificate_remove(&c);
+	rmdir(dir);
+}
+END_TEST
+
 /* Whether a client that trusts only this certificate, and asks for the name,
  * is content. */
 static bool
@@ -606,7 +664,8 @@ START_TEST(a_flaw_is_told_whether_it_is_refused_or_not)
 }
 END_TEST
 
-UNIT_MAIN("tls", tlsa_records_say_whom_to_believe,
+UNIT_MAIN("tls", both_ends_know_what_their_connection_is_bound_by,
+    tlsa_records_say_whom_to_believe,
     a_flaw_is_told_whether_it_is_refused_or_not,
     a_session_is_resumed_only_for_the_same_demand,
     a_client_gets_the_certificate_with_its_name,

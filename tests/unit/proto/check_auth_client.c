@@ -77,7 +77,7 @@ shake_hands(FILE *in, FILE *out)
 		send_text(script.handshake, "", out);
 	if (fgets(line, sizeof line, in) == NULL)
 		return false;
-	ck_assert_str_eq(line, "VERSION\t1\t2\n");
+	ck_assert_str_eq(line, "VERSION\t1\t3\n");
 	if (script.waits)
 		send_text(script.handshake, "", out);
 	if (fgets(line, sizeof line, in) == NULL)
@@ -212,6 +212,74 @@ START_TEST(login_is_a_dialogue)
 }
 END_TEST
 
+static bool
+get_binding(void *ctx, const char *type, struct buf *data)
+{
+	if (strcmp(type, "tls-exporter") != 0)
+		return false;
+	buf_put_str(data, str(ctx));
+	return true;
+}
+
+static enum auth_result
+bound(const char *wanted, const char *known)
+{
+	struct auth_facts told = {
+	    .secured = true,
+	    .tls = true,
+	    .binding = known == NULL ? NULL : get_binding,
+	    .binding_ctx = (void *)(uintptr_t)known,
+	};
+	char answer[100];
+	enum auth_result result;
+
+	snprintf(answer, sizeof answer, "CONT\t%%ID%%\tYQ==%s\n", wanted);
+	script.answers[0] = answer;
+	script.answers[1] = "OK\t%ID%\tuser=ann@example.org\n";
+	auth_exchange_free(&exchange);
+	exchange = auth_exchange_new(client, &told);
+	result = auth_exchange_step(
+	    exchange, "PLAIN", str("x"), true, &challenge, &user, &f);
+	if (result == AUTH_CONTINUE)
+		result = step(NULL, str("y"), true);
+	return result;
+}
+
+START_TEST(a_server_that_asks_for_the_channel_is_told)
+{
+	set_up_client(20000);
+	ck_assert_int_eq(
+	    bound("\tx=1\tchannel_binding=tls-exporter", "abc"), AUTH_OK);
+	ck_assert_str_eq(script.lines[0],
+	    "AUTH\t1\tPLAIN\tservice=smtp\tnologin\tsecured=tls\tresp=eA==\n");
+	ck_assert_str_eq(
+	    script.lines[1], "CONT\t1\teQ==\tchannel_binding=YWJj\n");
+	/* Only who asks is. */
+	ck_assert_int_eq(bound("", "abc"), AUTH_OK);
+	ck_assert_str_eq(script.lines[1], "CONT\t2\teQ==\n");
+	ck_assert_int_eq(bound("\tchannel_binding=", "abc"), AUTH_OK);
+	ck_assert_int_eq(bound("\tchannel_binding=other", "abc"), AUTH_FAILED);
+	ck_assert_int_eq(
+	    bound("\tchannel_binding=tls-exporter", NULL), AUTH_FAILED);
+	ck_assert_int_eq(
+	    bound("\tchannel_binding=tls-exporter", ""), AUTH_FAILED);
+	ck_assert_int_eq(
+	    bound("\tchannel_binding=01234567890123456789012345678901234567890",
+		"abc"),
+	    AUTH_TEMP);
+	tear_down();
+}
+END_TEST
+
+START_TEST(what_binds_to_tls_may_be_listed_another_time)
+{
+	set_up_client(20000);
+	ck_assert_int_eq(step("SCRAM-SHA-256-PLUS", str("x"), true), AUTH_TEMP);
+	ck_assert_int_eq(step("SCRAM-SHA-256", str("x"), true), AUTH_FAILED);
+	tear_down();
+}
+END_TEST
+
 static const struct {
 	const char *line;
 	enum auth_result result;
@@ -331,7 +399,7 @@ static const struct {
     {"VERSION\t1\t2\nMECH\tANONYMOUS\tanonymous\nMECH\tPLAIN\tplaintext\n"
      "MECH\tX-SECRET\tprivate\nMECH\tSCRAM-SHA-256\tmutual-auth\n"
      "MECH\tSCRAM-SHA-256-PLUS\tmutual-auth\tchannel-binding\nDONE\n",
-	true, "PLAIN SCRAM-SHA-256"},
+	true, "PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS"},
     {"VERSION\t1\t2\nMECH\tPLAIN LOGIN\nMECH\t\nMECH\n"
      "MECH\tFAR-TOO-LONG-TO-BE-A-NAME\nMECH\tlower\nMECH\tLOGIN\nDONE\n",
 	true, "LOGIN"},
@@ -496,7 +564,9 @@ END_TEST
 
 UNIT_MAIN("auth_client", plain_is_one_line_and_one_answer,
     what_is_not_known_is_not_said, login_is_a_dialogue,
-    each_answer_means_one_thing, sound_connections_are_kept_and_others_are_not,
+    a_server_that_asks_for_the_channel_is_told,
+    what_binds_to_tls_may_be_listed_another_time, each_answer_means_one_thing,
+    sound_connections_are_kept_and_others_are_not,
     a_kept_connection_that_died_is_replaced,
     a_connection_that_dies_within_a_dialogue_means_later,
     the_handshake_says_which_mechanisms_there_are,
