@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/maildirsize.h"
 
 enum {
 	OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
@@ -236,6 +237,18 @@ attic_close(struct attic **attic, struct fault *f)
 
 /* Up. */
 
+/* It no longer counts against a quota. */
+static int
+moved_up(struct attic *a, const char *file)
+{
+	struct stat st = {.st_size = 0};
+
+	(void)!fstatat(a->to, file, &st, AT_SYMLINK_NOFOLLOW);
+	maildirsize_add_file(
+	    a->box, str(a->source), str(file), (uint64_t)st.st_size, -1);
+	return 1;
+}
+
 /* The same name, from one message, may come twice: a copy that was brought to
  * the folder again. Then it gets another batch's place, a second later. */
 static int
@@ -245,12 +258,12 @@ rename_up(struct attic *a, const char *part, const char *file)
 
 	snprintf(path, sizeof path, "%s/%s", part, file);
 	if (renameat2(a->from, path, a->to, file, RENAME_NOREPLACE) == 0)
-		return 1;
+		return moved_up(a, file);
 	if (errno == EINVAL || errno == ENOSYS) {
 		if (faccessat(a->to, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			errno = EEXIST;
 		else if (renameat(a->from, path, a->to, file) == 0)
-			return 1;
+			return moved_up(a, file);
 	}
 	return errno == ENOENT ? 0 : -1;
 }
@@ -513,6 +526,8 @@ attic_bring_back(
 	if (rename_down(a, entry, from) < 0)
 		return errno == ENOENT ? 0 : fail(a, f);
 	a->is_lower = true;
+	maildirsize_add_file(a->box, str(entry->folder.dir), entry->file,
+	    (uint64_t)st.st_size, 1);
 	tidy(a, entry);
 	return 1;
 }

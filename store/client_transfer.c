@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/maildirsize.h"
 
 struct transfer {
 	const struct client_folder *from;
@@ -286,6 +287,53 @@ remove_path(void *ctx, const char *path)
 	return unlinkat(r->dir, path, 0);
 }
 
+/* Quotas. */
+
+static uint64_t
+size_of(const struct client_folder *folder, const struct client_entry *entry)
+{
+	char path[CLIENT_PATH_SIZE];
+	struct stat st;
+
+	if (entry->name.has_size)
+		return entry->name.size;
+	client_path(entry, path);
+	return fstatat(folder->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0
+		   ? (uint64_t)st.st_size
+		   : 0;
+}
+
+static void
+count(const struct client_folder *folder, const struct client_entry *entry,
+    uint64_t size, int sign)
+{
+	int box = openat(folder->client->root, folder->mailbox.path,
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (box < 0)
+		return;
+	maildirsize_add_file(
+	    box, str(folder->folder.dir), str(entry->file), size, sign);
+	close(box);
+}
+
+/* Within a mailbox a move is none. */
+static void
+count_both(const struct client_folder *from, const struct client_folder *to,
+    const struct client_entry *entry, uint64_t size, enum client_how how)
+{
+	struct str flags = entry->name.flags;
+
+	if (how == CLIENT_MOVE &&
+	    str_is(str(from->mailbox.path), str(to->mailbox.path)) &&
+	    maildirsize_counts(str(from->folder.dir), flags) ==
+		maildirsize_counts(str(to->folder.dir), flags))
+		return;
+	count(to, entry, size, 1);
+	if (how == CLIENT_MOVE)
+		count(from, entry, size, -1);
+}
+
 /* What is durable in the target leaves its old place. */
 static int
 give_up(struct client_folder *from, struct client_list *list,
@@ -309,13 +357,19 @@ client_transfer(struct client_folder *from, struct client_list *list,
 	struct transfer t = {
 	    .from = from, .to = to, .entry = entry, .how = how};
 	int rc = is_there(from, list, entry, to, f);
+	uint64_t size;
 
 	if (rc < 0)
 		return -1;
+	size = size_of(from, entry);
 	if (rc > 0) {
 		*moved = CLIENT_THERE;
-		return how == CLIENT_COPY ? 0
-					  : give_up(from, list, entry, to, f);
+		if (how == CLIENT_COPY)
+			return 0;
+		if (give_up(from, list, entry, to, f) < 0)
+			return -1;
+		count(from, entry, size, -1);
+		return 0;
 	}
 	if (client_target_find(to, entry->name.base) != NULL)
 		name_anew(&t);
@@ -324,9 +378,12 @@ client_transfer(struct client_folder *from, struct client_list *list,
 		return fault_errno(f, "cannot bring a message of %s into %s",
 		    from->mailbox.text, to->folder->mailbox.text);
 	*moved = rc == 0 ? CLIENT_GONE : CLIENT_DONE;
-	if (rc > 0)
-		client_target_add(to, t.file, entry->is_new);
-	if (rc > 0 && how == CLIENT_MOVE && t.copied)
-		return give_up(from, list, entry, to, f);
+	if (rc == 0)
+		return 0;
+	client_target_add(to, t.file, entry->is_new);
+	if (how == CLIENT_MOVE && t.copied &&
+	    give_up(from, list, entry, to, f) < 0)
+		return -1;
+	count_both(from, to->folder, entry, size, how);
 	return 0;
 }

@@ -27,6 +27,7 @@ libstore_a_SOURCES = \
 	store/index_sweep.c \
 	store/index_walk.c \
 	store/maildir.c store/maildir.h \
+	store/maildirsize.c store/maildirsize.h \
 	store/mailbox.c store/mailbox.h \
 	store/mbox.c store/mbox.h store/mbox_private.h \
 	store/mbox_head.c \

@@ -40,6 +40,9 @@ tests_fuzz_fuzz_list_header_LDADD = $(FUZZ_MAIN) libmta.a $(MTA_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_mbox
 tests_fuzz_fuzz_mbox_LDADD = $(FUZZ_MAIN) libstore.a libproto.a libbase.a \
 	$(PROTO_LIBS) $(BASE_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_maildirsize
+tests_fuzz_fuzz_maildirsize_LDADD = $(FUZZ_MAIN) libstore.a libproto.a libbase.a $(PROTO_LIBS) \
+	$(BASE_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_netstring
 tests_fuzz_fuzz_netstring_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_route_parse

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/maildirsize.h"
 #include "tests/unit/unit.h"
 
 #define NAME "1700000000.M1P2Q3Iabc.mx,S=5,W=6"
@@ -255,6 +256,38 @@ START_TEST(what_comes_back_keeps_flags_and_gets_a_name_never_used)
 }
 END_TEST
 
+START_TEST(what_is_there_does_not_count_for_the_quota)
+{
+	const struct maildirsize_limits limits = {.bytes = 1000};
+	struct maildirsize size;
+	struct attic *a;
+	struct seen s;
+	int box;
+
+	begin();
+	box = openat(root, "example.org/ann", O_RDONLY | O_DIRECTORY);
+	put("new/1.a.h");
+	put("cur/2.b.h,S=5:2,S");
+	ck_assert_int_eq(maildirsize_recount(box, &limits, &size, &f), 0);
+	ck_assert_uint_eq(size.bytes, 10);
+	a = open_attic();
+	ck_assert_int_eq(attic_put(a, &batch, &inbox, STR_LIT("1.a.h"), &f), 1);
+	close_attic(a);
+	ck_assert_int_eq(maildirsize_read(box, &size, &f), 1);
+	ck_assert_uint_eq(size.bytes, 5);
+	ck_assert_uint_eq(size.messages, 1);
+	ck_assert_uint_eq(look(&s), 1);
+	a = open_attic();
+	ck_assert_int_eq(attic_bring_back(a, &s.last, &f), 1);
+	close_attic(a);
+	ck_assert_int_eq(maildirsize_read(box, &size, &f), 1);
+	ck_assert_uint_eq(size.bytes, 10);
+	ck_assert_uint_eq(size.messages, 2);
+	close(box);
+	end();
+}
+END_TEST
+
 START_TEST(what_was_never_seen_comes_back_as_new)
 {
 	struct attic *a;
@@ -490,6 +523,7 @@ UNIT_MAIN("attic", what_is_put_there_is_listed_with_all_that_is_known,
     a_message_that_an_imap_server_has_touched_meanwhile_is_found,
     a_message_that_has_gone_is_no_fault, a_name_that_leads_elsewhere_is_refused,
     what_comes_back_keeps_flags_and_gets_a_name_never_used,
+    what_is_there_does_not_count_for_the_quota,
     what_was_never_seen_comes_back_as_new,
     a_size_that_is_not_known_is_not_made_up,
     a_folder_that_is_gone_is_made_again,

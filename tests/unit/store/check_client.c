@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "store/maildirsize.h"
 #include "tests/unit/unit.h"
 
 static char dir[64];
@@ -452,6 +453,47 @@ START_TEST(a_move_to_another_file_system_copies_and_then_removes)
 }
 END_TEST
 
+static void
+assert_size(
+    const struct client_folder *inbox, uint64_t bytes, uint64_t messages)
+{
+	struct maildirsize size;
+	struct fault f;
+
+	ck_assert_int_eq(maildirsize_read(inbox->dir, &size, &f), 1);
+	ck_assert_uint_eq(size.bytes, bytes);
+	ck_assert_uint_eq(size.messages, messages);
+}
+
+START_TEST(what_comes_and_goes_is_counted_for_the_quota)
+{
+	struct client_folder from, to, other;
+
+	begin();
+	from = make(&ann, "");
+	to = make(&ann, "Old");
+	other = make(&bob, "");
+	put(&from, "maildirsize", "1000S\n4 1\n");
+	put(&other, "maildirsize", "1000S\n0 0\n");
+	put(&from, "new/1.a.h", "text");
+	ck_assert_int_eq(transfer(&from, &to, CLIENT_MOVE), CLIENT_DONE);
+	assert_size(&from, 4, 1);
+	ck_assert_int_eq(transfer(&to, &from, CLIENT_COPY), CLIENT_DONE);
+	assert_size(&from, 8, 2);
+	ck_assert_int_eq(transfer(&from, &other, CLIENT_MOVE), CLIENT_DONE);
+	assert_size(&from, 4, 1);
+	assert_size(&other, 4, 1);
+	/* It is there already. */
+	ck_assert_int_eq(transfer(&to, &other, CLIENT_MOVE), CLIENT_THERE);
+	assert_size(&from, 0, 0);
+	assert_size(&other, 4, 1);
+	client_folder_close(&from);
+	client_folder_close(&to);
+	client_folder_close(&other);
+	end();
+}
+END_TEST
+
 START_TEST(a_name_has_its_bounds)
 {
 	char file[MAILDIR_NAME_SIZE], longest[300];
@@ -474,4 +516,4 @@ UNIT_MAIN("client", a_list_has_each_message_once_in_the_order_of_time,
     a_folder_that_is_made_is_marked_and_subscribed_to,
     a_copy_is_a_link_and_made_once, a_move_leaves_one_message,
     a_move_to_another_file_system_copies_and_then_removes,
-    a_name_has_its_bounds)
+    what_comes_and_goes_is_counted_for_the_quota, a_name_has_its_bounds)
