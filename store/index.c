@@ -473,6 +473,7 @@ index_close(struct index **index)
 	}
 	follow_free(&x->follow);
 	index_pass_free(&x->pass);
+	index_moved_free(&x->moved);
 	index_db_close(x);
 	while (x->waiting != NULL) {
 		struct index_folder *folder = x->waiting;

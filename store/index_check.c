@@ -77,12 +77,10 @@ check(struct index_folder *folder, enum index_check_how how,
 	for (int i = 0; i < TRIES && how == INDEX_COMPARE; i++) {
 		if (!atomic_load(&folder->lost))
 			break;
-		if (index_reconcile_folder(folder, true, &one, f) < 0)
+		if (index_reconcile_folder(folder, INDEX_MEND, &one, f) < 0)
 			return -1;
 	}
-	if (how == INDEX_REMAKE && index_forget_folder(folder, f) < 0)
-		return -1;
-	if (index_reconcile_folder(folder, how != INDEX_COMPARE, &one, f) < 0)
+	if (index_reconcile_folder(folder, how, &one, f) < 0)
 		return -1;
 	/* Nor is a delivery that waits for this very thread to be written. */
 	waiting = atomic_load(&folder->unindexed);

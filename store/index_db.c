@@ -272,10 +272,17 @@ count(struct index_known *k, struct str base, const struct record *r, bool add)
 	}
 }
 
+void
+index_db_count(struct index_known *k, struct str base, const struct record *r)
+{
+	count(k, base, r, true);
+}
+
 /* Takes what the old record had added off the folder's numbers. 1 where there
- * was one. */
+ * was one. goes: it is going to be deleted. */
 static int
-discount(struct index_folder *folder, struct str key, struct fault *f)
+discount(
+    struct index_folder *folder, struct str key, bool goes, struct fault *f)
 {
 	struct record old;
 	struct buf value;
@@ -284,8 +291,11 @@ discount(struct index_folder *folder, struct str key, struct fault *f)
 	buf_init(&value, RECORD_SIZE_MAX);
 	rc =
 	    db_get(folder->index->messages, folder->index->txn, key, &value, f);
-	if (rc > 0 && record_parse(buf_str(&value), &old))
+	if (rc > 0 && record_parse(buf_str(&value), &old)) {
 		count(&folder->known, str_from(key, 8), &old, false);
+		if (goes)
+			index_moved_note(folder, str_from(key, 8), &old);
+	}
 	buf_clear(&value);
 	if (rc < 0)
 		give_up(folder->index);
@@ -305,7 +315,8 @@ index_db_put_message(struct index_folder *folder, struct str base,
 	buf_init(&value, RECORD_SIZE_MAX);
 	message_key(&key, folder, base);
 	record_format(r, &value);
-	if ((folder->careful && discount(folder, buf_str(&key), f) < 0) ||
+	if ((folder->careful &&
+		discount(folder, buf_str(&key), false, f) < 0) ||
 	    put(folder->index, folder->index->messages, buf_str(&key),
 		buf_str(&value), f) < 0)
 		goto out;
@@ -328,7 +339,7 @@ index_db_del_message(
 		return -1;
 	buf_init(&key, INDEX_KEY_MAX);
 	message_key(&key, folder, base);
-	if (discount(folder, buf_str(&key), f) < 0)
+	if (discount(folder, buf_str(&key), true, f) < 0)
 		goto out;
 	rc = del(folder->index, folder->index->messages, buf_str(&key), f);
 out:

@@ -7,7 +7,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/crypto.h"
 #include "base/db.h"
+#include "proto/attachments.h"
 #include "store/index.h"
 #include "store/maildir.h"
 
@@ -61,6 +63,7 @@ struct follow_folder;
 struct index_entry;
 struct index_job;
 struct index_pass;
+struct index_moved;
 
 struct index {
 	char *dir;
@@ -77,10 +80,11 @@ struct index {
 	uint64_t next_id;
 	int64_t swept; /* when the last sweep began, us since 1970 */
 	int64_t newest_ident;
-	int64_t purged;          /* clock_ms() */
-	int64_t settle_at;       /* clock_ms(): not before */
-	struct follow *follow;   /* NULL: by times only */
-	struct index_pass *pass; /* NULL: times are looked at only once */
+	struct index_moved *moved; /* NULL: nothing has */
+	int64_t purged;            /* clock_ms() */
+	int64_t settle_at;         /* clock_ms(): not before */
+	struct follow *follow;     /* NULL: by times only */
+	struct index_pass *pass;   /* NULL: times are looked at only once */
 	struct index_folder *changed;
 	struct db_txn *txn;
 	size_t in_txn;
@@ -123,6 +127,9 @@ int index_db_put_message(struct index_folder *folder, struct str base,
     const struct record *r, struct fault *f) MUST_USE;
 int index_db_del_message(
     struct index_folder *folder, struct str base, struct fault *f) MUST_USE;
+/* Adds a message to a folder's numbers. */
+void index_db_count(
+    struct index_known *k, struct str base, const struct record *r);
 /* 1 with the record, whose texts are views into value, else 0. */
 int index_db_get_message(struct index_folder *folder, struct str base,
     struct buf *value, struct record *r, struct fault *f) MUST_USE;
@@ -174,15 +181,54 @@ bool index_folder_times(
 /* Whether a directory that has this time now can still change without its
  * time changing. */
 bool index_is_too_new(int64_t directory_time);
-/* Compares, and with `mend` writes the records so that they agree. */
-int index_reconcile_folder(struct index_folder *folder, bool mend,
-    struct index_difference *difference, struct fault *f) MUST_USE;
-/* Makes the record of a message's file, if that is there still. dir is the
- * open Maildir. */
+/* Compares, and writes the records so that they agree, or all of them. */
+int index_reconcile_folder(struct index_folder *folder,
+    enum index_check_how how, struct index_difference *difference,
+    struct fault *f) MUST_USE;
+
+/* Makes records of the files of a folder. */
+struct index_maker {
+	/* Results: files that have gone before they could be read, and those
+	 * whose size is not what their name says. */
+	bool has_missed;
+	uint64_t damaged;
+
+	/* Private. */
+	struct index_folder *folder;
+	int dir; /* the Maildir */
+	struct buf head, texts, old;
+	struct attachments attachments;
+	uint8_t digest[CRYPTO_SHA256_LEN];
+	/* Folders of the mailbox that wait to be compared; holds. */
+	struct index_folder *others[16];
+	size_t n_others;
+	bool has_others;
+};
+enum index_make {
+	INDEX_MAKE_RENAMED, /* has a record; only place and flags are others */
+	INDEX_MAKE_FOUND,   /* there is a file; what was known is kept */
+	INDEX_MAKE_WRITTEN, /* somebody has just written to it */
+};
+/* Embedded. Borrows both. */
+void index_maker_init(
+    struct index_maker *m, struct index_folder *folder, int dir);
+void index_maker_clear(struct index_maker *m);
+/* A file that has gone, or is none, makes nothing. */
+int index_make_record(struct index_maker *m, enum record_place place,
+    struct str file, enum index_make how, struct fault *f) MUST_USE;
+/* Of one file that was written: dir is the open Maildir. */
 int index_put_file(struct index_folder *folder, int dir,
     enum record_place place, struct str name, struct fault *f) MUST_USE;
-/* Deletes all records of the folder, and its own. */
-int index_forget_folder(struct index_folder *folder, struct fault *f) MUST_USE;
+
+/* Remembers, for some time, what was known of a message whose record goes. */
+void index_moved_note(
+    struct index_folder *folder, struct str base, const struct record *r);
+/* 1 where the digest of a message without a record is known, from another folder
+ * of its mailbox; the record, of which only what is carried over counts, has
+ * views into m->old. Else 0. */
+int index_moved_find(struct index_maker *m, const struct maildir_name *name,
+    struct record *r, struct fault *f) MUST_USE;
+void index_moved_free(struct index_moved **moved);
 /* Whether a file's name holds a delivery id that counts still. */
 bool index_name_counts(const struct maildir_name *name);
 /* Learns the delivery id in a file's name, if there is one that counts. The

@@ -40,7 +40,9 @@ struct scan {
 	struct index_difference *difference;
 	struct file **buckets;
 	size_t n_buckets, n_files;
-	bool has_missed;  /* a file was moved before it was read */
+	bool has_missed; /* a file was moved before it was read */
+	/* What the records add up to, should their folder say otherwise. */
+	struct index_known counted;
 	struct buf stale; /* base names, each with a "/" behind it */
 	int dir;          /* the Maildir */
 };
@@ -191,6 +193,8 @@ compare_record(void *ctx, struct str key, struct str value)
 	struct file *file = *find(s, base);
 	struct record r;
 
+	if (record_parse(value, &r))
+		index_db_count(&s->counted, base, &r);
 	if (file == NULL) {
 		s->difference->stale++;
 		buf_put_str(&s->stale, base);
@@ -208,110 +212,30 @@ compare_record(void *ctx, struct str key, struct str value)
 	return 0;
 }
 
-/* Reads the head of a message's file. False where the file has gone. */
-static bool
-read_head(
-    struct scan *s, const struct file *file, struct buf *head, uint64_t *size)
-{
-	char path[MAILDIR_NAME_SIZE + 8];
-	struct stat st;
-	size_t room;
-	ssize_t n;
-	char *at;
-	int fd;
-
-	snprintf(path, sizeof path, "%s/%s",
-	    file->place == RECORD_NEW ? "new" : "cur", file->name);
-	fd = openat(
-	    s->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0) {
-		s->has_missed = s->has_missed || errno == ENOENT;
-		return false;
-	}
-	buf_reset(head);
-	at = buf_space(head, RECORD_HEAD_MAX, &room);
-	n = fstat(fd, &st) == 0 && S_ISREG(st.st_mode)
-		? pread(fd, at, RECORD_HEAD_MAX, 0)
-		: -1;
-	close(fd);
-	if (n < 0)
-		return false;
-	buf_added(head, (size_t)n);
-	*size = (uint64_t)st.st_size;
-	return true;
-}
-
 static int
-write_file(struct scan *s, const struct file *file, struct buf *head,
-    struct buf *texts, struct fault *f)
+write_files(struct scan *s, bool all, struct fault *f)
 {
-	struct str whole = str_n(file->name, file->len);
-	struct maildir_name name;
-	struct record r = {.place = file->place};
-
-	if (!maildir_name_parse(whole, &name) ||
-	    !read_head(s, file, head, &r.size))
-		return 0;
-	r.info = str_from(whole, file->base_len);
-	r.stored = name.time;
-	r.wire_size = name.wire_size;
-	record_read_head(&r, buf_str(head), texts);
-	if (name.has_size && name.size != r.size)
-		s->difference->damaged++;
-	if (index_db_put_message(s->folder, name.base, &r, f) < 0)
-		return -1;
-	/* What the power cut short may come again, and is welcome then. */
-	if (name.has_size && r.size < name.size)
-		return 0;
-	return index_learn_name(s->folder, &name, f);
-}
-
-int
-index_put_file(struct index_folder *folder, int dir, enum record_place place,
-    struct str name, struct fault *f)
-{
-	struct index_difference difference = {0};
-	struct scan s = {
-	    .folder = folder,
-	    .difference = &difference,
-	    .dir = dir,
-	};
-	struct file *file = file_new(name);
-	struct maildir_name parsed;
-	struct buf head, texts;
+	struct index_maker m;
 	int rc = 0;
 
-	file->place = place;
-	buf_init(&head, RECORD_HEAD_MAX);
-	buf_init(&texts, 4 * RECORD_HEAD_MAX);
-	if (maildir_name_parse(name, &parsed)) {
-		file->base_len = parsed.base.len;
-		rc = write_file(&s, file, &head, &texts, f);
-	}
-	buf_clear(&head);
-	buf_clear(&texts);
-	mem_free(file);
-	return rc;
-}
-
-static int
-write_files(struct scan *s, struct fault *f)
-{
-	struct buf head, texts;
-	int rc = 0;
-
-	buf_init(&head, RECORD_HEAD_MAX);
-	buf_init(&texts, 4 * RECORD_HEAD_MAX);
+	index_maker_init(&m, s->folder, s->dir);
 	for (size_t i = 0; i < s->n_buckets && rc == 0; i++) {
 		struct file *file = s->buckets[i];
 
 		for (; file != NULL && rc == 0; file = file->next_in_bucket) {
-			if (!file->has_record || file->is_changed)
-				rc = write_file(s, file, &head, &texts, f);
+			bool is_renamed = file->has_record && !all;
+
+			if (is_renamed && !file->is_changed)
+				continue;
+			rc = index_make_record(&m, file->place,
+			    str_n(file->name, file->len),
+			    is_renamed ? INDEX_MAKE_RENAMED : INDEX_MAKE_FOUND,
+			    f);
 		}
 	}
-	buf_clear(&head);
-	buf_clear(&texts);
+	s->difference->damaged += m.damaged;
+	s->has_missed = s->has_missed || m.has_missed;
+	index_maker_clear(&m);
 	return rc;
 }
 
@@ -406,13 +330,20 @@ count_fresh(struct scan *s)
  * no delivery was under way, and else settles later.
  */
 static int
-mend(struct scan *s, int64_t new_time, int64_t cur_time, struct fault *f)
+mend(struct scan *s, bool all, int64_t new_time, int64_t cur_time,
+    struct fault *f)
 {
 	struct index_folder *folder = s->folder;
 
+	if (!buf_is_full(&s->stale)) {
+		folder->known.messages = s->counted.messages;
+		folder->known.unseen = s->counted.unseen;
+		folder->known.bytes = s->counted.bytes;
+	}
+
 	/* A record may be there before its delivery is learnt of. */
 	folder->careful = true;
-	if (delete_stale(s, f) < 0 || write_files(s, f) < 0 ||
+	if (delete_stale(s, f) < 0 || write_files(s, all, f) < 0 ||
 	    index_db_change(folder, f) < 0)
 		return -1;
 	if (atomic_load(&folder->unindexed) > 0 || index_is_too_new(new_time))
@@ -480,10 +411,11 @@ scan_init(struct scan *s, struct index_folder *folder,
 }
 
 int
-index_reconcile_folder(struct index_folder *folder, bool mend_it,
+index_reconcile_folder(struct index_folder *folder, enum index_check_how how,
     struct index_difference *difference, struct fault *f)
 {
 	bool quiet = atomic_load(&folder->unindexed) == 0;
+	bool mend_it = how != INDEX_COMPARE;
 	int64_t new_time, cur_time;
 	char path[MAILDIR_PATH_SIZE];
 	struct scan s;
@@ -509,7 +441,8 @@ index_reconcile_folder(struct index_folder *folder, bool mend_it,
 	if (compare(&s, f) < 0)
 		goto out;
 	if (mend_it) {
-		rc = mend(&s, quiet ? new_time : 0, cur_time, f);
+		rc = mend(
+		    &s, how == INDEX_REMAKE, quiet ? new_time : 0, cur_time, f);
 	} else {
 		check_sizes(&s);
 		rc = 0;
@@ -520,18 +453,5 @@ out:
 		atomic_store(&folder->lost, true);
 		index_wait(folder);
 	}
-	return rc;
-}
-
-int
-index_forget_folder(struct index_folder *folder, struct fault *f)
-{
-	struct index_difference difference;
-	struct scan s;
-	int rc;
-
-	scan_init(&s, folder, &difference);
-	rc = forget(&s, f);
-	scan_clear(&s);
 	return rc;
 }

@@ -135,7 +135,7 @@ reconcile(struct index_folder *folder, struct fault *f)
 {
 	struct index_difference difference;
 
-	if (index_reconcile_folder(folder, true, &difference, f) < 0)
+	if (index_reconcile_folder(folder, INDEX_MEND, &difference, f) < 0)
 		return -1;
 	return atomic_load(&folder->unindexed) > 0 ? 0 : 1;
 }

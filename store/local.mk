@@ -19,7 +19,9 @@ libstore_a_SOURCES = \
 	store/index_check.c \
 	store/index_db.c \
 	store/index_delivered.c \
+	store/index_file.c \
 	store/index_folder.c \
+	store/index_moved.c \
 	store/index_pass.c \
 	store/index_read.c \
 	store/index_reconcile.c \

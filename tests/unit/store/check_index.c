@@ -328,6 +328,136 @@ START_TEST(what_is_moved_while_it_is_read_is_read_again)
 }
 END_TEST
 
+/* The digest of each message, in hexadecimal digits, or "-". */
+static int
+see_digest(void *ctx, struct str base, const struct record *r)
+{
+	struct job *j = ctx;
+	size_t used = strlen(j->seen);
+	struct buf hex;
+
+	buf_init(&hex, 100);
+	buf_put_hex(&hex, r->digest);
+	snprintf(j->seen + used, sizeof j->seen - used, "%.*s %.8s %d\n",
+	    STR_ARG(base), r->digest.len > 0 ? buf_text(&hex) : "-",
+	    r->has_attachments ? (int)r->attachments : -1);
+	buf_clear(&hex);
+	return 0;
+}
+
+static int
+see_digests(struct index *index, void *ctx, struct fault *f)
+{
+	struct job *j = ctx;
+
+	return index_each_message(
+	    index, &ann, j->folders > 0 ? &lists : &inbox, see_digest, j, f);
+}
+
+static void
+assert_digests(bool in_lists, const char *want)
+{
+	struct job j = {.seen = "", .folders = in_lists};
+	struct fault f;
+
+	ck_assert_int_eq(index_run(index_, see_digests, &j, &f), 0);
+	ck_assert_str_eq(j.seen, want);
+}
+
+/* Says of a file what is not true, so that it shows whether it is believed. */
+static void
+learn_digest(const char *name)
+{
+	struct index_folder *folder = index_folder_hold(index_, &ann, &inbox);
+	char path[300];
+	const struct index_news news = {
+	    .name = str(name),
+	    .head = str(text),
+	    .size = sizeof text - 1,
+	    .digest = STR_LIT("0123456789abcdef0123456789abcdef"),
+	    .has_attachments = true,
+	    .attachments = 7,
+	};
+
+	index_announce(folder);
+	snprintf(path, sizeof path, "b/ann/new/%s", name);
+	write_file(path, text);
+	index_learn(folder, &news);
+	index_folder_release(&folder);
+}
+
+START_TEST(a_digest_is_never_taken_anew)
+{
+	begin();
+	learn_digest("1.a");
+	assert_digests(false, "1.a 30313233 7\n");
+	move("b/ann/new/1.a", "b/ann/cur/1.a:2,S");
+	run_check(INDEX_MEND);
+	assert_digests(false, "1.a 30313233 7\n");
+	run_check(INDEX_REMAKE);
+	assert_digests(false, "1.a 30313233 7\n");
+	assert_agrees(1);
+	assert_sum(1, 1, 0, sizeof text - 1);
+	end();
+}
+END_TEST
+
+START_TEST(a_digest_goes_with_its_message_into_another_folder)
+{
+	begin();
+	make_maildir("b/ann/.Lists");
+	learn_digest("1.a");
+	learn_digest("2.a");
+	/* Whichever of the folders is compared first. */
+	for (unsigned i = 0; i < 3; i++) {
+		move("b/ann/new/1.a", "b/ann/.Lists/cur/1.a:2,S");
+		run_check(INDEX_MEND);
+		assert_digests(false, "2.a 30313233 7\n");
+		assert_digests(true, "1.a 30313233 7\n");
+		move("b/ann/.Lists/cur/1.a:2,S", "b/ann/new/1.a");
+		move("b/ann/new/2.a", "b/ann/.Lists/cur/2.a:2,S");
+		run_check(INDEX_MEND);
+		assert_digests(false, "1.a 30313233 7\n");
+		assert_digests(true, "2.a 30313233 7\n");
+		move("b/ann/.Lists/cur/2.a:2,S", "b/ann/new/2.a");
+		run_check(INDEX_MEND);
+	}
+	end();
+}
+END_TEST
+
+START_TEST(a_digest_goes_with_a_folder_that_gets_another_name)
+{
+	begin();
+	make_maildir("b/ann/.Old");
+	write_file("b/ann/.Old/cur/1.a:2,S", text);
+	run_check(INDEX_MEND);
+	/* Not read again, or the byte would show. */
+	move("b/ann/.Old", "b/ann/.Lists");
+	ck_assert_int_eq(unlinkat(root, "b/ann/.Lists/cur/1.a:2,S", 0), 0);
+	write_file("b/ann/.Lists/cur/1.a:2,S", "rotten\n");
+	run_check(INDEX_MEND);
+	assert_digests(true, "1.a c8bcc807 0\n");
+	end();
+}
+END_TEST
+
+START_TEST(a_file_of_others_gets_a_digest_where_it_is_read_whole)
+{
+	static char large[RECORD_HEAD_MAX + 2];
+
+	memset(large, 'x', sizeof large - 1);
+	begin();
+	write_file("b/ann/cur/1.a:2,S", text);
+	write_file("b/ann/cur/2.a:2,S", large);
+	large[RECORD_HEAD_MAX] = '\0';
+	write_file("b/ann/cur/3.a:2,S", large);
+	run_check(INDEX_MEND);
+	assert_digests(false, "1.a c8bcc807 0\n2.a - -1\n3.a 1536c422 0\n");
+	end();
+}
+END_TEST
+
 START_TEST(folders_come_and_go)
 {
 	begin();
@@ -675,7 +805,10 @@ END_TEST
 
 UNIT_MAIN("index", what_is_delivered_is_known,
     what_an_imap_server_does_is_found,
-    what_is_moved_while_it_is_read_is_read_again, folders_come_and_go,
+    what_is_moved_while_it_is_read_is_read_again, a_digest_is_never_taken_anew,
+    a_digest_goes_with_its_message_into_another_folder,
+    a_digest_goes_with_a_folder_that_gets_another_name,
+    a_file_of_others_gets_a_digest_where_it_is_read_whole, folders_come_and_go,
     a_changed_folder_is_noticed_at_the_next_start,
     what_a_crash_kept_from_the_index_is_found_at_the_next_start,
     an_index_that_was_lost_is_made_anew,
