@@ -9,12 +9,13 @@ libstore_a_SOURCES = \
 	store/client_transfer.c \
 	store/committer.c store/committer.h \
 	store/delivery.c store/delivery.h \
-	store/incoming.c store/incoming.h \
+	store/expire.c store/expire.h \
 	store/expire_rules.c store/expire_rules.h \
-	store/hold.c store/hold.h \
 	store/follow.c store/follow.h store/follow_private.h \
 	store/follow_apply.c \
 	store/follow_read.c \
+	store/hold.c store/hold.h \
+	store/incoming.c store/incoming.h \
 	store/index.c store/index.h store/index_private.h \
 	store/index_check.c \
 	store/index_db.c \
@@ -28,14 +29,14 @@ libstore_a_SOURCES = \
 	store/index_settle.c \
 	store/index_sweep.c \
 	store/index_walk.c \
+	store/mailbox.c store/mailbox.h \
 	store/maildir.c store/maildir.h \
 	store/maildirsize.c store/maildirsize.h \
-	store/mailbox.c store/mailbox.h \
 	store/mbox.c store/mbox.h store/mbox_private.h \
 	store/mbox_head.c \
 	store/mbox_write.c \
 	store/recent.c store/recent.h \
 	store/record.c store/record.h \
-	store/subscription.c store/subscription.h \
 	store/store.c store/store.h store/store_private.h \
-	store/store_methods.c
+	store/store_methods.c \
+	store/subscription.c store/subscription.h

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: ISC */
+/* store/expire.h: what is old goes to the attic, and from there for good. */
+#include "config.h"
+
+#include "store/expire.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/hold.h"
+#include "tests/unit/unit.h"
+
+#define ONE "1000000000.M1P2Q3.mx,S=5,W=6"
+#define TWO "1000000001.M1P2Q4.mx,S=5,W=6"
+#define DAY INT64_C(86400)
+
+static char dir[64];
+static int box;
+static struct client *client;
+static struct mailbox_name ann;
+static struct expire_rules rules;
+static struct expire expire;
+static struct expire_sum sum;
+static struct fault f;
+static size_t files;
+
+static void
+begin(void)
+{
+	static const char *const lines[] = {"Trash 30d", "INBOX never"};
+	struct mailbox_folder trash;
+
+	snprintf(dir, sizeof dir, "/tmp/check_expire.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	client = client_new(dir, "mx", &f);
+	ck_assert_ptr_nonnull(client);
+	ck_assert_int_eq(
+	    mailbox_name_parse(STR_LIT("ann@example.org"), &ann, &f), 0);
+	ck_assert_int_eq(mailbox_folder_parse(STR_LIT("Trash"), &trash, &f), 0);
+	ck_assert_int_eq(maildir_make(client->root, &ann, &f), 0);
+	box = openat(client->root, ann.path, O_RDONLY | O_DIRECTORY);
+	ck_assert_int_eq(maildir_make_folder(box, &trash, &f), 0);
+	ck_assert_int_eq(
+	    expire_rules_parse(&rules, lines, ARRAY_LEN(lines), &f), 0);
+	expire = (struct expire){.client = client,
+	    .rules = &rules,
+	    .now = (int64_t)time(NULL),
+	    .keep = 14 * DAY};
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static void
+end(void)
+{
+	close(box);
+	client_free(&client);
+	expire_rules_clear(&rules);
+	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static void
+put(const char *path)
+{
+	int fd = openat(box, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, "hallo", 5), 5);
+	close(fd);
+}
+
+static int
+count_file(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)path;
+	(void)st;
+	(void)ftw;
+	files += flag == FTW_F;
+	return 0;
+}
+
+/* The files below a directory of the mailbox. */
+static size_t
+count(const char *part)
+{
+	char path[200];
+
+	snprintf(path, sizeof path, "%s/example.org/ann/%s", dir, part);
+	files = 0;
+	(void)nftw(path, count_file, 16, FTW_PHYS);
+	return files;
+}
+
+/* The round, so many days from now. */
+static void
+run(int64_t days)
+{
+	struct expire later = expire;
+
+	later.now += days * DAY + 1;
+	sum = (struct expire_sum){0};
+	ck_assert_msg(
+	    expire_mailbox(&later, &ann, &sum, &f) == 0, "%s", f.text);
+}
+
+START_TEST(what_came_long_ago_but_is_new_in_the_folder_stays)
+{
+	begin();
+	/* Its name tells of a delivery in 2001. */
+	put(".Trash/cur/" ONE ":2,S");
+	run(0);
+	ck_assert_uint_eq(sum.moved.messages, 0);
+	run(29);
+	ck_assert_uint_eq(sum.moved.messages, 0);
+	ck_assert_uint_eq(count(".Trash/cur"), 1);
+	end();
+}
+END_TEST
+
+START_TEST(what_is_old_goes_to_the_attic_and_then_for_good)
+{
+	begin();
+	put(".Trash/cur/" ONE ":2,S");
+	put(".Trash/new/" TWO);
+	put("cur/" TWO ":2,S");
+	run(30);
+	ck_assert_uint_eq(sum.moved.messages, 2);
+	ck_assert_uint_eq(sum.moved.bytes, 10);
+	ck_assert_uint_eq(sum.ended.messages, 0);
+	ck_assert_uint_eq(count(".Trash/cur"), 0);
+	ck_assert_uint_eq(count(".Trash/new"), 0);
+	ck_assert_uint_eq(count("posthouse/removed"), 2);
+	run(43);
+	ck_assert_uint_eq(sum.ended.messages, 0);
+	run(45);
+	ck_assert_uint_eq(sum.ended.messages, 2);
+	ck_assert_uint_eq(sum.ended.bytes, 10);
+	ck_assert_uint_eq(count("posthouse/removed"), 0);
+	ck_assert_uint_eq(count("cur"), 1);
+	end();
+}
+END_TEST
+
+START_TEST(a_dry_round_only_counts)
+{
+	begin();
+	put(".Trash/cur/" ONE ":2,S");
+	expire.dry = true;
+	run(30);
+	ck_assert_uint_eq(sum.moved.messages, 1);
+	ck_assert_uint_eq(count(".Trash/cur"), 1);
+	ck_assert_uint_eq(count("posthouse"), 0);
+	end();
+}
+END_TEST
+
+START_TEST(nothing_of_a_held_mailbox_is_lost)
+{
+	const struct hold hold = {.since = 1, .who = "root"};
+
+	begin();
+	put(".Trash/cur/" ONE ":2,S");
+	ck_assert_int_eq(hold_set(client->root, &ann, &hold, &f), 0);
+	run(30);
+	ck_assert_uint_eq(sum.moved.messages, 1);
+	ck_assert_uint_eq(count(".Trash/cur"), 0);
+	ck_assert_uint_eq(count("posthouse/held"), 1);
+	run(1000);
+	ck_assert_uint_eq(sum.ended.messages, 0);
+	ck_assert_uint_eq(count("posthouse/removed"), 1);
+	ck_assert_int_eq(
+	    hold_end(client->root, &ann, expire.now + 1000 * DAY, &f), 0);
+	run(1001);
+	ck_assert_uint_eq(sum.ended.messages, 1);
+	ck_assert_uint_eq(count("posthouse"), 1);
+	run(1015);
+	ck_assert_uint_eq(count("posthouse"), 0);
+	end();
+}
+END_TEST
+
+START_TEST(there_is_no_round_without_a_mailbox)
+{
+	struct mailbox_name bob;
+
+	begin();
+	ck_assert_int_eq(
+	    mailbox_name_parse(STR_LIT("bob@example.org"), &bob, &f), 0);
+	ck_assert_int_eq(expire_mailbox(&expire, &bob, &sum, &f), -1);
+	ck_assert_str_eq(f.dsn, "5.1.1");
+	end();
+}
+END_TEST
+
+UNIT_MAIN("expire", what_came_long_ago_but_is_new_in_the_folder_stays,
+    what_is_old_goes_to_the_attic_and_then_for_good, a_dry_round_only_counts,
+    nothing_of_a_held_mailbox_is_lost, there_is_no_round_without_a_mailbox)
