@@ -299,17 +299,38 @@ hold_link(int root, const struct mailbox_name *mailbox,
 	return rc;
 }
 
+/* Where a message of a folder is held. */
+static bool
+held_path(const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder, const char *name, char path[PATH_SIZE])
+{
+	char held[MAILDIR_NAME_SIZE + 4];
+
+	if (!held_name(name, held))
+		return false;
+	snprintf(path, PATH_SIZE, "%s/" HELD "/%s/cur/%s", mailbox->path,
+	    folder->dir, held);
+	return true;
+}
+
+bool
+hold_has(int root, const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder, const char *path, const char *name)
+{
+	char held[PATH_SIZE];
+
+	return held_path(mailbox, folder, name, held) &&
+	       is_same(root, path, root, held);
+}
+
 void
 hold_unlink(int root, const struct mailbox_name *mailbox,
     const struct mailbox_folder *folder, const char *name)
 {
-	char held[MAILDIR_NAME_SIZE + 4], path[PATH_SIZE];
+	char path[PATH_SIZE];
 
-	if (!held_name(name, held))
-		return;
-	snprintf(path, sizeof path, "%s/" HELD "/%s/cur/%s", mailbox->path,
-	    folder->dir, held);
-	(void)unlinkat(root, path, 0);
+	if (held_path(mailbox, folder, name, path))
+		(void)unlinkat(root, path, 0);
 }
 
 /* Everything at once. */

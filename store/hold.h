@@ -60,6 +60,9 @@ int hold_catch(int root, const struct mailbox_name *mailbox, uint64_t *n,
 int hold_link(int root, const struct mailbox_name *mailbox,
     const struct mailbox_folder *folder, int at, const char *path,
     const char *name, struct fault *f) MUST_USE;
+/* Whether the file at `path` below the root is held by that name. */
+bool hold_has(int root, const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder, const char *path, const char *name);
 /* The delivery was taken back. */
 void hold_unlink(int root, const struct mailbox_name *mailbox,
     const struct mailbox_folder *folder, const char *name);

@@ -15,6 +15,7 @@ libstore_a_SOURCES = \
 	store/follow_apply.c \
 	store/follow_read.c \
 	store/hold.c store/hold.h \
+	store/hold_watch.c store/hold_watch.h \
 	store/incoming.c store/incoming.h \
 	store/index.c store/index.h store/index_private.h \
 	store/index_check.c \
