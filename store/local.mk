@@ -38,6 +38,7 @@ libstore_a_SOURCES = \
 	store/mbox_write.c \
 	store/recent.c store/recent.h \
 	store/record.c store/record.h \
+	store/retired.c store/retired.h \
 	store/store.c store/store.h store/store_private.h \
 	store/store_methods.c \
 	store/subscription.c store/subscription.h

@@ -40,5 +40,7 @@ UNIT_TESTS += tests/unit/store/check_recent
 tests_unit_store_check_recent_LDADD = $(STORE_UNIT_LIBS)
 UNIT_TESTS += tests/unit/store/check_record
 tests_unit_store_check_record_LDADD = $(STORE_UNIT_LIBS)
+UNIT_TESTS += tests/unit/store/check_retired
+tests_unit_store_check_retired_LDADD = $(STORE_UNIT_LIBS)
 UNIT_TESTS += tests/unit/store/check_store
 tests_unit_store_check_store_LDADD = $(STORE_UNIT_LIBS)
