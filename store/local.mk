@@ -30,6 +30,7 @@ libstore_a_SOURCES = \
 	store/index_settle.c \
 	store/index_sweep.c \
 	store/index_walk.c \
+	store/keeper.c store/keeper.h \
 	store/mailbox.c store/mailbox.h \
 	store/maildir.c store/maildir.h \
 	store/maildirsize.c store/maildirsize.h \
