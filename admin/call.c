@@ -127,6 +127,7 @@ open_store(struct call *call, struct fault *f)
 	call->store = store_open(&conf, f);
 	if (call->store == NULL)
 		return -1;
+	store_set_caller(call->store, call->caller);
 	call->methods = store_methods;
 	call->ctx = call->store;
 	return 0;

@@ -19,6 +19,7 @@
 #include "lmtp/session.h"
 #include "proto/domain.h"
 #include "proto/socketmap.h"
+#include "store/keeper.h"
 #include "store/store.h"
 
 enum {
@@ -184,9 +185,18 @@ set_up_store(struct service *service)
 static void
 start_store(void)
 {
+	const struct lmtpd_options *o = lmtpd.options;
+	struct keeper_conf keeper = {
+	    .expire = o->expire.items,
+	    .n_expire = o->expire.n,
+	    .keep = (int64_t)(o->keep_removed / 1000),
+	};
 	struct fault f;
 
-	if (store_start(lmtpd.store, &f) < 0)
+	/* The options were checked. */
+	(void)!keeper_parse_at(str(o->expire_at), &keeper.at);
+	if (store_start(lmtpd.store, &f) < 0 ||
+	    store_keep(lmtpd.store, &keeper, &f) < 0)
 		die(f.kind == FAULT_TEMP ? EX_TEMPFAIL : EX_CONFIG,
 		    "posthouse-lmtpd: %s", f.text);
 }

@@ -11,6 +11,8 @@
 
 #include "base/net.h"
 #include "proto/domain.h"
+#include "store/expire_rules.h"
+#include "store/keeper.h"
 
 static const char *const commits[] = {"group", "each", NULL};
 static const char *const directories[] = {"socketmap", "none", NULL};
@@ -50,6 +52,16 @@ static const struct conf_option lmtpd_options[] = {
 	  .fallback = "group", .choices = commits,
 	  .help = "group: one sync for all that wait; each: every file "
 		  "by itself, for NFS and file systems without a journal" },
+	{ .name = "expire", .type = CONF_LIST, .offset = LMTPD(expire),
+	  .help = "how long messages stay in which folder, like \"Trash "
+		  "30d\"; default: for ever" },
+	{ .name = "expire_at", .type = CONF_TEXT, .offset = LMTPD(expire_at),
+	  .fallback = "03:30",
+	  .help = "when that is done, each day" },
+	{ .name = "keep_removed", .type = CONF_TIME,
+	  .offset = LMTPD(keep_removed), .fallback = "14d", .min = 1000,
+	  .max = UINT64_C(86400000) * 36500,
+	  .help = "how long what was expired or deleted can be brought back" },
 	{ .name = "separator", .type = CONF_TEXT, .offset = LMTPD(separator),
 	  .fallback = "+",
 	  .help = "what splits user+folder; \"\": nothing" },
@@ -140,6 +152,21 @@ check_domains(const struct lmtpd_options *o, struct fault *f)
 }
 
 static int
+check_expire(const struct lmtpd_options *o, struct fault *f)
+{
+	struct expire_rules rules;
+	int at, rc;
+
+	if (!keeper_parse_at(str(o->expire_at), &at))
+		return fault_perm(f, "5.3.5",
+		    "expire_at: \"%.40s\" is no time of the day like 03:30",
+		    o->expire_at);
+	rc = expire_rules_parse(&rules, o->expire.items, o->expire.n, f);
+	expire_rules_clear(&rules);
+	return rc;
+}
+
+static int
 check_lmtpd(const void *options, struct fault *f)
 {
 	const struct lmtpd_options *o = options;
@@ -152,7 +179,7 @@ check_lmtpd(const void *options, struct fault *f)
 		return fault_perm(f, "5.3.5",
 		    "separator: \"%s\" is longer than a character",
 		    o->separator);
-	if (check_addresses(o, f) < 0)
+	if (check_addresses(o, f) < 0 || check_expire(o, f) < 0)
 		return -1;
 	return check_domains(o, f);
 }

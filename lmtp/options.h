@@ -19,13 +19,16 @@ struct lmtpd_options {
 	const char *socket_mode;  /* octal, for unix sockets */
 	const char *socket_group; /* NULL: not changed */
 
-	const char *root;       /* NULL: mail below state_dir */
-	const char *index_dir;  /* NULL: index below state_dir */
-	uint64_t index_cache;   /* bytes */
-	uint64_t watches;       /* directories; 0: none */
-	uint64_t look_interval; /* ms */
-	int commit;             /* enum store_commit */
-	const char *separator;  /* of the sub-address; "": none */
+	const char *root;        /* NULL: mail below state_dir */
+	const char *index_dir;   /* NULL: index below state_dir */
+	uint64_t index_cache;    /* bytes */
+	uint64_t watches;        /* directories; 0: none */
+	uint64_t look_interval;  /* ms */
+	int commit;              /* enum store_commit */
+	struct conf_list expire; /* rules: store/expire_rules.h */
+	const char *expire_at;   /* "03:30" */
+	uint64_t keep_removed;   /* ms */
+	const char *separator;   /* of the sub-address; "": none */
 
 	int directory;         /* enum lmtpd_directory */
 	const char *socketmap; /* NULL: socketmap.sock in run_dir */

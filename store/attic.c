@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/maildirsize.h"
+#include "store/subscription.h"
 
 enum {
 	OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
@@ -463,8 +464,14 @@ make_target(
 
 	if (a->has_made && str_is(str(a->made), str(folder->dir)))
 		return 0;
-	rc = folder->dir[0] != '\0' ? maildir_make_folder(a->box, folder, f)
-				    : maildir_make_parts(a->box, f);
+	if (folder->dir[0] == '\0')
+		rc = maildir_make_parts(a->box, f);
+	else if (faccessat(a->box, folder->dir, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		rc = maildir_make_folder(a->box, folder, f);
+	else
+		rc = maildir_make_folder(a->box, folder, f) < 0
+			 ? -1
+			 : subscription_add(a->box, folder, f);
 	a->has_made = rc == 0;
 	snprintf(a->made, sizeof a->made, "%s", folder->dir);
 	return rc;

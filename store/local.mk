@@ -42,4 +42,5 @@ libstore_a_SOURCES = \
 	store/retired.c store/retired.h \
 	store/store.c store/store.h store/store_private.h \
 	store/store_methods.c \
+	store/store_methods_retention.c \
 	store/subscription.c store/subscription.h

@@ -13,6 +13,7 @@
 #include "store/box.h"
 #include "store/committer.h"
 #include "store/index.h"
+#include "store/keeper.h"
 #include "store/recent.h"
 #include "store/store_private.h"
 
@@ -70,6 +71,7 @@ store_new(const struct store_conf *conf)
 	store->conf.index_dir = mem_dup(conf->index_dir);
 	store->conf.hostname = mem_dup(conf->hostname);
 	store->root = -1;
+	store->caller = getuid();
 	maildir_host(conf->hostname, store->host);
 	return store;
 }
@@ -90,6 +92,20 @@ store_open(const struct store_conf *conf, struct fault *f)
 	return store;
 }
 
+int
+store_keep(struct store *store, const struct keeper_conf *conf, struct fault *f)
+{
+	store->keeper =
+	    keeper_new(conf, store->conf.root, store->conf.hostname, f);
+	return store->keeper == NULL ? -1 : 0;
+}
+
+void
+store_set_caller(struct store *store, uid_t uid)
+{
+	store->caller = uid;
+}
+
 static void
 free_text(const char *text)
 {
@@ -103,6 +119,7 @@ store_close(struct store **store)
 
 	if (s == NULL)
 		return;
+	keeper_free(&s->keeper);
 	committer_free(&s->committer);
 	boxes_free(&s->boxes);
 	recent_free(&s->recent);

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/attr.h"
 #include "base/control.h"
@@ -37,6 +38,7 @@ struct store_conf {
 	int64_t look_interval;
 };
 
+struct keeper_conf;
 struct store;
 
 /*
@@ -55,9 +57,15 @@ int store_start(struct store *store, struct fault *f) MUST_USE;
 void store_close(struct store **store);
 const struct store_conf *store_conf(const struct store *store);
 
+/* From here on the store does what is to be done daily: store/keeper.h. */
+int store_keep(struct store *store, const struct keeper_conf *conf,
+    struct fault *f) MUST_USE;
+/* Who calls its methods where no call of a control socket does
+ * (base/control.h); the user of this process until it is set. */
+void store_set_caller(struct store *store, uid_t uid);
+
 /*
- * The operator's methods "mailbox.list", "mailbox.stat", "mailbox.verify" and
- * "mailbox.rebuild", by the same code on a running lmtpd (control socket) and
+ * The operator's methods (store_methods.c lists them), by the same code on a running lmtpd (control socket) and
  * on a store that posthouse opened itself. ctx is the store. Ended by a NULL
  * name.
  */

@@ -9,6 +9,8 @@
  *   mailbox.verify   mailbox?
  *   mailbox.rebuild  mailbox?
  *
+ * and those of store_methods_retention.c.
+ *
  * Where the list has more, it has next: what to give as `after`.
  */
 #include "config.h"
@@ -40,10 +42,9 @@ struct call {
 	uint64_t folders;
 };
 
-/* The mailbox that params name, in the directory's form. */
-static int
-read_mailbox(const json_t *params, bool needed, struct mailbox_name *mailbox,
-    struct fault *f)
+int
+store_read_mailbox(const json_t *params, bool needed,
+    struct mailbox_name *mailbox, struct fault *f)
 {
 	const char *text = json_get_text(params, "mailbox");
 	char key[ADDRESS_TEXT_SIZE];
@@ -226,7 +227,7 @@ on_stat(void *ctx, const json_t *params, struct fault *f)
 {
 	struct call c = {.store = ctx};
 
-	if (read_mailbox(params, true, &c.mailbox, f) < 0)
+	if (store_read_mailbox(params, true, &c.mailbox, f) < 0)
 		return NULL;
 	return run(&c, stat_mailbox, f);
 }
@@ -264,7 +265,7 @@ on_verify(void *ctx, const json_t *params, struct fault *f)
 {
 	struct call c = {.store = ctx, .how = INDEX_COMPARE};
 
-	if (read_mailbox(params, false, &c.mailbox, f) < 0)
+	if (store_read_mailbox(params, false, &c.mailbox, f) < 0)
 		return NULL;
 	return run(&c, check, f);
 }
@@ -274,7 +275,7 @@ on_rebuild(void *ctx, const json_t *params, struct fault *f)
 {
 	struct call c = {.store = ctx, .how = INDEX_REMAKE};
 
-	if (read_mailbox(params, false, &c.mailbox, f) < 0)
+	if (store_read_mailbox(params, false, &c.mailbox, f) < 0)
 		return NULL;
 	return run(&c, check, f);
 }
@@ -284,5 +285,8 @@ const struct control_method store_methods[] = {
     {"mailbox.stat", on_stat},
     {"mailbox.verify", on_verify},
     {"mailbox.rebuild", on_rebuild},
+    {"mailbox.hold", store_method_hold},
+    {"audit.add", store_method_audit_add},
+    {"audit.list", store_method_audit_list},
     {NULL, NULL},
 };

@@ -12,6 +12,7 @@
 struct boxes;
 struct committer;
 struct index;
+struct keeper;
 struct recent;
 
 struct store {
@@ -25,6 +26,21 @@ struct store {
 	struct recent *recent;
 	struct boxes *boxes;
 	struct committer *committer;
+	struct keeper *keeper; /* NULL: only what is asked for is done */
+	uid_t caller; /* whose calls are those that come by no socket */
 };
+
+/* store_methods_retention.c */
+json_t *store_method_audit_add(
+    void *ctx, const json_t *params, struct fault *f) MUST_USE;
+json_t *store_method_audit_list(
+    void *ctx, const json_t *params, struct fault *f) MUST_USE;
+json_t *store_method_hold(
+    void *ctx, const json_t *params, struct fault *f) MUST_USE;
+
+/* store_methods.c: the mailbox that params name, in the directory's form; text
+ * "" where none is named, and none is needed. */
+int store_read_mailbox(const json_t *params, bool needed,
+    struct mailbox_name *mailbox, struct fault *f) MUST_USE;
 
 #endif

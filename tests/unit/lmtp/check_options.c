@@ -42,6 +42,10 @@ START_TEST(options_have_sane_defaults)
 	ck_assert_int_eq(o->commit, STORE_COMMIT_GROUP);
 	ck_assert_int_eq(o->directory, LMTPD_SOCKETMAP);
 	ck_assert_str_eq(o->separator, "+");
+	/* All mail stays. */
+	ck_assert_uint_eq(o->expire.n, 0);
+	ck_assert_str_eq(o->expire_at, "03:30");
+	ck_assert_uint_eq(o->keep_removed, UINT64_C(14) * 86400000);
 	/* Nobody is trusted that is not named. */
 	ck_assert_uint_eq(o->trusted.n, 0);
 	ck_assert_uint_eq(o->command_timeout, 300000);
@@ -58,6 +62,7 @@ START_TEST(options_are_taken_as_they_are_written)
 	    "listen = {\"unix:/x.sock\", \"[::1]:24\"}\n"
 	    "commit = each\n"
 	    "separator = \"\"\n"
+	    "expire = {\"Trash 30d\", \"Deleted Items 7d @example.org\"}\n"
 	    "directory = none\n"
 	    "domains = {\"example.org\", \"b\\xc3\\xbccher.example\"}\n"
 	    "trusted = {\"192.0.2.0/24\", \"postfix\"}\n"
@@ -69,6 +74,7 @@ START_TEST(options_are_taken_as_they_are_written)
 	ck_assert_str_eq(o->listen.items[1], "[::1]:24");
 	ck_assert_int_eq(o->commit, STORE_COMMIT_EACH);
 	ck_assert_str_eq(o->separator, "");
+	ck_assert_uint_eq(o->expire.n, 2);
 	ck_assert_int_eq(o->directory, LMTPD_NONE);
 	ck_assert_uint_eq(o->domains.n, 2);
 	ck_assert_uint_eq(o->trusted.n, 2);
@@ -86,6 +92,9 @@ START_TEST(options_that_make_no_sense_are_refused_with_their_name)
 	    {"lmtpd { directory = none }\n", "domains"},
 	    {"lmtpd { domains = {\"example.org\"} }\n", "domains"},
 	    {"lmtpd { directory = none domains = {\"..\"} }\n", "domains"},
+	    {"lmtpd { expire = {\"Trash\"} }\n", "expire"},
+	    {"lmtpd { expire_at = \"25:00\" }\n", "expire_at"},
+	    {"lmtpd { keep_removed = 0 }\n", "keep_removed"},
 	    {"lmtpd { commit = never }\n", "commit"},
 	    {"lmtpd { threads = 1 }\n", "threads"},
 	};

@@ -4,6 +4,7 @@
 
 #include "store/store.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -75,6 +76,21 @@ deliver(const char *to)
 	committed(d, &outcome);
 	ck_assert_int_eq(outcome.result, DELIVERY_STORED);
 	delivery_free(&d);
+}
+
+/* How many files a directory has. */
+static size_t
+count(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	size_t n = 0;
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		n += e->d_name[0] != '.';
+	if (d != NULL)
+		closedir(d);
+	return n;
 }
 
 /* The result as text, or the fault's code. */
@@ -250,7 +266,72 @@ START_TEST(the_operator_verifies_and_rebuilds)
 }
 END_TEST
 
+START_TEST(a_hold_is_set_at_once_and_is_written_down)
+{
+	char held[300];
+	const char *text;
+
+	begin();
+	snprintf(held, sizeof held, "%s/b/ann/posthouse/held/cur", root);
+	ck_assert_str_eq(
+	    call("mailbox.hold", "{\"mailbox\": \"ann@b\"}"), "5.1.1");
+	deliver("ann@b");
+	ck_assert_str_eq(call("mailbox.hold",
+			     "{\"mailbox\": \"ann@b\", \"why\": \"case 12\"}"),
+	    "{\"changed\":true,\"messages\":1}");
+	ck_assert_uint_eq(count(held), 1);
+	/* The folder was open for deliveries before. */
+	deliver("ann@b");
+	ck_assert_uint_eq(count(held), 2);
+	ck_assert_str_eq(call("mailbox.hold", "{\"mailbox\": \"ann@b\"}"),
+	    "{\"changed\":false,\"messages\":0}");
+	ck_assert_str_eq(
+	    call("mailbox.hold", "{\"mailbox\": \"ann@b\", \"on\": false}"),
+	    "{\"changed\":true,\"messages\":0}");
+	deliver("ann@b");
+	ck_assert_uint_eq(count(held), 0);
+	text = call("audit.list", "{\"name\": \"ann@b\"}");
+	ck_assert_ptr_nonnull(strstr(text, "\"mailbox.hold\""));
+	ck_assert_ptr_nonnull(strstr(text, "\"case 12\""));
+	ck_assert_ptr_nonnull(strstr(text, "\"mailbox.release\""));
+	end();
+}
+END_TEST
+
+START_TEST(what_was_done_is_listed_by_pages)
+{
+	char after[100];
+	const char *text;
+
+	begin();
+	store_set_caller(store, 4123456789);
+	ck_assert_str_eq(call("audit.add", "{}"), "5.5.4");
+	ck_assert_str_eq(
+	    call("audit.add", "{\"what\": \"user.add\"}"), "5.5.4");
+	for (int i = 0; i < 3; i++)
+		ck_assert_str_eq(
+		    call("audit.add",
+			"{\"what\": \"mailbox.delete\", \"name\": \"ann@b\"}"),
+		    "{}");
+	text = call("audit.list", "{\"limit\": 2}");
+	ck_assert_ptr_nonnull(strstr(text, "\"next\":\"2\""));
+	ck_assert_ptr_nonnull(strstr(text, "\"who\":\"uid-4123456789\""));
+	snprintf(after, sizeof after, "{\"limit\": 2, \"after\": \"2\"}");
+	text = call("audit.list", after);
+	ck_assert_ptr_nonnull(strstr(text, "mailbox.delete"));
+	ck_assert_ptr_null(strstr(text, "next"));
+	ck_assert_str_eq(
+	    call("audit.list", "{\"name\": \"bob@b\"}"), "{\"entries\":[]}");
+	ck_assert_str_eq(
+	    call("audit.list", "{\"since\": 99999999999}"), "{\"entries\":[]}");
+	ck_assert_str_eq(call("audit.list", "{\"after\": \"x\"}"), "5.5.4");
+	ck_assert_str_eq(call("audit.list", "{\"limit\": 0}"), "5.5.4");
+	end();
+}
+END_TEST
+
 UNIT_MAIN("store", a_store_is_made_for_its_owner_alone, only_one_has_it_open,
     a_root_that_can_not_be_made_is_a_fault, the_operator_sees_all_mailboxes,
     the_operator_turns_pages, the_operator_looks_into_one,
-    the_operator_verifies_and_rebuilds)
+    the_operator_verifies_and_rebuilds,
+    a_hold_is_set_at_once_and_is_written_down, what_was_done_is_listed_by_pages)
