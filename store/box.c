@@ -12,9 +12,11 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "store/hold.h"
 #include "store/index.h"
@@ -26,6 +28,7 @@ struct boxes {
 	int root;
 	struct index *index;
 	pthread_mutex_t mutex;
+	pthread_cond_t given_back; /* a box that nobody holds any more */
 	struct box *buckets[BUCKETS];
 	struct box *oldest, *newest; /* idle ones */
 	size_t n_idle, max_idle;
@@ -40,6 +43,7 @@ boxes_new(int root, struct index *index, size_t idle)
 	boxes->index = index;
 	boxes->max_idle = idle;
 	pthread_mutex_init(&boxes->mutex, NULL);
+	pthread_cond_init(&boxes->given_back, NULL);
 	return boxes;
 }
 
@@ -273,6 +277,7 @@ boxes_put(struct boxes *boxes, struct box **box)
 		return;
 	pthread_mutex_lock(&boxes->mutex);
 	if (--(*box)->holds == 0) {
+		pthread_cond_broadcast(&boxes->given_back);
 		if ((*box)->forgotten)
 			gone = *box;
 		else
@@ -287,6 +292,43 @@ boxes_put(struct boxes *boxes, struct box **box)
 	if (gone != NULL)
 		box_free(gone);
 	*box = NULL;
+}
+
+/* The mutex is held. */
+static bool
+is_in_use(struct boxes *boxes, const struct mailbox_name *mailbox)
+{
+	for (size_t i = 0; i < BUCKETS; i++) {
+		const struct box *box = boxes->buckets[i];
+
+		for (; box != NULL; box = box->next_in_bucket)
+			if (box->holds > 0 &&
+			    str_is(str(box->mailbox.path), str(mailbox->path)))
+				return true;
+	}
+	return false;
+}
+
+int
+boxes_settle(struct boxes *boxes, const struct mailbox_name *mailbox,
+    int64_t ms, struct fault *f)
+{
+	struct timespec until;
+	int rc = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ms / 1000;
+	loop_blocking_begin();
+	pthread_mutex_lock(&boxes->mutex);
+	while (is_in_use(boxes, mailbox) && rc == 0)
+		rc = pthread_cond_timedwait(
+		    &boxes->given_back, &boxes->mutex, &until);
+	pthread_mutex_unlock(&boxes->mutex);
+	loop_blocking_end();
+	return rc == 0
+		   ? 0
+		   : fault_temp(f, "4.2.0",
+			 "deliveries to %s are still under way", mailbox->text);
 }
 
 void
@@ -325,6 +367,7 @@ boxes_free(struct boxes **boxes)
 		leave_table(*boxes, box);
 		box_free(box);
 	}
+	pthread_cond_destroy(&(*boxes)->given_back);
 	pthread_mutex_destroy(&(*boxes)->mutex);
 	mem_free(*boxes);
 	*boxes = NULL;

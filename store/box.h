@@ -53,6 +53,13 @@ struct box *boxes_get(struct boxes *boxes, const struct mailbox_name *mailbox,
 void boxes_put(struct boxes *boxes, struct box **box);
 /* One more hold on a box that is held already. */
 struct box *boxes_hold(struct boxes *boxes, struct box *box) MUST_USE;
+/*
+ * Waits until nobody holds a folder of the mailbox that is in the table, so
+ * that all deliveries that had begun have ended; whoever calls sees to it that
+ * no more begin. Blocks, for ms at most: then a temporary fault 4.2.0.
+ */
+int boxes_settle(struct boxes *boxes, const struct mailbox_name *mailbox,
+    int64_t ms, struct fault *f) MUST_USE;
 /* The directory turned out to be gone: boxes_get() is to open it anew. The
  * hold stays. */
 void boxes_forget(struct boxes *boxes, struct box *box);

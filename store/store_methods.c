@@ -8,6 +8,7 @@
  *   mailbox.stat     mailbox
  *   mailbox.verify   mailbox?
  *   mailbox.rebuild  mailbox?
+ *   mailbox.settle   mailbox
  *
  * and those of store_methods_retention.c.
  *
@@ -21,10 +22,14 @@
 
 #include "base/db.h"
 #include "proto/address.h"
+#include "store/box.h"
 #include "store/index.h"
 #include "store/store_private.h"
 
-enum { LIST_LIMIT = 5000 }; /* mailboxes at once */
+enum {
+	LIST_LIMIT = 5000, /* mailboxes at once */
+	SETTLE_MS = 60000,
+};
 
 struct call {
 	struct store *store;
@@ -280,6 +285,20 @@ on_rebuild(void *ctx, const json_t *params, struct fault *f)
 	return run(&c, check, f);
 }
 
+/* mailbox.settle: whoever takes a mailbox elsewhere waits for deliveries that
+ * have begun. It is no question to the index. */
+static json_t *
+on_settle(void *ctx, const json_t *params, struct fault *f)
+{
+	const struct store *store = ctx;
+	struct mailbox_name mailbox;
+
+	if (read_mailbox(params, true, &mailbox, f) < 0 ||
+	    boxes_settle(store->boxes, &mailbox, SETTLE_MS, f) < 0)
+		return NULL;
+	return json_new_object();
+}
+
 const struct control_method store_methods[] = {
     {"mailbox.list", on_list},
     {"mailbox.stat", on_stat},
@@ -288,5 +307,6 @@ const struct control_method store_methods[] = {
     {"mailbox.hold", store_method_hold},
     {"audit.add", store_method_audit_add},
     {"audit.list", store_method_audit_list},
+    {"mailbox.settle", on_settle},
     {NULL, NULL},
 };

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -219,7 +220,42 @@ START_TEST(a_hold_is_known_at_once)
 }
 END_TEST
 
+static void *
+give_back_later(void *ctx)
+{
+	struct box *box = ctx;
+
+	poll(NULL, 0, 50);
+	boxes_put(boxes, &box);
+	return NULL;
+}
+
+START_TEST(a_mailbox_settles_when_the_last_delivery_has_ended)
+{
+	struct box *one, *two;
+	struct mailbox_name bob;
+	struct fault f;
+	pthread_t thread;
+
+	begin(4);
+	ck_assert_int_eq(boxes_settle(boxes, &ann, 0, &f), 0);
+	one = get(&inbox);
+	two = get(&inbox);
+	ck_assert_int_eq(mailbox_name_parse(str("bob@b"), &bob, &f), 0);
+	ck_assert_int_eq(boxes_settle(boxes, &bob, 0, &f), 0);
+	ck_assert_int_eq(boxes_settle(boxes, &ann, 0, &f), -1);
+	ck_assert_str_eq(f.dsn, "4.2.0");
+	boxes_put(boxes, &one);
+	ck_assert_int_eq(boxes_settle(boxes, &ann, 0, &f), -1);
+	ck_assert_int_eq(
+	    pthread_create(&thread, NULL, give_back_later, two), 0);
+	ck_assert_int_eq(boxes_settle(boxes, &ann, 60000, &f), 0);
+	pthread_join(thread, NULL);
+	end();
+}
+END_TEST
+
 UNIT_MAIN("box", an_inbox_is_made_and_then_the_same_for_all,
     a_folder_is_never_made, only_so_many_stay_open,
     what_was_forgotten_is_opened_anew, a_directory_that_was_replaced_is_noticed,
-    a_hold_is_known_at_once)
+    a_hold_is_known_at_once, a_mailbox_settles_when_the_last_delivery_has_ended)
