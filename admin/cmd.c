@@ -57,6 +57,8 @@ static const struct option options[] = {
     {"login", required_argument, NULL, 'o'},
     {"main-password", required_argument, NULL, 'o'},
     {"message-id", required_argument, NULL, 'o'},
+    {"moving", required_argument, NULL, 'o'},
+    {"node", required_argument, NULL, 'o'},
     {"owners", required_argument, NULL, 'o'},
     {"posters", required_argument, NULL, 'o'},
     {"quota", required_argument, NULL, 'o'},

@@ -24,6 +24,7 @@ static int del_sender(struct cmd_line *line, struct fault *f);
 static int list_senders(struct cmd_line *line, struct fault *f);
 
 #define SWITCHES "[--main-password on|off] [--send on|off] [--receive on|off]"
+#define NODE " [--node NODE] [--moving on|off]"
 
 /* clang-format off */
 const struct cmd cmd_user[] = {
@@ -41,8 +42,10 @@ const struct cmd cmd_user[] = {
 	  "undo disable", enable },
 	{ "user", "show", "NAME", 1, 1, CMD_JSON,
 	  "all about one", show },
-	{ "user", "set", "NAME " SWITCHES " " QUOTA_OPTIONS, 1, 1, 0,
+	{ "user", "set", "NAME " SWITCHES " " QUOTA_OPTIONS NODE, 1, 1, 0,
 	  "what the user may do, and hold", set },
+	{ "user", "move", "NAME NODE --to DESTINATION", 2, 2, 0,
+	  "take the mailbox to another store node", cmd_user_move },
 	{ "user", "app-password add",
 	  "NAME APP [--services LIST] [--expires TIME]", 2, 2, CMD_JSON,
 	  "a password for one program, shown once", cmd_user_app_add },
@@ -73,6 +76,8 @@ static const struct table_column fields[] = {
 	{ "receive", "receive", TABLE_BOOL },
 	{ "quota", "quota", TABLE_SIZE_LIMIT },
 	{ "quota messages", "quota_messages", TABLE_LIMIT },
+	{ "node", "node", TABLE_TEXT },
+	{ "moving", "moving", TABLE_BOOL },
 	{ "disabled", "disabled", TABLE_BOOL },
 	{ "created", "created", TABLE_DATE },
 	{ "changed", "changed", TABLE_DATE },
@@ -195,9 +200,11 @@ put_changes(const struct cmd_line *line, json_t *params, struct fault *f)
 			 ? -1
 			 : quota_take_options(line, QUOTA_OF_USER, params, f);
 
-	if (quotas < 0)
+	int nodes = quotas < 0 ? -1 : cmd_user_put_node(line, params, f);
+
+	if (nodes < 0)
 		return -1;
-	return switches + quotas > 0
+	return switches + quotas + nodes > 0
 		   ? 0
 		   : fault_perm(f, "5.5.4", "nothing to change is given");
 }

@@ -20,6 +20,7 @@ libadmin_a_SOURCES = \
 	admin/cmd_tls.c \
 	admin/cmd_trace.c \
 	admin/cmd_user.c admin/cmd_user.h admin/cmd_user_app.c \
+	admin/cmd_user_move.c admin/cmd_user_node.c \
 	admin/list.c admin/list.h \
 	admin/password.c admin/password.h \
 	admin/quota.c admin/quota.h \

@@ -415,7 +415,8 @@ directory_user_switches(const struct directory_user *user)
 	return (user->disabled ? DIRECTORY_DISABLED : 0U) |
 	       (user->main_closed ? DIRECTORY_MAIN_CLOSED : 0U) |
 	       (user->no_receive ? DIRECTORY_NO_RECEIVE : 0U) |
-	       (user->no_send ? DIRECTORY_NO_SEND : 0U);
+	       (user->no_send ? DIRECTORY_NO_SEND : 0U) |
+	       (user->moving ? DIRECTORY_MOVING : 0U);
 }
 
 void
@@ -425,6 +426,7 @@ directory_user_set_switches(struct directory_user *user, unsigned switches)
 	user->main_closed = switches & DIRECTORY_MAIN_CLOSED;
 	user->no_receive = switches & DIRECTORY_NO_RECEIVE;
 	user->no_send = switches & DIRECTORY_NO_SEND;
+	user->moving = switches & DIRECTORY_MOVING;
 }
 
 /* How they stand now. */

@@ -47,6 +47,8 @@ struct directory_quota {
 	int64_t messages;
 };
 
+enum { DIRECTORY_NODE_SIZE = 64 };
+
 struct directory_user {
 	char name[256];   /* "user@domain" */
 	char hash[256];   /* crypt(5); empty: no password, no login */
@@ -54,9 +56,11 @@ struct directory_user {
 	bool main_closed; /* the password is not for mail (service.h) */
 	bool no_receive;  /* mail is refused with 5.2.1 */
 	bool no_send;     /* no login to SMTP, and no address to send as */
+	bool moving;      /* to another node: mail waits (directory_node.h) */
 	int64_t created;  /* seconds since 1970 */
 	int64_t changed;
 	struct directory_quota quota;
+	char node[DIRECTORY_NODE_SIZE]; /* "": none in particular */
 };
 
 struct directory_domain {
@@ -171,6 +175,7 @@ enum directory_switch {
 	DIRECTORY_MAIN_CLOSED = 2,
 	DIRECTORY_NO_RECEIVE = 4,
 	DIRECTORY_NO_SEND = 8,
+	DIRECTORY_MOVING = 16,
 };
 int directory_user_switch(struct directory *d, struct str name, unsigned on,
     unsigned off, struct fault *f) MUST_USE;

@@ -90,10 +90,11 @@ directory_bdb_bad_record(struct str key, struct fault *f)
 static void
 format_user(const struct directory_user *user, struct buf *b)
 {
-	buf_putf(b, "2 %u %" PRId64 " %" PRId64 " ",
+	buf_putf(b, "3 %u %" PRId64 " %" PRId64 " ",
 	    directory_user_switches(user), user->created, user->changed);
 	directory_quota_format(b, &user->quota);
-	buf_putf(b, " %s", user->hash);
+	buf_putf(
+	    b, " %s %s", user->node[0] != '\0' ? user->node : "-", user->hash);
 }
 
 static bool
@@ -108,20 +109,29 @@ take_time(struct str *rest, int64_t *time)
 }
 
 static bool
+take_node(struct str *rest, char node[DIRECTORY_NODE_SIZE])
+{
+	struct str text = str_cut(rest, ' ');
+
+	return str_is(text, STR_LIT("-")) ||
+	       str_copy(text, node, DIRECTORY_NODE_SIZE);
+}
+
+/* Version 1 has no quota, 2 no node. */
+static bool
 parse_user(struct str key, struct str value, struct directory_user *user)
 {
-	struct str version = str_cut(&value, ' ');
-	bool has_quota = str_is(version, STR_LIT("2"));
-	uint64_t switches;
+	uint64_t version, switches;
 
 	memset(user, 0, sizeof *user);
-	if (!str_to_u64(str_cut(&value, ' '), 0, UINT32_MAX, &switches))
+	if (!str_to_u64(str_cut(&value, ' '), 1, 3, &version) ||
+	    !str_to_u64(str_cut(&value, ' '), 0, UINT32_MAX, &switches))
 		return false;
 	directory_user_set_switches(user, (unsigned)switches);
-	return (has_quota || str_is(version, STR_LIT("1"))) &&
-	       take_time(&value, &user->created) &&
+	return take_time(&value, &user->created) &&
 	       take_time(&value, &user->changed) &&
-	       (!has_quota || directory_quota_parse(&value, &user->quota)) &&
+	       (version < 2 || directory_quota_parse(&value, &user->quota)) &&
+	       (version < 3 || take_node(&value, user->node)) &&
 	       str_copy(value, user->hash, sizeof user->hash) &&
 	       directory_bdb_name(key, user->name);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "auth/directory_driver.h"
+#include "auth/directory_node.h"
 #include "auth/directory_quota.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -85,6 +86,8 @@ give_user(void *ctx, const struct directory_user *user)
 	json_put_int(object, "created", user->created);
 	json_put_int(object, "changed", user->changed);
 	directory_quota_put(object, "", &user->quota);
+	if (user->node[0] != '\0')
+		json_put_text(object, "node", user->node);
 	rc = give(e, object);
 	if (rc != 0)
 		return rc;
@@ -219,6 +222,7 @@ static int
 import_user(struct directory *d, const json_t *object, struct fault *f)
 {
 	const char *hash = json_get_text(object, "hash");
+	const char *node = json_get_text(object, "node");
 	struct directory_user user = {0};
 
 	if (take_key(object, "user", user.name) == NULL ||
@@ -235,6 +239,10 @@ import_user(struct directory *d, const json_t *object, struct fault *f)
 		object, "", DIRECTORY_QUOTA_UNSET, &user.quota, f) < 0 ||
 	    directory_quota_check(&user.quota, true, f) < 0)
 		return -1;
+	if (node != NULL &&
+	    (!directory_node_is_name(str(node)) ||
+		!str_copy(str(node), user.node, sizeof user.node)))
+		return bad("node", f);
 	d->driver->put_user(d->store, &user);
 	return 0;
 }

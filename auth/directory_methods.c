@@ -16,7 +16,8 @@
  *   user.enable     user
  *   user.get        user
  *   user.set        user, main_password? send? receive?: bool; quota?
- *                   quota_messages?: a number; 0: the domain's; -1: none
+ *                   quota_messages?: a number; 0: the domain's; -1: none;
+ *                   node?: its name, "": none; moving?: bool
  *   alias.add       alias, targets: [address…]
  *   alias.del       alias
  *   alias.list      domain? after? limit?
@@ -37,7 +38,7 @@
  *                              left out
  *   {user, password: bool, disabled: bool, created, changed (unix times),
  *    main_password: bool, send: bool, receive: bool, quota?,
- *    quota_messages?}
+ *    quota_messages?, node?, moving: bool}
  *   {alias, targets: [address…]}
  *   {group, owners: [address…], and the settings}   (group.get returns it too)
  *   {member}
@@ -51,6 +52,7 @@
 #include "config.h"
 
 #include "auth/directory_methods.h"
+#include "auth/directory_node.h"
 #include "auth/directory_quota.h"
 #include "auth/name.h"
 #include "auth/password.h"
@@ -384,6 +386,25 @@ take_switch(const json_t *params, const char *key, unsigned which,
 	return 0;
 }
 
+static int
+set_node(struct directory *d, const char *user, const json_t *params,
+    struct fault *f)
+{
+	enum directory_moving moving = DIRECTORY_MOVING_KEEP;
+	unsigned switches[2] = {0, 0};
+
+	if (take_switch(params, "moving", DIRECTORY_MOVING, switches, f) < 0)
+		return -1;
+	if (switches[0] != 0)
+		moving = DIRECTORY_MOVING_OFF;
+	else if (switches[1] != 0)
+		moving = DIRECTORY_MOVING_ON;
+	if (moving == DIRECTORY_MOVING_KEEP && json_get(params, "node") == NULL)
+		return 0;
+	return directory_user_set_node(
+	    d, str(user), json_get_text(params, "node"), moving, f);
+}
+
 static json_t *
 user_set(void *ctx, const json_t *params, struct fault *f)
 {
@@ -400,6 +421,7 @@ user_set(void *ctx, const json_t *params, struct fault *f)
 	    take_switch(params, "receive", DIRECTORY_NO_RECEIVE, switches, f) <
 		0 ||
 	    set_quota(ctx, str(user), &quota, DIRECTORY_QUOTA_KEEP, f) < 0 ||
+	    set_node(ctx, user, params, f) < 0 ||
 	    directory_user_switch(ctx, str(user), switches[0], switches[1], f) <
 		0)
 		return NULL;
@@ -420,6 +442,9 @@ user_to_json(const struct directory_user *user)
 	json_put_bool(item, "send", !user->no_send);
 	json_put_bool(item, "receive", !user->no_receive);
 	directory_quota_put(item, "", &user->quota);
+	if (user->node[0] != '\0')
+		json_put_text(item, "node", user->node);
+	json_put_bool(item, "moving", user->moving);
 	return item;
 }
 

@@ -22,7 +22,7 @@ enum {
 	CACHE_MAX = 100000, /* answers */
 	QUESTION_MAX = 1 + 2 * NAME_SIZE,
 	ANSWER_MAX = sizeof(struct directory_group) + DIRECTORY_TARGETS_SIZE,
-	USER_COLUMNS = 6,
+	USER_COLUMNS = 7,
 	DOMAIN_COLUMNS = 4, /* behind the first, which only says it is there */
 };
 
@@ -30,10 +30,10 @@ enum {
 static const struct pgsql_statement get_name = {
     "SELECT 'u', hash, " DIRECTORY_PGSQL_SWITCHES
     ", created::text, changed::text, " DIRECTORY_PGSQL_QUOTA
-    " FROM mail_user WHERE local = $1 AND domain = $2 "
-    "UNION ALL SELECT 'a', array_to_string(targets, ' '), '', '', '', '', '' "
+    ", node FROM mail_user WHERE local = $1 AND domain = $2 "
+    "UNION ALL SELECT 'a', array_to_string(targets, ' '), '', '', '', '', '', '' "
     "FROM mail_alias WHERE local = $1 AND domain = $2 "
-    "UNION ALL SELECT 'g', record, '', '', '', '', '' "
+    "UNION ALL SELECT 'g', record, '', '', '', '', '', '' "
     "FROM mail_group WHERE local = $1 AND domain = $2"};
 static const struct pgsql_statement get_one_domain = {
     "SELECT 'd', " DIRECTORY_PGSQL_DOMAIN
@@ -210,6 +210,7 @@ keep_user(void *ctx, const struct str *columns, size_t n)
 		buf_put_str(answer, i < n ? columns[i] : (struct str){0});
 		buf_putc(answer, '\0');
 	}
+	buf_putc(answer, '\0'); /* no node */
 	return 0;
 }
 
@@ -333,7 +334,8 @@ directory_pgsql_parse_user(
 	       take_time(columns[2], &user->created) &&
 	       take_time(columns[3], &user->changed) &&
 	       directory_quota_parse_limit(columns[4], &user->quota.bytes) &&
-	       directory_quota_parse_limit(columns[5], &user->quota.messages);
+	       directory_quota_parse_limit(columns[5], &user->quota.messages) &&
+	       str_copy(columns[6], user->node, sizeof user->node);
 }
 
 bool

@@ -87,16 +87,17 @@ int directory_pgsql_count(struct directory_store *s,
     struct directory_counts *counts, struct fault *f) MUST_USE;
 
 /* enum directory_switch of a row. */
-#define DIRECTORY_PGSQL_SWITCHES                   \
-	"(disabled::int + 2 * main_closed::int + " \
-	"4 * no_receive::int + 8 * no_send::int)::text"
+#define DIRECTORY_PGSQL_SWITCHES                    \
+	"(disabled::int + 2 * main_closed::int + "  \
+	"4 * no_receive::int + 8 * no_send::int + " \
+	"16 * moving::int)::text"
 
 /* Columns of a quota. */
 #define DIRECTORY_PGSQL_QUOTA "quota::text, quota_messages::text"
 #define DIRECTORY_PGSQL_DOMAIN \
 	DIRECTORY_PGSQL_QUOTA ", user_quota::text, user_quota_messages::text"
 
-/* columns are hash, switches, created, changed, quota. */
+/* columns are hash, switches, created, changed, quota, node. */
 bool directory_pgsql_parse_user(struct str name, const struct str *columns,
     struct directory_user *user) MUST_USE;
 

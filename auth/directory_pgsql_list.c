@@ -23,7 +23,7 @@ static const struct pgsql_statement list_domains = {
 static const struct pgsql_statement list_users = {
     "SELECT local || '@' || domain, hash, " DIRECTORY_PGSQL_SWITCHES
     ", created::text, changed::text, " DIRECTORY_PGSQL_QUOTA
-    " FROM mail_user" BEHIND};
+    ", node FROM mail_user" BEHIND};
 static const struct pgsql_statement list_aliases = {
     "SELECT local || '@' || domain, array_to_string(targets, ' ') "
     "FROM mail_alias" BEHIND};

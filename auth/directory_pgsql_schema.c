@@ -83,6 +83,11 @@ static const struct pgsql_statement steps[][STATEMENTS_MAX] = {
 	 "ADD quota bigint NOT NULL DEFAULT 0, "
 	 "ADD quota_messages bigint NOT NULL DEFAULT 0"},
     },
+    {
+	{"ALTER TABLE mail_user "
+	 "ADD node text NOT NULL DEFAULT '', "
+	 "ADD moving boolean NOT NULL DEFAULT false"},
+    },
 };
 
 enum { NEWEST = ARRAY_LEN(steps) };

@@ -8,7 +8,7 @@
 #include "auth/directory_pgsql.h"
 #include "base/mem.h"
 
-enum { PARAMS_MAX = 11, SETTING_MAX = 4096, NUMBER_SIZE = 24 };
+enum { PARAMS_MAX = 13, SETTING_MAX = 4096, NUMBER_SIZE = 24 };
 
 static const struct pgsql_statement set_domain = {
     "INSERT INTO mail_domain (domain, quota, quota_messages, user_quota, "
@@ -22,14 +22,16 @@ static const struct pgsql_statement remove_domain = {
     "DELETE FROM mail_domain WHERE domain = $1"};
 static const struct pgsql_statement set_user = {
     "INSERT INTO mail_user (local, domain, hash, disabled, main_closed, "
-    "no_receive, no_send, created, changed, quota, quota_messages) "
+    "no_receive, no_send, created, changed, quota, quota_messages, node, "
+    "moving) "
     "VALUES ($1, $2, $3, $4 = '1', $5 = '1', $6 = '1', $7 = '1', "
-    "$8::bigint, $9::bigint, $10::bigint, $11::bigint) "
+    "$8::bigint, $9::bigint, $10::bigint, $11::bigint, $12, $13 = '1') "
     "ON CONFLICT (domain, local) DO UPDATE SET hash = EXCLUDED.hash, "
     "disabled = EXCLUDED.disabled, main_closed = EXCLUDED.main_closed, "
     "no_receive = EXCLUDED.no_receive, no_send = EXCLUDED.no_send, "
     "created = EXCLUDED.created, changed = EXCLUDED.changed, "
-    "quota = EXCLUDED.quota, quota_messages = EXCLUDED.quota_messages"};
+    "quota = EXCLUDED.quota, quota_messages = EXCLUDED.quota_messages, "
+    "node = EXCLUDED.node, moving = EXCLUDED.moving"};
 static const struct pgsql_statement remove_user = {
     "DELETE FROM mail_user WHERE local = $1 AND domain = $2"};
 static const struct pgsql_statement set_alias = {
@@ -159,6 +161,8 @@ directory_pgsql_put_user(
 	    number(user->changed, &n[1]),
 	    number(user->quota.bytes, &n[2]),
 	    number(user->quota.messages, &n[3]),
+	    str(user->node),
+	    truth(user->moving),
 	};
 
 	note(s, &set_user, params, ARRAY_LEN(params));

@@ -8,14 +8,47 @@
 #include "auth/options.h"
 
 #include <stddef.h>
+#include <string.h>
 
+#include "auth/directory_node.h"
 #include "auth/mechanism.h"
 #include "auth/name.h"
 #include "base/net.h"
 
 #define AUTHD(field) offsetof(struct authd_options, field)
+#define NODE(field) offsetof(struct node_options, field)
+
+static int
+check_node(const void *options, struct fault *f)
+{
+	const struct node_options *node = options;
+	struct net_address address;
+
+	if (!directory_node_is_name(str(node->title)))
+		return fault_perm(f, "5.3.5",
+		    "node \"%.80s\": a name is of letters, digits, \"-\", "
+		    "\"_\" and \".\"",
+		    node->title);
+	if (node->lmtp == NULL)
+		return fault_perm(
+		    f, "5.3.5", "node \"%.80s\": lmtp is missing", node->title);
+	return net_parse(str(node->lmtp), &address, f);
+}
 
 /* clang-format off */
+static const struct conf_option node_options[] = {
+	{ .name = "lmtp", .type = CONF_TEXT, .offset = NODE(lmtp),
+	  .help = "the address of its posthouse-lmtpd" },
+	{ .name = NULL },
+};
+
+static const struct conf_table node_table = {
+	.section = "node",
+	.options = node_options,
+	.size = sizeof(struct node_options),
+	.check = check_node,
+};
+
 static const struct conf_option authd_options[] = {
 	{ .name = "user", .type = CONF_TEXT, .offset = AUTHD(user),
 	  .help = "the user to run as; the directory belongs to it" },
@@ -93,6 +126,9 @@ static const struct conf_option authd_options[] = {
 	  .help = "lmtpd's root, for servers that ask where a user's mail is" },
 	{ .name = "mail_user", .type = CONF_TEXT, .offset = AUTHD(mail_user),
 	  .help = "lmtpd's user, whom the mailboxes belong to" },
+	{ .name = "node", .type = CONF_SECTION, .offset = AUTHD(nodes),
+	  .sub = &node_table,
+	  .help = "a host that keeps mailboxes, where there are several" },
 	{ .name = "lock_failures", .type = CONF_NUMBER,
 	  .offset = AUTHD(lock_failures), .fallback = "20", .max = 1000000,
 	  .help = "wrong passwords in lock_time that lock an account, or a "
@@ -206,6 +242,34 @@ check_srs_domain(const char *domain, struct fault *f)
 		return 0;
 	return fault_perm(
 	    f, "5.3.5", "srs_domain: \"%s\" is no domain", domain);
+}
+
+static int
+check_nodes(const struct conf_sections *nodes, struct fault *f)
+{
+	const struct node_options *node = nodes->bytes;
+
+	for (size_t i = 0; i < nodes->n; i++) {
+		if (check_node(&node[i], f) < 0)
+			return -1;
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(node[j].title, node[i].title) == 0)
+				return fault_perm(f, "5.3.5",
+				    "there are two sections node \"%.80s\"",
+				    node[i].title);
+	}
+	return 0;
+}
+
+const struct node_options *
+authd_options_node(const struct authd_options *o, const char *name)
+{
+	const struct node_options *node = o->nodes.bytes;
+
+	for (size_t i = 0; i < o->nodes.n; i++)
+		if (strcmp(node[i].title, name) == 0)
+			return &node[i];
+	return NULL;
 }
 
 static int
@@ -335,6 +399,7 @@ check_authd(const void *options, struct fault *f)
 	    check_addresses("authdaemon", &o->authdaemon, f) < 0 ||
 	    check_mode("authdaemon_mode", o->authdaemon_mode, f) < 0 ||
 	    check_mail(o, f) < 0 || check_doors(o, f) < 0 ||
+	    check_nodes(&o->nodes, f) < 0 ||
 	    check_mode("socketmap_mode", o->socketmap_mode, f) < 0 ||
 	    check_mechanisms(&o->mechanisms, f) < 0 || check_oauth(o, f) < 0 ||
 	    check_srs_domain(o->srs_domain, f) < 0)

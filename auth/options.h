@@ -11,6 +11,12 @@
 #include "base/attr.h"
 #include "base/conf.h"
 
+/* One `node "NAME" { lmtp = … }`: a host that keeps mailboxes. */
+struct node_options {
+	const char *title; /* its name */
+	const char *lmtp;  /* address of its lmtpd */
+};
+
 struct authd_options {
 	const char *user;      /* NULL: stays who it is */
 	const char *directory; /* NULL: directory below state_dir */
@@ -45,6 +51,8 @@ struct authd_options {
 	uint64_t failure_delay; /* ms, the longest; 0: none */
 	struct conf_list guard_exempt;
 
+	struct conf_sections nodes; /* struct node_options */
+
 	uint64_t login_memory; /* ms */
 
 	uint64_t audit_entries;
@@ -60,6 +68,9 @@ struct authd_options {
 
 extern const struct conf_table authd_table;
 
+/* NULL where none has this name. */
+const struct node_options *authd_options_node(
+    const struct authd_options *o, const char *name);
 /* Whether one of the mechanisms takes tokens. */
 bool authd_options_has_bearer(const struct authd_options *o);
 /* What the mechanisms want kept of passwords: enum directory_form. */

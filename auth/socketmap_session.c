@@ -18,6 +18,7 @@
 #include "auth/recent.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/net.h"
 #include "base/netstring.h"
 #include "proto/socketmap.h"
 
@@ -84,6 +85,59 @@ look_up_quota(
 		    l.user, l.bytes, l.messages, l.domain_bytes,
 		    l.domain_messages);
 	return rc;
+}
+
+/* The user whose mailbox it is; a fault while that is on its way to another
+ * node. */
+static int
+find_kept(struct directory *d, struct str key, struct directory_user *user,
+    struct fault *f)
+{
+	int rc = directory_find_mailbox(d, key, user, f);
+
+	if (rc > 0 && user->moving)
+		return fault_temp(f, "4.2.0", "this mailbox is being moved");
+	return rc > 0 ? user->node[0] != '\0' : rc;
+}
+
+static int
+look_up_node(
+    struct directory *d, struct str key, struct buf *value, struct fault *f)
+{
+	struct directory_user user;
+	int rc = find_kept(d, key, &user, f);
+
+	if (rc > 0)
+		buf_puts(value, user.node);
+	return rc;
+}
+
+/* In the words of Postfix: "lmtp:inet:192.0.2.7:24", "lmtp:unix:/path". */
+static int
+look_up_transport(const struct authd *authd, struct str key, struct buf *value,
+    struct fault *f)
+{
+	const struct node_options *node;
+	struct directory_user user;
+	struct net_address address;
+	int rc;
+
+	/* What is no address is a domain, of whose mailboxes each has a node
+	 * of its own. */
+	if (!str_has(key, '@'))
+		return 0;
+	rc = find_kept(authd->directory, key, &user, f);
+	if (rc <= 0)
+		return rc;
+	node = authd_options_node(authd->options, user.node);
+	if (node == NULL)
+		return fault_temp(f, "4.3.5",
+		    "the configuration has no node \"%s\"", user.node);
+	if (net_parse(str(node->lmtp), &address, f) < 0)
+		return -1;
+	buf_putf(value, "lmtp:%s%s",
+	    net_is_unix(&address) ? "" : "inet:", node->lmtp);
+	return 1;
 }
 
 /* "verp=no from=keep id=team.example.org unsubscribe=URI title=The Team" */
@@ -153,6 +207,7 @@ static const struct {
     {"members", look_up_members},
     {"post", look_up_post},
     {"quota", look_up_quota},
+    {"node", look_up_node},
 };
 
 static map_call *
@@ -179,6 +234,8 @@ look_up(struct socketmap_session *s, struct str query, struct fault *f)
 	if (str_is(map, STR_LIT("login")))
 		return recent_logins_get(
 		    s->authd->recent, key, clock_ms(), &s->value);
+	if (str_is(map, STR_LIT("transport")))
+		return look_up_transport(s->authd, key, &s->value, f);
 	call = find_map(map);
 	if (call == NULL)
 		return fault_perm(f, "5.5.4", "there is no map \"%.*s\"",

@@ -113,6 +113,8 @@ set_up_directory(struct service *service)
 	if (net_parse(str(text), &conf.address, &f) < 0)
 		die(EX_CONFIG, "posthouse-lmtpd: socketmap: %s", f.text);
 	lmtpd.directory = socketmap_client_new(&conf);
+	conf.cache_ms = 0;
+	lmtpd.nodes = socketmap_client_new(&conf);
 }
 
 static void
@@ -206,6 +208,7 @@ clean_up(void)
 {
 	store_close(&lmtpd.store);
 	socketmap_client_free(&lmtpd.directory);
+	socketmap_client_free(&lmtpd.nodes);
 	for (size_t i = 0; i < lmtpd.n_domains; i++)
 		mem_free((void *)(uintptr_t)lmtpd.domains[i]);
 	mem_free(lmtpd.domains);

@@ -73,6 +73,9 @@ static const struct conf_option lmtpd_options[] = {
 	{ .name = "socketmap", .type = CONF_TEXT, .offset = LMTPD(socketmap),
 	  .help = "where mailboxes are looked up; "
 		  "default: socketmap.sock in run_dir" },
+	{ .name = "node", .type = CONF_TEXT, .offset = LMTPD(node),
+	  .help = "our name, where other hosts keep mailboxes too: those that "
+		  "the directory gives to another node are refused" },
 	{ .name = "domains", .type = CONF_LIST, .offset = LMTPD(domains),
 	  .help = "whose mailboxes are taken where directory is none" },
 	{ .name = "trusted", .type = CONF_LIST, .offset = LMTPD(trusted),
@@ -139,6 +142,10 @@ check_domains(const struct lmtpd_options *o, struct fault *f)
 		return fault_perm(f, "5.3.5",
 		    "directory = none takes any mailbox in the domains of "
 		    "the option domains, which is empty");
+	if (o->directory == LMTPD_NONE && o->node != NULL)
+		return fault_perm(f, "5.3.5",
+		    "node has no meaning with directory = none: it is the "
+		    "directory that knows nodes");
 	if (o->directory != LMTPD_NONE && o->domains.n > 0)
 		return fault_perm(f, "5.3.5",
 		    "domains has a meaning only with directory = none: else "

@@ -32,6 +32,7 @@ struct lmtpd_options {
 
 	int directory;         /* enum lmtpd_directory */
 	const char *socketmap; /* NULL: socketmap.sock in run_dir */
+	const char *node;      /* our name among several; NULL: we are alone */
 	struct conf_list domains;
 	struct conf_list trusted; /* networks and users: XFORWARD */
 

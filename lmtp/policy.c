@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "lmtp/node.h"
 #include "lmtp/session.h"
 #include "proto/socketmap.h"
 #include "proto/trace.h"
@@ -181,7 +182,8 @@ on_rcpt(void *ctx, const struct smtp_state *st,
 	struct str detail;
 	size_t slot;
 
-	if (find_mailbox(s, &kept, &mailbox, &detail, f) < 0)
+	if (find_mailbox(s, &kept, &mailbox, &detail, f) < 0 ||
+	    node_check(s, &mailbox, f) < 0)
 		return -1;
 	if (s->delivery == NULL)
 		s->delivery = delivery_new(s->lmtpd->store, str(s->message_id),

@@ -37,6 +37,7 @@ struct lmtpd {
 	const char **domains; /* A-labels; where directory = none */
 	size_t n_domains;
 	struct socketmap_client *directory;
+	struct socketmap_client *nodes; /* remembers nothing */
 	struct store *store;
 	struct lmtpd_counters counters;
 };

@@ -293,7 +293,7 @@ on_settle(void *ctx, const json_t *params, struct fault *f)
 	const struct store *store = ctx;
 	struct mailbox_name mailbox;
 
-	if (read_mailbox(params, true, &mailbox, f) < 0 ||
+	if (store_read_mailbox(params, true, &mailbox, f) < 0 ||
 	    boxes_settle(store->boxes, &mailbox, SETTLE_MS, f) < 0)
 		return NULL;
 	return json_new_object();

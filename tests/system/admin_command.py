@@ -64,7 +64,7 @@ class Commands:
         dora = users["dora@" + DOMAIN]
         self.assertEqual(
             set(dora), {"user", "password", "disabled", "created", "changed",
-                        "main_password", "send", "receive"})
+                        "main_password", "send", "receive", "moving"})
         self.assertTrue(dora["password"])
         self.assertFalse(dora["disabled"])
         self.assertLess(abs(dora["created"] - time.time()), 60)

@@ -20,7 +20,7 @@ from postgres import Postgres, binaries  # noqa: E402
 UNIT_TESTS = ("check_directory", "check_directory_group",
               "check_directory_methods", "check_directory_app",
               "check_directory_sender", "check_directory_audit",
-              "check_directory_quota", "check_access")
+              "check_directory_quota", "check_directory_node", "check_access")
 FOREIGN = """
 CREATE TABLE account (email text PRIMARY KEY, pw text, closed bool,
     quota bigint);
@@ -246,7 +246,7 @@ class Database(unittest.TestCase):
     def test_old_tables_are_brought_up_to_date(self):
         i = self.instance(start=False)
         for table, columns in (
-                ("mail_user", ("quota", "quota_messages")),
+                ("mail_user", ("quota", "quota_messages", "node", "moving")),
                 ("mail_domain", ("quota", "quota_messages", "user_quota",
                                  "user_quota_messages"))):
             self.rows("ALTER TABLE %s %s" % (table, ", ".join(

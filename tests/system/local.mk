@@ -70,7 +70,8 @@ SYSTEM_TESTS += \
 	tests/system/tls_certificates.py \
 	tests/system/tls_reports.py \
 	tests/system/tls_sts.py \
-	tests/system/trace.py
+	tests/system/trace.py \
+	tests/system/user_move.py
 
 EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/authd.py \

@@ -96,8 +96,29 @@ static const char *const bad[] = {
     "authd { authdaemon = {\"unix:/run/x.sock\"} }",
     "authd { mail_root = \"/mail\" }",
     "authd { threads = 0 }",
+    "authd { node \"a b\" { lmtp = \"192.0.2.7:24\" } }",
+    "authd { node \"two\" { } }",
+    "authd { node \"two\" { lmtp = \"nowhere\" } }",
+    "authd { node \"two\" { lmtp = \"192.0.2.7:24\" } "
+    "node \"two\" { lmtp = \"192.0.2.8:24\" } }",
     "authd { unknown = 1 }",
 };
+
+START_TEST(options_know_nodes_by_name)
+{
+	struct fault f;
+	const struct authd_options *o =
+	    options_of("authd { node \"two\" { lmtp = \"192.0.2.7:24\" } "
+		       "node \"three\" { lmtp = \"unix:/run/x.sock\" } }\n",
+		&f);
+
+	ck_assert_msg(o != NULL, "%s", f.text);
+	ck_assert_str_eq(
+	    authd_options_node(o, "three")->lmtp, "unix:/run/x.sock");
+	ck_assert_ptr_null(authd_options_node(o, "four"));
+	conf_free(&conf);
+}
+END_TEST
 
 START_TEST(options_refuse_what_makes_no_sense)
 {
@@ -110,5 +131,5 @@ START_TEST(options_refuse_what_makes_no_sense)
 }
 END_TEST
 
-UNIT_MAIN("options", options_have_sane_defaults, options_read_listeners,
-    options_refuse_what_makes_no_sense)
+UNIT_MAIN("options", options_know_nodes_by_name, options_have_sane_defaults,
+    options_read_listeners, options_refuse_what_makes_no_sense)
