@@ -4,6 +4,7 @@ libbase_a_SOURCES = \
 	base/arena.c base/arena.h \
 	base/attr.h \
 	base/buf.c base/buf.h \
+	base/caseless.c base/caseless.h \
 	base/clock.c base/clock.h \
 	base/conf.c base/conf.h base/conf_show.c \
 	base/conf_text.c base/conf_text.h \
