@@ -52,14 +52,8 @@ print_folders(struct cmd_line *line, const json_t *folders)
 
 	putc('\n', line->out);
 	table_init(&table, line->out, folder_columns);
-	for (size_t i = 0; i < json_len(folders); i++) {
-		json_t *folder = json_at(folders, i);
-		const char *name = json_get_text(folder, "folder");
-
-		if (name != NULL && name[0] == '\0')
-			json_put_text(folder, "folder", "INBOX");
-		table_add(&table, folder);
-	}
+	for (size_t i = 0; i < json_len(folders); i++)
+		table_add(&table, json_at(folders, i));
 	table_flush(&table);
 	table_clear(&table);
 }

@@ -114,6 +114,28 @@ int index_each_message(struct index *index, const struct mailbox_name *mailbox,
     int (*each)(void *ctx, struct str base, const struct record *r), void *ctx,
     struct fault *f) MUST_USE;
 
+/*
+ * Reading beside the writer, from any other thread, which neither waits for the
+ * other: what is read may have been committed or not. Blocks while the
+ * environment is opened again.
+ */
+struct index_scan {
+	struct str path; /* as in struct index_range */
+	/* Begin with this folder, which may be gone, unless `from` is empty,
+	 * and in it behind this message, unless `after` is. */
+	struct str from; /* path NUL dir */
+	struct str after;
+	bool (*want)(void *ctx, const struct mailbox_name *mailbox,
+	    const struct mailbox_folder *folder, const struct index_stat *stat);
+	/* What is not 0 ends the scan. */
+	int (*each)(void *ctx, struct str base, const struct record *r);
+	void *ctx;
+};
+/* What each() returned, or -1 on a fault; each() and want() have none. An
+ * environment that has failed is mended soon after. */
+int index_scan(struct index *index, const struct index_scan *scan,
+    struct fault *f) MUST_USE;
+
 /* How a folder's records and its files differ. */
 struct index_difference {
 	uint64_t messages; /* files */

@@ -446,9 +446,10 @@ open_all(struct index *index, struct fault *f)
 	index->env = db_env_open(index->dir, &options, f);
 	if (index->env == NULL)
 		return -1;
-	index->folders = db_open(index->env, "folders", f);
+	/* What is read beside the writer must not make it wait. */
+	index->folders = db_open_loose(index->env, "folders", f);
 	if (index->folders != NULL)
-		index->messages = db_open(index->env, "messages", f);
+		index->messages = db_open_loose(index->env, "messages", f);
 	if (index->messages != NULL)
 		index->delivered = db_open(index->env, "delivered", f);
 	if (index->delivered != NULL)

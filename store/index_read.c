@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the index knows of folders and messages, for a job to read.
+ * What the index knows of folders and messages: for a job to read, and beside
+ * the writer.
  */
 #include "config.h"
 
@@ -29,29 +30,56 @@ name_from_path(struct str path, struct mailbox_name *name)
 	return mailbox_name_parse(str(text), name, &f) == 0;
 }
 
-static int
-give_folder(void *ctx, struct str key, struct str value)
-{
-	struct each_folder *e = ctx;
-	struct mailbox_folder folder;
+/* A folder's record, as others see it. */
+struct seen_folder {
 	struct mailbox_name mailbox;
+	struct mailbox_folder folder;
+	struct index_stat stat;
+	uint64_t id;
+};
+
+static bool
+see_folder(struct str key, struct str value, struct seen_folder *seen)
+{
 	struct index_known known;
-	struct index_stat stat = {0};
 	struct str path, dir;
 	struct fault f;
 
 	if (!index_db_parse_folder(key, value, &path, &dir, &known) ||
-	    !name_from_path(path, &mailbox))
-		return 0;
+	    !name_from_path(path, &seen->mailbox))
+		return false;
 	/* A folder whose name is not in our spelling is shown as it stands. */
-	if (mailbox_folder_from_dir(dir, &folder, &f) < 0 &&
-	    (!str_copy(dir, folder.dir, sizeof folder.dir) ||
-		!str_copy(dir, folder.text, sizeof folder.text)))
+	if (mailbox_folder_from_dir(dir, &seen->folder, &f) < 0 &&
+	    (!str_copy(dir, seen->folder.dir, sizeof seen->folder.dir) ||
+		!str_copy(dir, seen->folder.text, sizeof seen->folder.text)))
+		return false;
+	seen->stat = (struct index_stat){
+	    .messages = known.messages,
+	    .unseen = known.unseen,
+	    .bytes = known.bytes,
+	};
+	seen->id = known.id;
+	return true;
+}
+
+static int
+give_folder(void *ctx, struct str key, struct str value)
+{
+	struct each_folder *e = ctx;
+	struct seen_folder seen;
+
+	if (!see_folder(key, value, &seen))
 		return 0;
-	stat.messages = known.messages;
-	stat.unseen = known.unseen;
-	stat.bytes = known.bytes;
-	return e->each(e->ctx, &mailbox, &folder, &stat);
+	return e->each(e->ctx, &seen.mailbox, &seen.folder, &seen.stat);
+}
+
+/* What the keys of the folders in a range begin with. */
+static void
+put_prefix(struct buf *b, struct str path)
+{
+	buf_put_str(b, path);
+	if (path.len > 0 && !str_ends(path, STR_LIT("/")))
+		buf_putc(b, '\0');
 }
 
 int
@@ -66,9 +94,7 @@ index_each_folder(struct index *index, struct index_range range,
 
 	buf_init(&prefix, INDEX_KEY_MAX);
 	buf_init(&from, INDEX_KEY_MAX);
-	buf_put_str(&prefix, range.path);
-	if (range.path.len > 0 && !str_ends(range.path, STR_LIT("/")))
-		buf_putc(&prefix, '\0');
+	put_prefix(&prefix, range.path);
 	buf_put_str(&from, range.after);
 	/* The least that no key of this mailbox begins with. */
 	if (range.after.len > 0)
@@ -115,5 +141,86 @@ index_each_message(struct index *index, const struct mailbox_name *mailbox,
 		    str(""), give_message, &e, f);
 	}
 	index_folder_release(&known);
+	return rc;
+}
+
+/* Beside the writer. */
+
+struct scanning {
+	struct index *index;
+	const struct index_scan *scan;
+	struct fault *f;
+};
+
+static int
+scan_message(void *ctx, struct str key, struct str value)
+{
+	const struct scanning *s = ctx;
+	struct record r;
+
+	if (!record_parse(value, &r))
+		return 0;
+	return s->scan->each(s->scan->ctx, str_from(key, 8), &r);
+}
+
+static int
+scan_folder(void *ctx, struct str key, struct str value)
+{
+	struct scanning *s = ctx;
+	const struct index_scan *scan = s->scan;
+	struct seen_folder seen;
+	char prefix[8];
+	struct buf from;
+	int rc;
+
+	if (!see_folder(key, value, &seen))
+		return 0;
+	if (!scan->want(scan->ctx, &seen.mailbox, &seen.folder, &seen.stat))
+		return 0;
+	index_set_number(prefix, seen.id);
+	buf_init(&from, INDEX_KEY_MAX);
+	if (scan->after.len > 0 && str_is(key, scan->from)) {
+		buf_put(&from, prefix, sizeof prefix);
+		buf_put_str(&from, scan->after);
+		/* The least key that is greater. */
+		buf_putc(&from, '\0');
+	}
+	rc = db_scan(s->index->messages, str_n(prefix, sizeof prefix),
+	    buf_str(&from), scan_message, s, s->f);
+	buf_clear(&from);
+	return rc;
+}
+
+/* The writer mends an environment behind a job that met damage. */
+static int
+meet_again(struct index *index, void *ctx, struct fault *f)
+{
+	(void)index;
+	*f = *(const struct fault *)ctx;
+	return -1;
+}
+
+int
+index_scan(struct index *index, const struct index_scan *scan, struct fault *f)
+{
+	struct scanning s = {.index = index, .scan = scan, .f = f};
+	struct buf prefix;
+	int rc;
+
+	buf_init(&prefix, INDEX_KEY_MAX);
+	put_prefix(&prefix, scan->path);
+	pthread_rwlock_rdlock(&index->opening);
+	if (index->env == NULL)
+		rc = fault_temp(f, "4.3.0", "the index is not available");
+	else
+		rc = db_scan(index->folders, buf_str(&prefix), scan->from,
+		    scan_folder, &s, f);
+	pthread_rwlock_unlock(&index->opening);
+	buf_clear(&prefix);
+	if (rc < 0 && db_is_damage(f)) {
+		struct fault met = *f;
+
+		rc = index_run(index, meet_again, &met, f);
+	}
 	return rc;
 }

@@ -8,12 +8,14 @@ libstore_a_SOURCES = \
 	store/client_list.c \
 	store/client_transfer.c \
 	store/committer.c store/committer.h \
+	store/criteria.c store/criteria.h \
 	store/delivery.c store/delivery.h \
 	store/expire.c store/expire.h \
 	store/expire_rules.c store/expire_rules.h \
 	store/follow.c store/follow.h store/follow_private.h \
 	store/follow_apply.c \
 	store/follow_read.c \
+	store/handle.c store/handle.h \
 	store/hold.c store/hold.h \
 	store/hold_watch.c store/hold_watch.h \
 	store/incoming.c store/incoming.h \
@@ -40,6 +42,7 @@ libstore_a_SOURCES = \
 	store/recent.c store/recent.h \
 	store/record.c store/record.h \
 	store/retired.c store/retired.h \
+	store/search.c store/search.h \
 	store/store.c store/store.h store/store_private.h \
 	store/store_methods.c \
 	store/store_methods_retention.c \

@@ -252,6 +252,12 @@ out:
 	return rc == 0 ? 0 : bad_folder(f);
 }
 
+const char *
+mailbox_folder_shown(const struct mailbox_folder *folder)
+{
+	return folder->dir[0] == '\0' ? "INBOX" : folder->text;
+}
+
 int
 mailbox_folder_from_dir(
     struct str dir, struct mailbox_folder *folder, struct fault *f)

@@ -36,6 +36,8 @@ int mailbox_name_parse(
 /* Separators "/" and "." both make levels. */
 int mailbox_folder_parse(
     struct str text, struct mailbox_folder *folder, struct fault *f) MUST_USE;
+/* As people are shown it: text, or "INBOX". */
+const char *mailbox_folder_shown(const struct mailbox_folder *folder);
 /* From a directory entry ".A.B". */
 int mailbox_folder_from_dir(
     struct str dir, struct mailbox_folder *folder, struct fault *f) MUST_USE;

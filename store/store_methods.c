@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The operator's methods on mailboxes. Each is one job of the index' writer,
- * so what it answers is not overtaken by what it reads. Parameters, "?" where
- * they may be missing:
+ * The operator's methods on mailboxes. Each but the search, which has its own
+ * header, is one job of the index' writer, so what it answers is not overtaken
+ * by what it reads. Parameters, "?" where they may be missing:
  *
  *   mailbox.list     domain? after? limit?
  *   mailbox.stat     mailbox
  *   mailbox.verify   mailbox?
  *   mailbox.rebuild  mailbox?
  *   mailbox.settle   mailbox
+ *   mailbox.search   store/search.h
  *
  * and those of store_methods_retention.c.
  *
@@ -24,6 +25,7 @@
 #include "proto/address.h"
 #include "store/box.h"
 #include "store/index.h"
+#include "store/search.h"
 #include "store/store_private.h"
 
 enum {
@@ -195,7 +197,7 @@ stat_folder(void *ctx, const struct mailbox_name *mailbox,
 	json_t *item = json_new_object();
 
 	(void)mailbox;
-	json_put_text(item, "folder", folder->text);
+	json_put_text(item, "folder", mailbox_folder_shown(folder));
 	put_stat(item, stat);
 	json_add(c->items, item);
 	add_stat(&c->sum, stat);
@@ -285,6 +287,12 @@ on_rebuild(void *ctx, const json_t *params, struct fault *f)
 	return run(&c, check, f);
 }
 
+static json_t *
+on_search(void *ctx, const json_t *params, struct fault *f)
+{
+	return search_messages(ctx, params, f);
+}
+
 /* mailbox.settle: whoever takes a mailbox elsewhere waits for deliveries that
  * have begun. It is no question to the index. */
 static json_t *
@@ -302,6 +310,7 @@ on_settle(void *ctx, const json_t *params, struct fault *f)
 const struct control_method store_methods[] = {
     {"mailbox.list", on_list},
     {"mailbox.stat", on_stat},
+    {"mailbox.search", on_search},
     {"mailbox.verify", on_verify},
     {"mailbox.rebuild", on_rebuild},
     {"mailbox.hold", store_method_hold},

@@ -117,7 +117,7 @@ class Imap(unittest.TestCase):
         folders = {x["folder"]: x for x in self.instance.admin_json(
             "mailbox", "stat", ANN)["folders"]}
         self.assertEqual(folders["Archive"]["messages"], 1)
-        self.assertEqual(folders[""]["unseen"], len(MESSAGES) - 1 - 3)
+        self.assertEqual(folders["INBOX"]["unseen"], len(MESSAGES) - 1 - 3)
 
     def test_sub_address_delivers_into_the_folder(self):
         box = self.login()

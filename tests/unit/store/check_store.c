@@ -229,7 +229,7 @@ START_TEST(the_operator_looks_into_one)
 	ck_assert_str_eq(
 	    call("mailbox.stat", "{\"mailbox\":\"Ann@B.example\"}"),
 	    "{\"mailbox\":\"ann@b.example\",\"messages\":1,\"unseen\":1,"
-	    "\"bytes\":12,\"folders\":[{\"folder\":\"\",\"messages\":1,"
+	    "\"bytes\":12,\"folders\":[{\"folder\":\"INBOX\",\"messages\":1,"
 	    "\"unseen\":1,\"bytes\":12}]}");
 	ck_assert_str_eq(call("mailbox.stat", "{}"), "5.5.4");
 	ck_assert_str_eq(
