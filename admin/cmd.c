@@ -47,11 +47,18 @@ static const struct option options[] = {
     {"version", no_argument, NULL, 'V'},
     /* What some commands take. */
     {"address", required_argument, NULL, 'o'},
+    {"attachments", required_argument, NULL, 'o'},
+    {"before", required_argument, NULL, 'o'},
     {"client", required_argument, NULL, 'o'},
+    {"count", no_argument, NULL, 'o'},
+    {"digest", required_argument, NULL, 'o'},
     {"expires", required_argument, NULL, 'o'},
+    {"flags", required_argument, NULL, 'o'},
+    {"folder", required_argument, NULL, 'o'},
     {"from", required_argument, NULL, 'o'},
     {"helo", required_argument, NULL, 'o'},
     {"id", required_argument, NULL, 'o'},
+    {"larger", required_argument, NULL, 'o'},
     {"list-id", required_argument, NULL, 'o'},
     {"listener", required_argument, NULL, 'o'},
     {"login", required_argument, NULL, 'o'},
@@ -65,9 +72,14 @@ static const struct option options[] = {
     {"quota-messages", required_argument, NULL, 'o'},
     {"receive", required_argument, NULL, 'o'},
     {"send", required_argument, NULL, 'o'},
+    {"sent-before", required_argument, NULL, 'o'},
+    {"sent-since", required_argument, NULL, 'o'},
     {"services", required_argument, NULL, 'o'},
     {"since", required_argument, NULL, 'o'},
     {"size", required_argument, NULL, 'o'},
+    {"smaller", required_argument, NULL, 'o'},
+    {"spam", required_argument, NULL, 'o'},
+    {"subject", required_argument, NULL, 'o'},
     {"title", required_argument, NULL, 'o'},
     {"to", required_argument, NULL, 'o'},
     {"unsubscribe", required_argument, NULL, 'o'},
@@ -356,9 +368,17 @@ static bool
 takes_option(const struct cmd *c, const char *name)
 {
 	char option[40];
+	const char *at = c->args;
+	size_t len;
 
-	snprintf(option, sizeof option, "--%s ", name);
-	return strstr(c->args, option) != NULL;
+	snprintf(option, sizeof option, "--%s", name);
+	len = strlen(option);
+	while ((at = strstr(at, option)) != NULL) {
+		at += len;
+		if (*at == ' ' || *at == ']')
+			return true;
+	}
+	return false;
 }
 
 static int
@@ -417,7 +437,8 @@ read_options(int argc, char **argv, struct cmd_line *line, struct fault *f)
 	while ((c = getopt_long(argc, argv, ":c:hV", options, &at)) != -1) {
 		switch (c) {
 		case 'o':
-			if (keep_option(line, options[at].name, optarg, f) < 0)
+			if (keep_option(line, options[at].name,
+				optarg != NULL ? optarg : "", f) < 0)
 				return -1;
 			break;
 		case 'c':

@@ -17,7 +17,7 @@
 
 struct cmd;
 
-enum { CMD_OPTIONS_MAX = 16 };
+enum { CMD_OPTIONS_MAX = 32 };
 
 /* What was asked for. */
 struct cmd_line {
@@ -87,7 +87,8 @@ extern const struct cmd *const cmd_tables[];
 int cmd_parse(
     int argc, char **argv, struct cmd_line *line, struct fault *f) MUST_USE;
 
-/* The value of --name; NULL where it was not given. */
+/* The value of --name, "" for one that takes none; NULL where it was not
+ * given. */
 const char *cmd_option(const struct cmd_line *line, const char *name);
 
 /* What sysexits.h says of a fault. */

@@ -6,6 +6,7 @@
 #include "admin/cmd_mailbox.h"
 
 #include "admin/call.h"
+#include "admin/select.h"
 
 /* clang-format off */
 const struct cmd cmd_mailbox[] = {
@@ -13,6 +14,9 @@ const struct cmd cmd_mailbox[] = {
 	  "all mailboxes, or a domain's", mailbox_list },
 	{ "mailbox", "stat", "NAME", 1, 1, CMD_JSON,
 	  "a mailbox and its folders", mailbox_stat },
+	{ "mailbox", "search", "[NAME | @DOMAIN] " SELECT_USAGE " [--count]",
+	  0, 1, CMD_JSON, "messages, by what is in their headers",
+	  mailbox_search },
 	{ "mailbox", "verify", "[NAME]", 0, 1, CMD_JSON,
 	  "whether the index agrees with the Maildirs", mailbox_verify },
 	{ "mailbox", "rebuild", "[NAME]", 0, 1, CMD_JSON,

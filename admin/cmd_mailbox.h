@@ -21,4 +21,7 @@ int mailbox_stat(struct cmd_line *line, struct fault *f) MUST_USE;
 int mailbox_verify(struct cmd_line *line, struct fault *f) MUST_USE;
 int mailbox_rebuild(struct cmd_line *line, struct fault *f) MUST_USE;
 
+/* cmd_mailbox_search.c */
+int mailbox_search(struct cmd_line *line, struct fault *f) MUST_USE;
+
 #endif

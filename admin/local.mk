@@ -13,6 +13,7 @@ libadmin_a_SOURCES = \
 	admin/cmd_lock.c \
 	admin/cmd_mailbox.c admin/cmd_mailbox.h \
 	admin/cmd_mailbox_check.c admin/cmd_mailbox_list.c \
+	admin/cmd_mailbox_search.c \
 	admin/cmd_queue.c admin/cmd_queue.h \
 	admin/cmd_queue_print.c \
 	admin/cmd_run.c \
@@ -26,6 +27,7 @@ libadmin_a_SOURCES = \
 	admin/quota.c admin/quota.h \
 	admin/place.c admin/place.h \
 	admin/progress.c admin/progress.h \
+	admin/select.c admin/select.h \
 	admin/supervisor.c admin/supervisor.h \
 	admin/table.c admin/table.h \
 	admin/trace_filter.c admin/trace_filter.h

@@ -69,6 +69,11 @@ _posthouse() {
 		fi
 		case ${plain[0]-}:${plain[1]-} in
 		audit:*) choices+=' --since' ;;
+		mailbox:search)
+			choices+=' --attachments --before --count --digest --flags'
+			choices+=' --folder --from --id --larger --list-id'
+			choices+=' --message-id --sent-before --sent-since --since'
+			choices+=' --smaller --spam --subject --to' ;;
 		user:set) choices+=' --main-password --receive --send' ;;
 		user:app-password) choices+=' --expires --services' ;;
 		group:add | group:set)
@@ -97,7 +102,7 @@ _posthouse() {
 		*:group:member | *:group:add)
 			choices=$(_posthouse_names "$command" user) ;;
 		2:alias:del) choices=$(_posthouse_names "$command" alias) ;;
-		2:lock:lift | 2:mailbox:stat | 2:mailbox:verify | 2:mailbox:rebuild)
+		2:lock:lift | 2:mailbox:stat | 2:mailbox:search | 2:mailbox:verify | 2:mailbox:rebuild)
 			choices=$(_posthouse_names "$command" user) ;;
 		*:alias:add) choices=$(_posthouse_names "$command" user) ;;
 		esac
