@@ -67,6 +67,7 @@ SYSTEM_TESTS += \
 	tests/system/socketmap.py \
 	tests/system/stolen_smtpd.py \
 	tests/system/store_full.py \
+	tests/system/store_shared.py \
 	tests/system/tls_certificates.py \
 	tests/system/tls_reports.py \
 	tests/system/tls_sts.py \
@@ -75,6 +76,7 @@ SYSTEM_TESTS += \
 
 EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/authd.py \
+	tests/system/lib/courier.py \
 	tests/system/lib/dns.py \
 	tests/system/lib/fakes.py \
 	tests/system/lib/far.py \

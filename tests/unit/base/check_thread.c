@@ -5,6 +5,7 @@
 
 #include <signal.h>
 
+#include "base/clock.h"
 #include "tests/unit/unit.h"
 
 static void *
@@ -34,4 +35,21 @@ START_TEST(a_thread_takes_no_signal_and_its_starter_does_as_before)
 }
 END_TEST
 
-UNIT_MAIN("thread", a_thread_takes_no_signal_and_its_starter_does_as_before)
+START_TEST(a_condition_is_waited_for_until_its_time)
+{
+	pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+	int64_t until = clock_ms() + 30;
+	pthread_cond_t cond;
+
+	thread_cond_init(&cond);
+	pthread_mutex_lock(&mutex);
+	while (thread_wait_until(&cond, &mutex, until))
+		;
+	pthread_mutex_unlock(&mutex);
+	ck_assert_int_ge(clock_ms(), until);
+	pthread_cond_destroy(&cond);
+}
+END_TEST
+
+UNIT_MAIN("thread", a_thread_takes_no_signal_and_its_starter_does_as_before,
+    a_condition_is_waited_for_until_its_time)
