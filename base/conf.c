@@ -39,6 +39,8 @@ struct conf {
 	size_t n;
 	struct arena arena;
 	const struct place *places; /* the last one first */
+	const char **files;         /* that were read, absolute */
+	size_t n_files;
 };
 
 /* One reading; libconfuse's callbacks have no argument for it. */
@@ -399,6 +401,19 @@ fill_all(cfg_t *cfg)
 	return 0;
 }
 
+/* An include has a whole path; the first file's is made of its folder's. */
+static void
+note_files(struct conf *conf, const struct conf_text *t)
+{
+	const char *name = strrchr(conf->path, '/');
+
+	conf->files = arena_take(&conf->arena, t->n_files * sizeof *t->files);
+	memcpy(conf->files, t->files, t->n_files * sizeof *t->files);
+	conf->n_files = t->n_files;
+	conf->files[0] = arena_putf(&conf->arena, "%s/%s", conf->dir,
+	    name != NULL ? name + 1 : conf->path);
+}
+
 static int
 parse(struct str text)
 {
@@ -483,6 +498,8 @@ conf_read(const char *path, const struct conf_table *const *known, size_t n,
 		if (rc < 0 && !now.failed)
 			fault_perm(f, "5.3.5", "%s: cannot be read", path);
 	}
+	if (rc == 0)
+		note_files(conf, &now.text);
 	conf_text_clear(&now.text);
 	reading = NULL;
 	if (rc < 0)
@@ -526,6 +543,60 @@ const char *
 conf_path(const struct conf *conf)
 {
 	return conf->path;
+}
+
+/* Who is given the paths. */
+struct path_user {
+	int (*each)(void *ctx, const char *path);
+	void *ctx;
+};
+
+static int each_option(
+    const struct conf_table *t, const char *base, const struct path_user *user);
+
+static int
+each_section(const struct conf_table *t, const void *sections,
+    const struct path_user *user)
+{
+	const struct conf_sections *s = sections;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < s->n; i++)
+		rc = each_option(t, (const char *)s->bytes + i * t->size, user);
+	return rc;
+}
+
+static int
+each_option(
+    const struct conf_table *t, const char *base, const struct path_user *user)
+{
+	const struct conf_option *o = t->options;
+	int rc = 0;
+
+	for (; rc == 0 && o->name != NULL; o++) {
+		const void *at = base + o->offset;
+
+		if (o->type == CONF_SECTION)
+			rc = each_section(o->sub, at, user);
+		else if (o->type == CONF_PATH &&
+			 *(const char *const *)at != NULL)
+			rc = user->each(user->ctx, *(const char *const *)at);
+	}
+	return rc;
+}
+
+int
+conf_each_path(const struct conf *conf,
+    int (*each)(void *ctx, const char *path), void *ctx)
+{
+	const struct path_user user = {each, ctx};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < conf->n_files; i++)
+		rc = each(ctx, conf->files[i]);
+	for (size_t i = 0; rc == 0 && i < conf->n; i++)
+		rc = each_option(conf->tables[i], conf->filled[i], &user);
+	return rc;
 }
 
 size_t

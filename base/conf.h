@@ -103,6 +103,15 @@ bool conf_parse_time(struct str text, uint64_t *ms) MUST_USE;
 /* Likewise a size, as CONF_SIZE reads it. */
 bool conf_parse_size(struct str text, uint64_t *bytes) MUST_USE;
 
+/*
+ * Calls each file that was read (the first one, and what it includes), then
+ * each that an option of type CONF_PATH names, absolute, until each() returns
+ * something else than 0, which is then returned. Whether it exists, and whether
+ * it is a file, is not asked; one may come twice.
+ */
+int conf_each_path(const struct conf *conf,
+    int (*each)(void *ctx, const char *path), void *ctx) MUST_USE;
+
 /* All values in force: as JSON, and as a file that conf_read() takes, with
  * the help as comments where `sample`. */
 json_t *conf_to_json(const struct conf *conf) MUST_USE;

@@ -18,7 +18,6 @@
 enum {
 	TEXT_MAX = 2 << 20, /* of all files together */
 	DEPTH_MAX = 10,
-	INCLUDES_MAX = 50,
 };
 
 void
@@ -196,7 +195,7 @@ include(struct conf_text *t, struct conf_line place, struct str line,
 		return fault_perm(f, "5.3.5",
 		    "%s:%u: @include needs one file name, and a line of its own",
 		    place.path, place.number);
-	if (depth >= DEPTH_MAX || ++t->includes > INCLUDES_MAX)
+	if (depth >= DEPTH_MAX || ++t->includes > CONF_TEXT_INCLUDES)
 		return fault_perm(f, "5.3.5",
 		    "%s:%u: too many files are included (a circle?)",
 		    place.path, place.number);
@@ -248,6 +247,7 @@ add_file(struct conf_text *t, const char *path, unsigned depth, struct fault *f)
 	struct buf raw;
 	int rc;
 
+	t->files[t->n_files++] = path;
 	buf_init(&raw, TEXT_MAX);
 	rc = read_all(path, &raw, f);
 	if (rc == 0 && buf_len(&raw) > 0)

@@ -15,6 +15,8 @@
 #include "base/fault.h"
 #include "base/str.h"
 
+enum { CONF_TEXT_INCLUDES = 50, CONF_TEXT_FILES = CONF_TEXT_INCLUDES + 1 };
+
 struct conf_line {
 	const char *path;
 	unsigned number;
@@ -25,6 +27,8 @@ struct conf_text {
 	struct conf_line *lines;
 	size_t n, room;
 	unsigned includes;
+	const char *files[CONF_TEXT_FILES]; /* the first, then the others */
+	size_t n_files;
 	struct arena *arena; /* holds the paths */
 	const char *dir;     /* what names in @include are relative to */
 };

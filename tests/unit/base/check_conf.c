@@ -17,6 +17,7 @@ struct door {
 	uint64_t size;
 	int kind;
 	const char *where;
+	const char *key;
 };
 
 struct house {
@@ -42,6 +43,7 @@ static const struct conf_option door_options[] = {
 	  .help = "how large" },
 	{ .name = "kind", .type = CONF_CHOICE, DOOR(kind), .fallback = "in",
 	  .choices = kinds, .help = "which way" },
+	{ .name = "key", .type = CONF_PATH, DOOR(key), .help = "a file" },
 	{ 0 },
 };
 
@@ -632,6 +634,37 @@ START_TEST(an_option_knows_where_it_was_set)
 }
 END_TEST
 
+static int
+put_name(void *ctx, const char *path)
+{
+	ck_assert(str_starts(str(path), str(dir)));
+	buf_putf(ctx, "%s ", path + strlen(dir));
+	return 0;
+}
+
+START_TEST(each_file_that_was_read_or_is_named_is_told)
+{
+	struct conf *conf;
+	struct buf b;
+
+	put_file("more.conf", "# nothing\n");
+	put_file("none.conf", "");
+	conf = read_good("@include \"none.conf\"\nhouse {\n path = in/x\n"
+			 " door a { key = a.key }\n door b { }\n"
+			 " door c { key = c.key }\n}\n"
+			 "@include \"more.conf\"\n");
+	buf_init(&b, 1000);
+	ck_assert_int_eq(conf_each_path(conf, put_name, &b), 0);
+	ck_assert_str_eq(buf_text(&b), "/main.conf /none.conf /more.conf /in/x "
+				       "/a.key /c.key ");
+	buf_clear(&b);
+	conf_free(&conf);
+	unlink(path_in("more.conf"));
+	unlink(path_in("none.conf"));
+	clean_up();
+}
+END_TEST
+
 UNIT_MAIN("conf", an_empty_file_gives_the_defaults, each_kind_of_value_is_read,
     a_list_may_be_empty, numbers_keep_to_their_range_and_form,
     faults_name_file_and_line, a_section_knows_its_place,
@@ -644,4 +677,5 @@ UNIT_MAIN("conf", an_empty_file_gives_the_defaults, each_kind_of_value_is_read,
     an_include_that_makes_no_sense_is_a_fault, a_circle_of_includes_ends,
     a_nul_byte_and_a_file_without_end_are_refused,
     what_is_written_reads_back_the_same, json_has_all_values_in_force,
-    the_sample_explains_each_option, an_option_knows_where_it_was_set)
+    the_sample_explains_each_option, an_option_knows_where_it_was_set,
+    each_file_that_was_read_or_is_named_is_told)
