@@ -60,6 +60,7 @@ struct cmd {
 /* One table a noun, each in its cmd_*.c and ended by a NULL noun. */
 extern const struct cmd cmd_alias[];
 extern const struct cmd cmd_audit[];
+extern const struct cmd cmd_backup[];
 extern const struct cmd cmd_config[];
 extern const struct cmd cmd_directory[];
 extern const struct cmd cmd_domain[];

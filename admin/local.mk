@@ -1,9 +1,15 @@
 # admin: the operator's command.
 noinst_LIBRARIES += libadmin.a
 libadmin_a_SOURCES = \
+	admin/apart.c admin/apart.h \
+	admin/backup.c admin/backup.h \
+	admin/backup_check.c admin/backup_check.h \
+	admin/backup_mailbox.c admin/backup_mailbox.h \
+	admin/backup_system.c admin/backup_system.h \
 	admin/call.c admin/call.h \
 	admin/cmd.c admin/cmd.h \
 	admin/cmd_alias.c admin/cmd_audit.c \
+	admin/cmd_backup.c \
 	admin/cmd_config.c \
 	admin/cmd_directory.c \
 	admin/cmd_domain.c \
@@ -23,14 +29,17 @@ libadmin_a_SOURCES = \
 	admin/cmd_user.c admin/cmd_user.h admin/cmd_user_app.c \
 	admin/cmd_user_move.c admin/cmd_user_node.c \
 	admin/list.c admin/list.h \
+	admin/manifest.c admin/manifest.h \
 	admin/password.c admin/password.h \
 	admin/quota.c admin/quota.h \
 	admin/place.c admin/place.h \
 	admin/progress.c admin/progress.h \
 	admin/select.c admin/select.h \
+	admin/snapshot.c admin/snapshot.h \
 	admin/supervisor.c admin/supervisor.h \
 	admin/table.c admin/table.h \
-	admin/trace_filter.c admin/trace_filter.h
+	admin/trace_filter.c admin/trace_filter.h \
+	admin/tree.c admin/tree.h
 
 # What a program that links libadmin.a needs besides.
 ADMIN_LIBS = libmta.a liblmtp.a libstore.a libauth.a libproto.a libbase.a \

@@ -252,32 +252,81 @@ copy_logs(struct db_env *env, const char *dir, struct fault *f)
 	return rc;
 }
 
-/* Opens what nobody has in use, once, so that it is clean. */
+/* For what nobody has in use. */
 static int
-recover(const char *dir, uint32_t how, struct fault *f)
+open_copy(struct db_env *env, uint32_t how)
 {
 	static const struct db_env_options plain = {0};
 	uint32_t flags = DB_CREATE | DB_PRIVATE | DB_THREAD | how |
 			 DB_INIT_MPOOL | DB_INIT_LOCK | DB_INIT_LOG |
 			 DB_INIT_TXN;
-	struct db_env env = {.dir = mem_dup(dir)};
-	int rc, closed;
+	int rc;
 
 	db_forget_words();
-	rc = db_env_create(&env.env, 0);
-	if (rc == 0) {
-		env.env->app_private = &env;
-		rc = db_configure(env.env, &plain);
-		if (rc == 0)
-			rc = env.env->open(env.env, dir, flags, 0600);
-		if (rc == 0)
-			rc = env.env->txn_checkpoint(env.env, 0, 0, DB_FORCE);
-		if (rc == 0)
-			rc =
-			    env.env->log_archive(env.env, NULL, DB_ARCH_REMOVE);
-		closed = env.env->close(env.env, 0);
-		rc = rc != 0 ? rc : closed;
-	}
+	rc = db_env_create(&env->env, 0);
+	if (rc != 0)
+		return rc;
+	env->env->app_private = env;
+	rc = db_configure(env->env, &plain);
+	if (rc == 0)
+		rc = env->env->open(env->env, env->dir, flags, 0600);
+	if (rc == 0)
+		rc = env->env->txn_checkpoint(env->env, 0, 0, DB_FORCE);
+	return rc;
+}
+
+static int
+close_copy(struct db_env *env, int rc)
+{
+	int closed = 0;
+
+	if (env->env != NULL)
+		closed = env->env->close(env->env, 0);
+	return rc != 0 ? rc : closed;
+}
+
+/* Its pages name no place in a log any more. */
+static int
+reset_table(void *ctx, int at, const char *name, struct fault *f)
+{
+	struct db_env *env = ctx;
+	int rc;
+
+	(void)at;
+	if (!is_table(name))
+		return 0;
+	rc = env->env->lsn_reset(env->env, name, 0);
+	return rc == 0 ? 0 : db_fail(f, env, rc, "cannot reset a table");
+}
+
+static int
+remove_log(void *ctx, int at, const char *name, struct fault *f)
+{
+	return is_log(name) ? remove_file(ctx, at, name, f) : 0;
+}
+
+/* What is left are the tables alone, as small as they can be. */
+static int
+settle_copy(const char *dir, struct fault *f)
+{
+	struct db_env env = {.dir = mem_dup(dir)};
+	int rc = open_copy(&env, DB_RECOVER_FATAL), reset = 0;
+
+	if (rc == 0)
+		reset = each_file(dir, reset_table, &env, f);
+	rc = close_copy(&env, rc);
+	if (rc != 0)
+		reset = db_fail(f, &env, rc, "cannot recover");
+	mem_free(env.dir);
+	return reset < 0 ? -1 : each_file(dir, remove_log, NULL, f);
+}
+
+static int
+recover(const char *dir, struct fault *f)
+{
+	struct db_env env = {.dir = mem_dup(dir)};
+	int rc = close_copy(&env, open_copy(&env, DB_RECOVER));
+
 	if (rc != 0)
 		rc = db_fail(f, &env, rc, "cannot recover");
 	mem_free(env.dir);
@@ -297,7 +346,7 @@ db_env_backup(struct db_env *env, const char *dir, struct fault *f)
 	if (rc == 0)
 		rc = copy_logs(env, dir, f);
 	end_copy(env);
-	return rc == 0 ? recover(dir, DB_RECOVER_FATAL, f) : rc;
+	return rc == 0 ? settle_copy(dir, f) : rc;
 }
 
 static int
@@ -328,7 +377,7 @@ int
 db_env_verify(const char *dir, struct fault *f)
 {
 	char *borrowed = mem_dup(dir);
-	int rc = recover(dir, DB_RECOVER, f);
+	int rc = recover(dir, f);
 
 	if (rc == 0)
 		rc = each_file(dir, verify_table, borrowed, f);
