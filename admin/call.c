@@ -156,6 +156,8 @@ open_place(struct call *call, struct fault *f)
 		return open_store(call, f);
 	case PLACE_QUEUED:
 		return open_queue(call, f);
+	case PLACE_OWNERS:
+		break;
 	}
 	die_bug("no owner %d", (int)call->owner);
 }

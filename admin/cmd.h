@@ -70,6 +70,7 @@ extern const struct cmd cmd_help[];
 extern const struct cmd cmd_lock[];
 extern const struct cmd cmd_mailbox[];
 extern const struct cmd cmd_queue[];
+extern const struct cmd cmd_restore[];
 extern const struct cmd cmd_run[];
 extern const struct cmd cmd_status[];
 extern const struct cmd cmd_tls[];

@@ -5,10 +5,9 @@
  */
 #include "config.h"
 
-#include <stdlib.h>
-
 #include "admin/call.h"
 #include "admin/cmd.h"
+#include "admin/directory_text.h"
 #include "admin/list.h"
 #include "auth/directory_copy.h"
 #include "auth/options.h"
@@ -32,8 +31,6 @@ const struct cmd cmd_directory[] = {
 	{ 0 },
 };
 /* clang-format on */
-
-enum { BATCH = 500 }; /* records a transaction */
 
 static int
 make_tables(struct cmd_line *line, bool anew, struct fault *f)
@@ -109,45 +106,14 @@ static int export(struct cmd_line *line, struct fault *f)
 	return rc;
 }
 
-/* Which line it was. */
-static int
-name_line(unsigned long long number, struct fault *f)
-{
-	const struct fault why = *f;
-
-	*f = why;
-	snprintf(
-	    f->text, sizeof f->text, "line %llu: %.200s", number, why.text);
-	return -1;
-}
-
 static int
 import_all(struct cmd_line *line, struct directory *d, struct fault *f)
 {
-	unsigned long long number = 0;
-	char *text = NULL;
-	size_t room = 0;
-	ssize_t len;
-	int rc = 0;
+	unsigned long long records;
 
-	while (rc == 0 && (len = getline(&text, &room, stdin)) >= 0) {
-		struct str record = str_n(text, (size_t)len);
-
-		number++;
-		if (record.len > 0 && record.at[record.len - 1] == '\n')
-			record.len--;
-		if (record.len == 0)
-			continue;
-		rc = directory_import(d, record, f);
-		if (rc == 0 && number % BATCH == 0)
-			rc = directory_import_flush(d, f);
-	}
-	free(text);
-	if (rc == 0)
-		rc = directory_import_flush(d, f);
-	if (rc < 0)
-		return name_line(number, f);
-	fprintf(line->out, "%llu records.\n", number);
+	if (directory_text_import(d, stdin, &records, f) < 0)
+		return -1;
+	fprintf(line->out, "%llu records.\n", records);
 	return 0;
 }
 

@@ -22,6 +22,7 @@ libadmin_a_SOURCES = \
 	admin/cmd_mailbox_search.c \
 	admin/cmd_queue.c admin/cmd_queue.h \
 	admin/cmd_queue_print.c \
+	admin/cmd_restore.c \
 	admin/cmd_run.c \
 	admin/cmd_status.c \
 	admin/cmd_tls.c \
@@ -29,11 +30,14 @@ libadmin_a_SOURCES = \
 	admin/cmd_user.c admin/cmd_user.h admin/cmd_user_app.c \
 	admin/cmd_user_move.c admin/cmd_user_node.c \
 	admin/list.c admin/list.h \
+	admin/directory_text.c admin/directory_text.h \
 	admin/manifest.c admin/manifest.h \
 	admin/password.c admin/password.h \
 	admin/quota.c admin/quota.h \
 	admin/place.c admin/place.h \
 	admin/progress.c admin/progress.h \
+	admin/restore.c admin/restore.h \
+	admin/restore_all.c admin/restore_mailbox.c \
 	admin/select.c admin/select.h \
 	admin/snapshot.c admin/snapshot.h \
 	admin/supervisor.c admin/supervisor.h \

@@ -16,6 +16,7 @@ enum place_owner {
 	PLACE_AUTHD,
 	PLACE_LMTPD,
 	PLACE_QUEUED,
+	PLACE_OWNERS, /* how many there are */
 };
 
 struct place {
