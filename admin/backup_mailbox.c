@@ -24,7 +24,10 @@
 #include "base/mem.h"
 
 enum {
-	PASSES_MAX = 40,
+	/* Of a mailbox that never keeps still: so many that brought nothing
+	 * new, one after the other, or in all. */
+	PASSES_IDLE = 30,
+	PASSES_MAX = 2000,
 	/* Within so many ns two changes may have left the same time. */
 	GRAIN = 20 * 1000 * 1000,
 	PAUSE_NS = 25 * 1000 * 1000,
@@ -45,7 +48,8 @@ struct copy {
 	int last; /* the same in the last one, or -1 */
 	FILE *journal;
 	unsigned pass;
-	bool moved; /* in this pass something was not where it was listed */
+	bool moved;  /* in this pass something was not where it was listed */
+	bool missed; /* and is not copied yet */
 	struct seen_dir *dirs;
 	size_t n_dirs, room;
 };
@@ -214,7 +218,8 @@ take_file(struct copy *c, const struct found *at, struct fault *f)
 		return -1;
 	if (e == NULL) {
 		rc = take_new(c, at, &file, f);
-		c->moved = c->moved || rc == 0;
+		if (rc == 0)
+			c->moved = c->missed = true;
 		if (rc <= 0)
 			return rc;
 		e = manifest_put(&c->now, at->path, &file);
@@ -244,6 +249,8 @@ find_file(struct copy *c, struct found *at)
 {
 	if (fstatat(at->dir, at->name, &at->st, AT_SYMLINK_NOFOLLOW) < 0) {
 		c->moved = true;
+		if (manifest_find(&c->now, at->path) == NULL)
+			c->missed = true;
 		return false;
 	}
 	return S_ISREG(at->st.st_mode);
@@ -399,19 +406,12 @@ read_once(struct copy *c, struct fault *f)
 	struct place p = {.copy = c, .path = root};
 
 	c->pass++;
-	c->moved = false;
+	c->moved = c->missed = false;
 	forget_dirs(c);
 	return read_open(c, c->box->from, &p, f);
 }
 
 /* All of it. */
-
-static bool
-is_elsewhere(const struct manifest *seen, const struct manifest_entry *e)
-{
-	return manifest_is_message(e->path) &&
-	       manifest_find(seen, e->path) != NULL;
-}
 
 static int
 drop(struct copy *c, struct manifest_entry *e, struct fault *f)
@@ -422,46 +422,92 @@ drop(struct copy *c, struct manifest_entry *e, struct fault *f)
 	return 0;
 }
 
-/* What the last pass has not seen was deleted, or has moved to another folder;
- * but in a mailbox that never kept still it may have been missed. */
+/* Below posthouse/ a message may be a second time. */
+static bool
+is_once(const struct manifest_entry *e)
+{
+	return manifest_is_message(e->path) &&
+	       !str_starts(str(e->path), STR_LIT("posthouse/"));
+}
+
+/* Of each message the place where it was seen last. */
+static void
+find_last_places(const struct copy *c, struct manifest *places)
+{
+	for (size_t i = 0; i < c->now.n; i++) {
+		const struct manifest_entry *e = c->now.entries[i];
+		const struct manifest_entry *known;
+
+		if (e == NULL || !is_once(e))
+			continue;
+		known = manifest_find(places, e->path);
+		if (known == NULL || known->seen < e->seen)
+			manifest_put(places, e->path, &e->file)->seen = e->seen;
+	}
+}
+
+static bool
+is_left_behind(const struct manifest *places, const struct manifest_entry *e)
+{
+	const struct manifest_entry *last =
+	    is_once(e) ? manifest_find(places, e->path) : NULL;
+
+	return last != NULL && strcmp(last->path, e->path) != 0 &&
+	       memcmp(last->file.digest, e->file.digest,
+		   sizeof e->file.digest) == 0;
+}
+
+/* What the last pass has not seen was deleted, or has moved to another folder.
+ * But in a mailbox that never kept still it may have been missed: then only
+ * what is in two folders must leave one. */
 static int
 drop_gone(struct copy *c, bool still, struct fault *f)
 {
-	struct manifest seen;
+	struct manifest places;
 	int rc = 0;
 
-	manifest_init(&seen, MANIFEST_BY_NAME);
-	for (size_t i = 0; !still && i < c->now.n; i++) {
-		const struct manifest_entry *e = c->now.entries[i];
-
-		if (e != NULL && e->seen == c->pass)
-			manifest_put(&seen, e->path, &e->file);
-	}
+	manifest_init(&places, MANIFEST_BY_NAME);
+	if (!still)
+		find_last_places(c, &places);
 	for (size_t i = 0; rc == 0 && i < c->now.n; i++) {
 		struct manifest_entry *e = c->now.entries[i];
 
-		if (e != NULL && e->seen != c->pass &&
-		    (still || e->unproved || is_elsewhere(&seen, e)))
+		if (e == NULL)
+			continue;
+		if (e->unproved || (still && e->seen != c->pass) ||
+		    (!still && is_left_behind(&places, e)))
 			rc = drop(c, e, f);
 	}
-	manifest_clear(&seen);
+	manifest_clear(&places);
 	return rc;
+}
+
+/* A change of just before has to grow old; what was moved is looked for at
+ * once. */
+static void
+wait_for_rest(const struct copy *c)
+{
+	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
+
+	if (c->pass > 0 && !c->moved)
+		nanosleep(&pause, NULL);
 }
 
 static int
 read_all(struct copy *c, struct fault *f)
 {
-	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	unsigned idle = 0;
 	bool still = false;
 
-	while (!still && c->pass < PASSES_MAX) {
+	while (!still && idle < PASSES_IDLE && c->pass < PASSES_MAX) {
+		size_t had = c->now.n;
 		int64_t begun;
 
-		if (c->pass > 0)
-			nanosleep(&pause, NULL);
+		wait_for_rest(c);
 		begun = now_ns();
 		if (read_once(c, f) < 0)
 			return -1;
+		idle = c->now.n == had && !c->missed ? idle + 1 : 0;
 		still = is_still(c, begun);
 	}
 	c->counts->restless += !still;
