@@ -31,7 +31,7 @@
 #include "auth/login.h"
 #include "auth/mechanism.h"
 #include "auth/name.h"
-#include "auth/peer.h"
+#include "proto/peer.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/mem.h"

@@ -13,7 +13,7 @@
 #include "auth/home.h"
 #include "auth/login.h"
 #include "auth/name.h"
-#include "auth/peer.h"
+#include "proto/peer.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "proto/authdaemon.h"

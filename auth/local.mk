@@ -39,7 +39,6 @@ libauth_a_SOURCES = \
 	auth/name.c auth/name.h \
 	auth/options.c auth/options.h \
 	auth/password.c auth/password.h \
-	auth/peer.c auth/peer.h \
 	auth/recent.c auth/recent.h \
 	auth/sasl.c auth/sasl.h auth/sasl_private.h \
 	auth/sasl_keys.c auth/sasl_own.c \

@@ -14,7 +14,7 @@
 #include "auth/directory_group.h"
 #include "auth/directory_quota.h"
 #include "auth/name.h"
-#include "auth/peer.h"
+#include "proto/peer.h"
 #include "auth/recent.h"
 #include "base/clock.h"
 #include "base/mem.h"

@@ -18,6 +18,7 @@ libproto_a_SOURCES = \
 	proto/header_value.c \
 	proto/ident.c proto/ident.h \
 	proto/mime.c proto/mime.h \
+	proto/peer.c proto/peer.h \
 	proto/reply.c proto/reply.h \
 	proto/report.c proto/report.h \
 	proto/saslauthd.c proto/saslauthd.h \

@@ -3,8 +3,8 @@
  * What sessions of both protocols have in common: bytes between a socket and
  * two buffers, and how long a client may take.
  */
-#ifndef AUTH_PEER_H
-#define AUTH_PEER_H
+#ifndef PROTO_PEER_H
+#define PROTO_PEER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "auth/peer.h"
+#include "proto/peer.h"
 
 #include "base/clock.h"
 #include "base/io.h"
