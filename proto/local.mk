@@ -19,6 +19,8 @@ libproto_a_SOURCES = \
 	proto/ident.c proto/ident.h \
 	proto/mime.c proto/mime.h \
 	proto/peer.c proto/peer.h \
+	proto/policy.c proto/policy.h \
+	proto/policy_client.c proto/policy_client.h \
 	proto/reply.c proto/reply.h \
 	proto/report.c proto/report.h \
 	proto/saslauthd.c proto/saslauthd.h \

@@ -45,6 +45,8 @@ tests_fuzz_fuzz_maildirsize_LDADD = $(FUZZ_MAIN) libstore.a libproto.a libbase.a
 	$(BASE_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_netstring
 tests_fuzz_fuzz_netstring_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_policy
+tests_fuzz_fuzz_policy_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_route_parse
 tests_fuzz_fuzz_route_parse_LDADD = $(FUZZ_MTA_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_saslauthd
