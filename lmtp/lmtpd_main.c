@@ -16,6 +16,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/service.h"
+#include "lmtp/limits.h"
+#include "lmtp/quota_session.h"
 #include "lmtp/session.h"
 #include "proto/domain.h"
 #include "proto/socketmap.h"
@@ -131,31 +133,43 @@ set_limits(struct service *service)
 }
 
 static void
-listen_at(struct service *service, const char *address)
+listen_at(struct service *service, const char *address, const char *protocol,
+    const struct session_ops *ops)
 {
 	mode_t mode;
 
 	if (!net_parse_mode(lmtpd.options->socket_mode, &mode))
 		die(EX_CONFIG, "posthouse-lmtpd: socket_mode is no mode");
-	service_listener(
-	    service, address, "lmtp", mode, &lmtp_session_ops, &lmtpd);
+	service_listener(service, address, protocol, mode, ops, &lmtpd);
 	service_listener_group(
 	    service, address, "socket_group", lmtpd.options->socket_group);
+}
+
+/* At the addresses, or at the socket of this name in run_dir. */
+static void
+listen_for(struct service *service, const struct conf_list *addresses,
+    const char *name, const struct session_ops *ops)
+{
+	char path[512];
+
+	for (size_t i = 0; i < addresses->n; i++)
+		listen_at(service, addresses->items[i], name, ops);
+	if (addresses->n > 0)
+		return;
+	snprintf(path, sizeof path, "unix:%s/%s.sock",
+	    service_common(service)->run_dir, name);
+	listen_at(service, path, name, ops);
 }
 
 static void
 set_up_listeners(struct service *service)
 {
-	const struct conf_list *listen = &lmtpd.options->listen;
-	char path[512];
+	const struct lmtpd_options *o = lmtpd.options;
 
-	for (size_t i = 0; i < listen->n; i++)
-		listen_at(service, listen->items[i]);
-	if (listen->n > 0)
-		return;
-	snprintf(path, sizeof path, "unix:%s/lmtp.sock",
-	    service_common(service)->run_dir);
-	listen_at(service, path);
+	listen_for(service, &o->listen, "lmtp", &lmtp_session_ops);
+	if (lmtpd_has_quotas(o))
+		listen_for(
+		    service, &o->quota_status, "quota", &quota_session_ops);
 }
 
 static void
@@ -168,6 +182,11 @@ set_up_store(struct service *service)
 	    .index_dir = o->index_dir,
 	    .hostname = lmtpd.hostname,
 	    .commit = (enum store_commit)o->commit,
+	    .quota =
+		{
+		    .permanent = o->quota_full == LMTPD_QUOTA_NEVER,
+		    .grace = o->quota_grace,
+		},
 	    .index_cache = o->index_cache,
 	    .watches = o->watches,
 	    .look_interval = (int64_t)o->look_interval,
@@ -180,6 +199,7 @@ set_up_store(struct service *service)
 		conf.root = root;
 	if (conf.index_dir == NULL)
 		conf.index_dir = index;
+	maildirsize_set_trash(o->quota_trash);
 	lmtpd.store = store_new(&conf);
 }
 
@@ -207,6 +227,7 @@ static void
 clean_up(void)
 {
 	store_close(&lmtpd.store);
+	limits_free(&lmtpd.limits);
 	socketmap_client_free(&lmtpd.directory);
 	socketmap_client_free(&lmtpd.nodes);
 	for (size_t i = 0; i < lmtpd.n_domains; i++)
@@ -235,6 +256,8 @@ main(int argc, char **argv)
 	set_limits(service);
 	set_up_trust(&lmtpd.options->trusted);
 	set_up_directory(service);
+	if (lmtpd_has_quotas(lmtpd.options))
+		lmtpd.limits = limits_new(lmtpd.directory);
 	set_up_listeners(service);
 	set_up_store(service);
 	service_control(service, store_methods, lmtpd.store, put_status);

@@ -2,8 +2,10 @@
 noinst_LIBRARIES += liblmtp.a
 liblmtp_a_SOURCES = \
 	lmtp/node.c lmtp/node.h \
+	lmtp/limits.c lmtp/limits.h \
 	lmtp/options.c lmtp/options.h \
 	lmtp/policy.c lmtp/policy.h \
+	lmtp/quota_session.c lmtp/quota_session.h \
 	lmtp/session.c lmtp/session.h
 
 sbin_PROGRAMS += posthouse-lmtpd

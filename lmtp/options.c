@@ -15,6 +15,7 @@
 #include "store/keeper.h"
 
 static const char *const commits[] = {"group", "each", NULL};
+static const char *const quota_fulls[] = {"later", "never", NULL};
 static const char *const directories[] = {"socketmap", "none", NULL};
 
 #define LMTPD(field) offsetof(struct lmtpd_options, field)
@@ -81,6 +82,26 @@ static const struct conf_option lmtpd_options[] = {
 	{ .name = "trusted", .type = CONF_LIST, .offset = LMTPD(trusted),
 	  .help = "networks, and users behind unix sockets, that may say by "
 		  "XFORWARD whose message it is; root and the own user may" },
+	{ .name = "quota", .type = CONF_BOOL, .offset = LMTPD(quota),
+	  .fallback = "on",
+	  .help = "whether mailboxes hold no more than the directory says" },
+	{ .name = "quota_full", .type = CONF_CHOICE,
+	  .offset = LMTPD(quota_full), .fallback = "later",
+	  .choices = quota_fulls,
+	  .help = "mail for a full mailbox is to come again later, or is "
+		  "refused for good (never)" },
+	{ .name = "quota_grace", .type = CONF_SIZE,
+	  .offset = LMTPD(quota_grace), .fallback = "0",
+	  .max = UINT64_C(1) << 40,
+	  .help = "by how much the last message may pass the quota" },
+	{ .name = "quota_trash", .type = CONF_BOOL,
+	  .offset = LMTPD(quota_trash), .fallback = "on",
+	  .help = "whether the folder Trash, and what is marked as deleted, "
+		  "counts; off: as Debian's Courier does it" },
+	{ .name = "quota_status", .type = CONF_LIST,
+	  .offset = LMTPD(quota_status),
+	  .help = "addresses to answer at whether a mailbox has room, by "
+		  "Postfix' policy protocol; default: quota.sock in run_dir" },
 	{ .name = "threads", .type = CONF_NUMBER, .offset = LMTPD(threads),
 	  .fallback = "256", .min = 4, .max = 4096,
 	  .help = "threads at most, those that wait for the disk included" },
@@ -118,15 +139,27 @@ static const struct conf_option lmtpd_options[] = {
 /* clang-format on */
 
 static int
+check_list(const struct conf_list *list, const char *name, struct fault *f)
+{
+	struct net_address address;
+	struct fault why;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (net_parse(str(list->items[i]), &address, &why) < 0)
+			return fault_perm(f, "5.3.5", "%s: %s", name, why.text);
+	}
+	return 0;
+}
+
+static int
 check_addresses(const struct lmtpd_options *o, struct fault *f)
 {
 	struct net_address address;
 	struct fault why;
 
-	for (size_t i = 0; i < o->listen.n; i++) {
-		if (net_parse(str(o->listen.items[i]), &address, &why) < 0)
-			return fault_perm(f, "5.3.5", "listen: %s", why.text);
-	}
+	if (check_list(&o->listen, "listen", f) < 0 ||
+	    check_list(&o->quota_status, "quota_status", f) < 0)
+		return -1;
 	if (o->socketmap != NULL &&
 	    net_parse(str(o->socketmap), &address, &why) < 0)
 		return fault_perm(f, "5.3.5", "socketmap: %s", why.text);
@@ -189,6 +222,12 @@ check_lmtpd(const void *options, struct fault *f)
 	if (check_addresses(o, f) < 0 || check_expire(o, f) < 0)
 		return -1;
 	return check_domains(o, f);
+}
+
+bool
+lmtpd_has_quotas(const struct lmtpd_options *o)
+{
+	return o->quota && o->directory != LMTPD_NONE;
 }
 
 const struct conf_table lmtpd_table = {

@@ -13,6 +13,11 @@ enum lmtpd_directory {
 	LMTPD_NONE,      /* any mailbox in `domains` is taken */
 };
 
+enum lmtpd_quota_full {
+	LMTPD_QUOTA_LATER, /* a full mailbox: 452 4.2.2 */
+	LMTPD_QUOTA_NEVER, /* 552 5.2.2 */
+};
+
 struct lmtpd_options {
 	const char *user;         /* NULL: stays who it is */
 	struct conf_list listen;  /* empty: lmtp.sock below run_dir */
@@ -36,6 +41,12 @@ struct lmtpd_options {
 	struct conf_list domains;
 	struct conf_list trusted; /* networks and users: XFORWARD */
 
+	bool quota;                    /* the directory's limits hold */
+	int quota_full;                /* enum lmtpd_quota_full */
+	uint64_t quota_grace;          /* bytes */
+	bool quota_trash;              /* counts */
+	struct conf_list quota_status; /* empty: quota.sock below run_dir */
+
 	uint64_t threads;
 	uint64_t max_sessions; /* 0: none */
 	uint64_t max_size;     /* bytes; 0: none */
@@ -50,5 +61,8 @@ struct lmtpd_options {
 };
 
 extern const struct conf_table lmtpd_table;
+
+/* Without a directory nobody has a quota. */
+bool lmtpd_has_quotas(const struct lmtpd_options *o);
 
 #endif

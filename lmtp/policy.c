@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "lmtp/node.h"
+#include "lmtp/limits.h"
 #include "lmtp/session.h"
 #include "proto/socketmap.h"
 #include "proto/trace.h"
@@ -171,6 +172,27 @@ find_mailbox(struct lmtp_session *s, const struct address *a,
 	return fault_perm(f, "5.1.1", "<%s>: no such mailbox", text);
 }
 
+/* Room is looked for now, too, unless the message may be a repeat: one that is
+ * in the mailbox already must not come back because of what it takes there. */
+static int
+find_account(struct lmtp_session *s, const struct smtp_state *st,
+    const struct mailbox_name *mailbox, struct quota_account **account,
+    struct fault *f)
+{
+	struct mailbox_name named;
+	struct quota_limits limits;
+
+	*account = NULL;
+	if (!limits_get(s->lmtpd->limits, str(mailbox->text), &named, &limits))
+		return 0;
+	*account = quota_open(store_quotas(s->lmtpd->store), mailbox, &limits);
+	if (*account == NULL || st->xforward.ident.len > 0 ||
+	    quota_check(*account, st->mail->size, f) == 0)
+		return 0;
+	quota_close(account);
+	return -1;
+}
+
 static int
 on_rcpt(void *ctx, const struct smtp_state *st,
     const struct envelope_rcpt *rcpt, struct fault *f)
@@ -179,16 +201,23 @@ on_rcpt(void *ctx, const struct smtp_state *st,
 	const struct address *a = &rcpt->forward_path;
 	struct mailbox_name mailbox;
 	struct address kept = *a;
+	struct quota_account *account;
 	struct str detail;
 	size_t slot;
 
 	if (find_mailbox(s, &kept, &mailbox, &detail, f) < 0 ||
-	    node_check(s, &mailbox, f) < 0)
+	    node_check(s, &mailbox, f) < 0 ||
+	    find_account(s, st, &mailbox, &account, f) < 0)
 		return -1;
 	if (s->delivery == NULL)
 		s->delivery = delivery_new(s->lmtpd->store, str(s->message_id),
 		    st->mail->body == BODY_BINARYMIME);
-	return delivery_add(s->delivery, &mailbox, detail, &slot, f);
+	if (delivery_add(s->delivery, &mailbox, detail, &slot, f) < 0) {
+		quota_close(&account);
+		return -1;
+	}
+	delivery_limit(s->delivery, slot, account);
+	return 0;
 }
 
 /* Return-Path, Delivered-To and Received. The second names the recipient, and

@@ -13,6 +13,7 @@
 #include "proto/smtp_stream.h"
 
 struct delivery;
+struct limits;
 struct socketmap_client;
 struct store;
 
@@ -38,6 +39,7 @@ struct lmtpd {
 	size_t n_domains;
 	struct socketmap_client *directory;
 	struct socketmap_client *nodes; /* remembers nothing */
+	struct limits *limits;
 	struct store *store;
 	struct lmtpd_counters counters;
 };

@@ -4,8 +4,9 @@
  *
  * The order of the steps of a commit is the whole point of this file:
  *
- *   claim the id - announce to the index - tmp/ - links, rename into new/ -
- *   durable - settle the claim - tell the index - answer
+ *   claim the id - take room of the quota - announce to the index - tmp/ -
+ *   links, rename into new/ - durable - settle the claim - tell the index -
+ *   answer
  *
  * The claim is settled by the thread that knows of the sync: workers may be
  * blocked by it, all of them.
@@ -27,6 +28,7 @@
 #include "store/incoming.h"
 #include "store/hold.h"
 #include "store/index.h"
+#include "store/quota.h"
 #include "store/recent.h"
 #include "store/store_private.h"
 
@@ -43,6 +45,9 @@ struct slot {
 	bool is_failed;
 	struct buf key; /* of the delivery; empty without an id */
 	struct recent_claim *claim;
+	struct quota_account *account; /* a hold; NULL: no limits */
+	bool is_reserved;              /* in the account, and not placed yet */
+	bool is_underway; /* placed, and the account waits for the index */
 	struct fault fault;
 };
 
@@ -127,6 +132,13 @@ delivery_add(struct delivery *d, const struct mailbox_name *mailbox,
 	while (d->slots[s->same_as].box != box)
 		s->same_as++;
 	return 0;
+}
+
+void
+delivery_limit(struct delivery *d, size_t slot, struct quota_account *account)
+{
+	quota_close(&d->slots[slot].account);
+	d->slots[slot].account = account;
 }
 
 /* The message's bytes. */
@@ -276,6 +288,36 @@ claim_all(struct delivery *d)
 	mem_free(order);
 }
 
+static void
+reserve_all(struct delivery *d)
+{
+	struct fault f;
+
+	for (size_t i = 0; i < d->n_slots; i++) {
+		struct slot *s = &d->slots[i];
+
+		if (s->account == NULL || !is_live(d, i))
+			continue;
+		s->is_reserved =
+		    quota_reserve(s->account, d->message.size, &f) == 0;
+		if (!s->is_reserved)
+			fail_slot(s, &f);
+	}
+}
+
+/* What did not come to be placed. */
+static void
+release_all(struct delivery *d)
+{
+	for (size_t i = 0; i < d->n_slots; i++) {
+		struct slot *s = &d->slots[i];
+
+		if (s->is_reserved)
+			quota_release(s->account, d->message.size);
+		s->is_reserved = false;
+	}
+}
+
 static int
 write_file_in(struct delivery *d, size_t slot, struct fault *f)
 {
@@ -380,7 +422,12 @@ place_slot(struct delivery *d, size_t i)
 
 	if (s->box->state != NULL)
 		index_announce(s->box->state);
+	quota_begin_place(s->is_reserved ? s->account : NULL);
 	s->is_placed = place(d, s, &f) == 0;
+	quota_end_place(s->is_reserved ? s->account : NULL, d->store->root,
+	    s->box, d->message.size, s->is_placed);
+	s->is_underway = s->is_reserved && s->is_placed;
+	s->is_reserved = false;
 	if (s->is_placed)
 		return;
 	/* Whatever is wrong with it, the next delivery looks anew. */
@@ -415,6 +462,9 @@ take_back(struct delivery *d, size_t i, const struct fault *f)
 
 	unlinkat(s->box->new_dir, d->message.name, 0);
 	drop_hold(d, s);
+	quota_take_back(s->is_underway ? s->account : NULL, d->store->root,
+	    s->box, d->message.size);
+	s->is_underway = false;
 	s->is_placed = false;
 	if (s->box->state != NULL)
 		index_withdraw(s->box->state);
@@ -548,8 +598,13 @@ tell_index(struct delivery *d)
 		return;
 	incoming_tell(&d->message, &news);
 	for (size_t i = 0; i < d->n_slots; i++) {
-		if (d->slots[i].is_placed && d->slots[i].box->state != NULL)
-			index_learn(d->slots[i].box->state, &news);
+		struct slot *s = &d->slots[i];
+
+		if (s->is_placed && s->box->state != NULL)
+			index_learn(s->box->state, &news);
+		if (s->is_underway)
+			quota_indexed(s->account, d->message.size);
+		s->is_underway = false;
 	}
 }
 
@@ -576,8 +631,10 @@ delivery_commit(struct delivery *d, void (*done)(void *ctx), void *ctx)
 	d->ctx = ctx;
 	incoming_end(&d->message);
 	claim_all(d);
+	reserve_all(d);
 	if (count_live(d) > 0 && store_it(d, &f) < 0)
 		fail_all(d, &f);
+	release_all(d);
 	if (!sync_group(d))
 		return false;
 	settle(d);
@@ -619,6 +676,7 @@ delivery_free(struct delivery **delivery)
 	settle(d);
 	for (size_t i = 0; i < d->n_slots; i++) {
 		boxes_put(d->store->boxes, &d->slots[i].box);
+		quota_close(&d->slots[i].account);
 		buf_clear(&d->slots[i].key);
 	}
 	mem_free(d->slots);

@@ -59,6 +59,11 @@ void delivery_free(struct delivery **delivery);
 int delivery_add(struct delivery *delivery, const struct mailbox_name *mailbox,
     struct str detail, size_t *slot, struct fault *f) MUST_USE;
 
+/* That slot's mailbox has limits: a message without room in it fails there, with
+ * a fault of quota_reserve(). Takes the hold; NULL is ignored. */
+void delivery_limit(
+    struct delivery *delivery, size_t slot, struct quota_account *account);
+
 /* Trace fields first, then the message, CRLF line ends. After a fault the
  * delivery is only good for delivery_free(). */
 int delivery_write(

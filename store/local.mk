@@ -39,6 +39,7 @@ libstore_a_SOURCES = \
 	store/mbox.c store/mbox.h store/mbox_private.h \
 	store/mbox_head.c \
 	store/mbox_write.c \
+	store/quota.c store/quota.h \
 	store/recent.c store/recent.h \
 	store/record.c store/record.h \
 	store/retired.c store/retired.h \

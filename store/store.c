@@ -57,6 +57,8 @@ open_parts(struct store *store, struct fault *f)
 	if (index_start(store->index, f) < 0)
 		return -1;
 	store->boxes = boxes_new(store->root, store->index, BOXES_OPEN);
+	store->quotas =
+	    quotas_new(store->root, store->index, &store->conf.quota);
 	store->committer = committer_new(store->root, f);
 	return store->committer == NULL ? -1 : 0;
 }
@@ -121,6 +123,7 @@ store_close(struct store **store)
 		return;
 	keeper_free(&s->keeper);
 	committer_free(&s->committer);
+	quotas_free(&s->quotas);
 	boxes_free(&s->boxes);
 	recent_free(&s->recent);
 	index_close(&s->index);
@@ -131,6 +134,12 @@ store_close(struct store **store)
 	free_text(s->conf.hostname);
 	mem_free(s);
 	*store = NULL;
+}
+
+struct quotas *
+store_quotas(const struct store *store)
+{
+	return store->quotas;
 }
 
 const struct store_conf *

@@ -18,6 +18,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "store/mailbox.h"
+#include "store/quota.h"
 
 enum store_commit {
 	STORE_COMMIT_GROUP, /* syncfs and one directory fsync a batch */
@@ -30,6 +31,7 @@ struct store_conf {
 	const char *index_dir; /* the Berkeley DB environment */
 	const char *hostname;  /* in file names */
 	enum store_commit commit;
+	struct quota_conf quota;
 	uint64_t index_cache; /* bytes */
 	/* How what other programs do is noticed while the store is open:
 	 * directories that are watched at most, and the milliseconds in which
@@ -56,6 +58,8 @@ int store_start(struct store *store, struct fault *f) MUST_USE;
 /* Waits for what is under way; writes what the index still has to learn. */
 void store_close(struct store **store);
 const struct store_conf *store_conf(const struct store *store);
+/* Lives as long as the store. */
+struct quotas *store_quotas(const struct store *store);
 
 /* From here on the store does what is to be done daily: store/keeper.h. */
 int store_keep(struct store *store, const struct keeper_conf *conf,

@@ -13,6 +13,7 @@ struct boxes;
 struct committer;
 struct index;
 struct keeper;
+struct quotas;
 struct recent;
 
 struct store {
@@ -28,6 +29,7 @@ struct store {
 	struct committer *committer;
 	struct keeper *keeper; /* NULL: only what is asked for is done */
 	uid_t caller; /* whose calls are those that come by no socket */
+	struct quotas *quotas;
 };
 
 /* store_methods_retention.c */

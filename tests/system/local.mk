@@ -49,6 +49,7 @@ SYSTEM_TESTS += \
 	tests/system/queue_user_rate.py \
 	tests/system/queue_routes.py \
 	tests/system/quickstart.py \
+	tests/system/quota.py \
 	tests/system/quota_directory.py \
 	tests/system/relay_hostile.py \
 	tests/system/report_form.py \

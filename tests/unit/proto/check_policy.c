@@ -58,7 +58,7 @@ START_TEST(attributes_are_found_by_their_whole_names)
 	ck_assert_view_eq(value, "a=b");
 	ck_assert(policy_get(lines, "empty", &value));
 	ck_assert_uint_eq(value.len, 0);
-	ck_assert(!policy_get(lines, "siz", &value));
+	ck_assert(!policy_get(lines, "protocol", &value));
 }
 END_TEST
 

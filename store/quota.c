@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Accounts live while somebody holds them; what must outlive that is in the
+ * files. An account's mutex is held over the placing of a message and its line
+ * in "maildirsize", so that whoever counts finds both or neither.
+ */
+#include "config.h"
+
+#include "store/quota.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "store/box.h"
+#include "store/index.h"
+
+enum {
+	OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
+	/* Another program that has other limits and writes them too must not
+	 * make us count all messages again and again. */
+	LIMITS_MS = 60000,
+	LIMITS_MAX = 100, /* in that time */
+	WARN_MS = 60000,
+};
+
+struct amount {
+	uint64_t bytes, messages;
+};
+
+/* Kept for good: there are as many as domains with a limit. */
+struct domain {
+	struct map_node node;
+	char name[MAILBOX_NAME_SIZE];
+
+	/* Under the mutex. */
+	pthread_mutex_t mutex;
+	struct amount summed;   /* by the index */
+	struct amount since;    /* told to the index after that began */
+	struct amount underway; /* reserved, or not told to the index yet */
+	int64_t summed_at;      /* clock_ms(); 0: never */
+	bool is_summing;
+};
+
+struct quota_account {
+	struct map_node node;
+	struct quotas *quotas;
+	struct mailbox_name mailbox;
+	struct domain *domain; /* NULL: has no limit */
+	unsigned holds;        /* under the mutex of quotas */
+
+	pthread_mutex_t mutex;
+	struct quota_limits limits;
+	struct amount reserved;
+	unsigned percent;
+};
+
+struct quotas {
+	int root;
+	struct index *index;
+	struct quota_conf conf;
+	pthread_mutex_t mutex;
+	struct map accounts, domains;
+	/* How many files got other limits since then (clock_ms()). */
+	int64_t limits_since;
+	unsigned n_limits;
+	int64_t warned_at;
+};
+
+struct quotas *
+quotas_new(int root, struct index *index, const struct quota_conf *conf)
+{
+	struct quotas *q = mem_new(struct quotas);
+
+	q->root = root;
+	q->index = index;
+	q->conf = *conf;
+	pthread_mutex_init(&q->mutex, NULL);
+	return q;
+}
+
+static void
+free_domain(void *ctx, struct map_node *node)
+{
+	struct domain *d = (struct domain *)node;
+
+	map_remove(ctx, node);
+	pthread_mutex_destroy(&d->mutex);
+	mem_free(d);
+}
+
+void
+quotas_free(struct quotas **quotas)
+{
+	struct quotas *q = *quotas;
+
+	if (q == NULL)
+		return;
+	map_each(&q->domains, free_domain, &q->domains);
+	map_clear(&q->domains);
+	map_clear(&q->accounts);
+	pthread_mutex_destroy(&q->mutex);
+	mem_free(q);
+	*quotas = NULL;
+}
+
+/* Accounts. */
+
+static bool
+has_limit(const struct maildirsize_limits *limits)
+{
+	return limits->bytes > 0 || limits->messages > 0;
+}
+
+static bool
+is_account(const struct map_node *node, const void *key)
+{
+	const struct quota_account *a = (const struct quota_account *)node;
+
+	return strcmp(a->mailbox.path, key) == 0;
+}
+
+static bool
+is_domain(const struct map_node *node, const void *key)
+{
+	return strcmp(((const struct domain *)node)->name, key) == 0;
+}
+
+/* "example.org", of a path that begins with it. */
+static struct domain *
+find_domain(struct quotas *q, const struct mailbox_name *mailbox)
+{
+	struct str rest = str(mailbox->path), name = str_cut(&rest, '/');
+	uint64_t hash = str_hash(name);
+	char text[MAILBOX_NAME_SIZE];
+	struct domain *d;
+
+	if (!str_copy(name, text, sizeof text))
+		die_bug("a mailbox name without a domain");
+	d = (struct domain *)map_find(&q->domains, hash, is_domain, text);
+	if (d != NULL)
+		return d;
+	d = mem_new(struct domain);
+	memcpy(d->name, text, sizeof d->name);
+	pthread_mutex_init(&d->mutex, NULL);
+	map_add(&q->domains, &d->node, hash);
+	return d;
+}
+
+static struct quota_account *
+new_account(struct quotas *q, const struct mailbox_name *mailbox, uint64_t hash)
+{
+	struct quota_account *a = mem_new(struct quota_account);
+
+	a->quotas = q;
+	a->mailbox = *mailbox;
+	pthread_mutex_init(&a->mutex, NULL);
+	map_add(&q->accounts, &a->node, hash);
+	return a;
+}
+
+struct quota_account *
+quota_open(struct quotas *q, const struct mailbox_name *mailbox,
+    const struct quota_limits *limits)
+{
+	uint64_t hash = str_hash(str(mailbox->path));
+	struct quota_account *a;
+
+	if (!has_limit(&limits->user) && !has_limit(&limits->domain))
+		return NULL;
+	pthread_mutex_lock(&q->mutex);
+	a = (struct quota_account *)map_find(
+	    &q->accounts, hash, is_account, mailbox->path);
+	if (a == NULL)
+		a = new_account(q, mailbox, hash);
+	a->holds++;
+	if (a->domain == NULL && has_limit(&limits->domain))
+		a->domain = find_domain(q, mailbox);
+	pthread_mutex_unlock(&q->mutex);
+	pthread_mutex_lock(&a->mutex);
+	a->limits = *limits;
+	pthread_mutex_unlock(&a->mutex);
+	return a;
+}
+
+struct quota_account *
+quota_hold(struct quota_account *a)
+{
+	pthread_mutex_lock(&a->quotas->mutex);
+	a->holds++;
+	pthread_mutex_unlock(&a->quotas->mutex);
+	return a;
+}
+
+void
+quota_close(struct quota_account **account)
+{
+	struct quota_account *a = *account;
+	struct quotas *q;
+	bool is_last;
+
+	if (a == NULL)
+		return;
+	q = a->quotas;
+	pthread_mutex_lock(&q->mutex);
+	is_last = --a->holds == 0;
+	if (is_last)
+		map_remove(&q->accounts, &a->node);
+	pthread_mutex_unlock(&q->mutex);
+	if (is_last) {
+		pthread_mutex_destroy(&a->mutex);
+		mem_free(a);
+	}
+	*account = NULL;
+}
+
+/* What goes wrong with one mailbox may do so with all: a line a minute. */
+static void
+warn(struct quota_account *a, const struct fault *f)
+{
+	struct quotas *q = a->quotas;
+	bool is_due;
+
+	pthread_mutex_lock(&q->mutex);
+	is_due = q->warned_at == 0 || clock_ms() - q->warned_at > WARN_MS;
+	if (is_due)
+		q->warned_at = clock_ms();
+	pthread_mutex_unlock(&q->mutex);
+	if (is_due)
+		log_warn(NULL, "quota not known", "mailbox", a->mailbox.text,
+		    "reason", f->text, NULL);
+}
+
+/* A mailbox. With its mutex. */
+
+static bool
+exceeds(uint64_t used, uint64_t more, uint64_t limit)
+{
+	return limit > 0 && (used >= limit || more > limit - used);
+}
+
+static bool
+is_over(const struct maildirsize_limits *limits, uint64_t bytes,
+    uint64_t messages, uint64_t size)
+{
+	return exceeds(bytes, size, limits->bytes) ||
+	       exceeds(messages, 1, limits->messages);
+}
+
+static bool
+may_rewrite_limits(struct quotas *q)
+{
+	int64_t now = clock_ms();
+	bool may;
+
+	pthread_mutex_lock(&q->mutex);
+	if (now - q->limits_since > LIMITS_MS) {
+		q->limits_since = now;
+		q->n_limits = 0;
+	}
+	may = q->n_limits < LIMITS_MAX;
+	q->n_limits += may;
+	pthread_mutex_unlock(&q->mutex);
+	return may;
+}
+
+static bool
+is_same(const struct maildirsize_limits *a, const struct maildirsize_limits *b)
+{
+	return a->bytes == b->bytes && a->messages == b->messages;
+}
+
+static int
+recount(
+    struct quota_account *a, int box, struct maildirsize *s, struct fault *f)
+{
+	int rc;
+
+	loop_blocking_begin();
+	rc = maildirsize_recount(box, &a->limits.user, s, f);
+	loop_blocking_end();
+	return rc;
+}
+
+/* What is in the file, or the truth where the file is not to be relied on: what
+ * says that a message has no place is not believed when it is old, or was added
+ * up from many lines. */
+static int
+read_size(struct quota_account *a, int box, uint64_t size,
+    struct maildirsize *s, struct fault *f)
+{
+	const struct maildirsize_limits *limits = &a->limits.user;
+	int rc = maildirsize_read(box, s, f);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0 ||
+	    (!is_same(&s->limits, limits) && may_rewrite_limits(a->quotas)))
+		return recount(a, box, s, f);
+	if (is_over(limits, s->bytes, s->messages, size) &&
+	    (s->lines > 1 || time(NULL) - s->changed > MAILDIRSIZE_OLD))
+		return recount(a, box, s, f);
+	return 0;
+}
+
+/* 0 with what is used, nothing where there is no mailbox yet. */
+static int
+get_size(struct quota_account *a, uint64_t size, bool anew,
+    struct maildirsize *s, struct fault *f)
+{
+	int box = openat(a->quotas->root, a->mailbox.path, OPEN_DIR), rc;
+
+	memset(s, 0, sizeof *s);
+	if (box < 0)
+		return 0;
+	rc = anew ? recount(a, box, s, f) : read_size(a, box, size, s, f);
+	close(box);
+	return rc;
+}
+
+static int
+full(const struct quota_account *a, const char *what, struct fault *f)
+{
+	if (a->quotas->conf.permanent)
+		return fault_perm(f, "5.2.2", "%s is full", what);
+	return fault_temp(f, "4.2.2", "%s is full", what);
+}
+
+static int
+too_large(const char *what, struct fault *f)
+{
+	return fault_perm(f, "5.2.2",
+	    "the message is larger than all that %s may hold", what);
+}
+
+static unsigned
+percent_of(uint64_t used, uint64_t limit)
+{
+	if (limit == 0)
+		return 0;
+	if (used >= limit)
+		return 100;
+	return (unsigned)(limit > UINT64_MAX / 128 ? used / (limit / 100)
+						   : used * 100 / limit);
+}
+
+static unsigned
+percent(
+    const struct maildirsize_limits *limits, uint64_t bytes, uint64_t messages)
+{
+	unsigned b = percent_of(bytes, limits->bytes);
+	unsigned m = percent_of(messages, limits->messages);
+
+	return b > m ? b : m;
+}
+
+static int
+check_user(struct quota_account *a, uint64_t size, struct fault *f)
+{
+	static const char what[] = "the mailbox";
+	struct maildirsize_limits limits = a->limits.user;
+	uint64_t grace = a->quotas->conf.grace;
+	struct maildirsize s;
+	struct fault g;
+
+	if (!has_limit(&limits))
+		return 0;
+	if (limits.bytes > 0 && size > limits.bytes + grace)
+		return too_large(what, f);
+	if (get_size(a, size, false, &s, &g) < 0) {
+		warn(a, &g);
+		return 0;
+	}
+	s.bytes += a->reserved.bytes;
+	s.messages += a->reserved.messages;
+	/* Only one that has room yet may pass the limit. */
+	if (limits.bytes > 0 && s.bytes < limits.bytes)
+		limits.bytes += grace;
+	if (is_over(&limits, s.bytes, s.messages, size))
+		return full(a, what, f);
+	a->percent = percent(&a->limits.user, s.bytes + size, s.messages + 1);
+	return 0;
+}
+
+/* A domain. */
+
+static int
+add_folder(void *ctx, const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder, const struct index_stat *stat)
+{
+	struct amount *sum = ctx;
+
+	(void)mailbox;
+	if (!maildirsize_counts(str(folder->dir), (struct str){0}))
+		return 0;
+	sum->bytes += stat->bytes;
+	sum->messages += stat->messages;
+	return 0;
+}
+
+struct summing {
+	const char *name;
+	struct amount sum;
+};
+
+static int
+sum_domain(struct index *index, void *ctx, struct fault *f)
+{
+	struct summing *s = ctx;
+	char prefix[MAILBOX_NAME_SIZE + 1];
+	struct index_range range;
+
+	snprintf(prefix, sizeof prefix, "%s/", s->name);
+	range = (struct index_range){.path = str(prefix)};
+	return index_each_folder(index, range, add_folder, &s->sum, f);
+}
+
+/* With the domain's mutex, which is given up meanwhile, but not at the first
+ * time: without a sum nobody can decide. What is told to the index while it sums
+ * up may be counted twice until the next time. */
+static void
+refresh(struct quota_account *a, struct domain *d)
+{
+	struct summing s = {.name = d->name};
+	struct amount before = d->since;
+	bool is_first = d->summed_at == 0;
+	struct fault f;
+	int rc;
+
+	d->is_summing = true;
+	if (!is_first)
+		pthread_mutex_unlock(&d->mutex);
+	rc = index_run(a->quotas->index, sum_domain, &s, &f);
+	if (rc < 0)
+		warn(a, &f);
+	if (!is_first)
+		pthread_mutex_lock(&d->mutex);
+	d->is_summing = false;
+	d->summed_at = clock_ms();
+	if (rc < 0)
+		return;
+	d->summed = s.sum;
+	d->since.bytes -= before.bytes;
+	d->since.messages -= before.messages;
+}
+
+static int
+check_domain_now(struct quota_account *a, struct domain *d, uint64_t size,
+    bool reserve, struct fault *f)
+{
+	const struct maildirsize_limits *limits = &a->limits.domain;
+	char what[MAILBOX_NAME_SIZE + 16];
+	uint64_t bytes, messages;
+
+	if (!d->is_summing &&
+	    (d->summed_at == 0 || clock_ms() - d->summed_at > QUOTA_DOMAIN_MS))
+		refresh(a, d);
+	bytes = d->summed.bytes + d->since.bytes + d->underway.bytes;
+	messages =
+	    d->summed.messages + d->since.messages + d->underway.messages;
+	snprintf(what, sizeof what, "the domain %.200s", d->name);
+	if (limits->bytes > 0 && size > limits->bytes)
+		return too_large(what, f);
+	if (is_over(limits, bytes, messages, size))
+		return full(a, what, f);
+	if (reserve) {
+		d->underway.bytes += size;
+		d->underway.messages++;
+	}
+	return 0;
+}
+
+static int
+check_domain(
+    struct quota_account *a, uint64_t size, bool reserve, struct fault *f)
+{
+	struct domain *d = a->domain;
+	int rc;
+
+	if (d == NULL)
+		return 0;
+	pthread_mutex_lock(&d->mutex);
+	rc = check_domain_now(a, d, size, reserve, f);
+	pthread_mutex_unlock(&d->mutex);
+	return rc;
+}
+
+static void
+leave_domain(struct quota_account *a, uint64_t size, bool indexed)
+{
+	struct domain *d = a->domain;
+
+	if (d == NULL)
+		return;
+	pthread_mutex_lock(&d->mutex);
+	d->underway.bytes -= size;
+	d->underway.messages--;
+	if (indexed) {
+		d->since.bytes += size;
+		d->since.messages++;
+	}
+	pthread_mutex_unlock(&d->mutex);
+}
+
+/* Decisions. */
+
+int
+quota_check(struct quota_account *a, uint64_t size, struct fault *f)
+{
+	int rc;
+
+	pthread_mutex_lock(&a->mutex);
+	rc = check_user(a, size > 0 ? size : 1, f);
+	pthread_mutex_unlock(&a->mutex);
+	return rc < 0 ? -1 : check_domain(a, size > 0 ? size : 1, false, f);
+}
+
+int
+quota_reserve(struct quota_account *a, uint64_t size, struct fault *f)
+{
+	int rc;
+
+	pthread_mutex_lock(&a->mutex);
+	rc = check_user(a, size, f);
+	if (rc == 0) {
+		a->reserved.bytes += size;
+		a->reserved.messages++;
+	}
+	pthread_mutex_unlock(&a->mutex);
+	if (rc < 0)
+		return -1;
+	rc = check_domain(a, size, true, f);
+	if (rc == 0)
+		return 0;
+	pthread_mutex_lock(&a->mutex);
+	a->reserved.bytes -= size;
+	a->reserved.messages--;
+	pthread_mutex_unlock(&a->mutex);
+	return rc;
+}
+
+void
+quota_release(struct quota_account *a, uint64_t size)
+{
+	pthread_mutex_lock(&a->mutex);
+	a->reserved.bytes -= size;
+	a->reserved.messages--;
+	pthread_mutex_unlock(&a->mutex);
+	leave_domain(a, size, false);
+}
+
+static void
+note(int root, const struct box *box, int64_t bytes, int64_t messages)
+{
+	int dir;
+
+	if (!maildirsize_counts(str(box->folder.dir), (struct str){0}))
+		return;
+	if (box->folder.dir[0] == '\0') {
+		maildirsize_add(box->dir, bytes, messages);
+		return;
+	}
+	dir = openat(root, box->mailbox.path, OPEN_DIR);
+	if (dir < 0)
+		return;
+	maildirsize_add(dir, bytes, messages);
+	close(dir);
+}
+
+void
+quota_begin_place(struct quota_account *a)
+{
+	if (a != NULL)
+		pthread_mutex_lock(&a->mutex);
+}
+
+void
+quota_end_place(struct quota_account *a, int root, const struct box *box,
+    uint64_t size, bool placed)
+{
+	if (placed)
+		note(root, box, (int64_t)size, 1);
+	if (a == NULL)
+		return;
+	a->reserved.bytes -= size;
+	a->reserved.messages--;
+	pthread_mutex_unlock(&a->mutex);
+	if (!placed)
+		leave_domain(a, size, false);
+}
+
+void
+quota_take_back(
+    struct quota_account *a, int root, const struct box *box, uint64_t size)
+{
+	note(root, box, -(int64_t)size, -1);
+	if (a != NULL)
+		leave_domain(a, size, false);
+}
+
+void
+quota_indexed(struct quota_account *a, uint64_t size)
+{
+	leave_domain(a, size, true);
+}
+
+/* Questions. */
+
+static int
+tell(struct quota_account *a, bool anew, struct quota_usage *usage,
+    struct fault *f)
+{
+	struct maildirsize s;
+	int rc;
+
+	pthread_mutex_lock(&a->mutex);
+	rc = get_size(a, 1, anew, &s, f);
+	*usage = (struct quota_usage){
+	    .limits = a->limits.user,
+	    .bytes = s.bytes,
+	    .messages = s.messages,
+	    .percent = percent(&a->limits.user, s.bytes, s.messages),
+	};
+	pthread_mutex_unlock(&a->mutex);
+	return rc;
+}
+
+int
+quota_usage(struct quota_account *a, struct quota_usage *usage, struct fault *f)
+{
+	return tell(a, false, usage, f);
+}
+
+int
+quota_recount(
+    struct quota_account *a, struct quota_usage *usage, struct fault *f)
+{
+	return tell(a, true, usage, f);
+}
+
+unsigned
+quota_percent(const struct quota_account *a)
+{
+	return a->percent;
+}
