@@ -91,6 +91,7 @@ static const struct option options[] = {
     {"until", required_argument, NULL, 'o'},
     {"user-quota", required_argument, NULL, 'o'},
     {"user-quota-messages", required_argument, NULL, 'o'},
+    {"why", required_argument, NULL, 'o'},
     {"verp", required_argument, NULL, 'o'},
     {NULL, 0, NULL, 0},
 };

@@ -24,4 +24,16 @@ int mailbox_rebuild(struct cmd_line *line, struct fault *f) MUST_USE;
 /* cmd_mailbox_search.c */
 int mailbox_search(struct cmd_line *line, struct fault *f) MUST_USE;
 
+/* cmd_mailbox_expire.c */
+int mailbox_expire(struct cmd_line *line, struct fault *f) MUST_USE;
+
+/* cmd_mailbox_hold.c */
+int mailbox_hold_on(struct cmd_line *line, struct fault *f) MUST_USE;
+int mailbox_hold_off(struct cmd_line *line, struct fault *f) MUST_USE;
+int mailbox_hold_list(struct cmd_line *line, struct fault *f) MUST_USE;
+
+/* cmd_mailbox_undelete.c */
+int mailbox_removed(struct cmd_line *line, struct fault *f) MUST_USE;
+int mailbox_undelete(struct cmd_line *line, struct fault *f) MUST_USE;
+
 #endif

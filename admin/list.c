@@ -104,6 +104,24 @@ print_pages(
 	return 0;
 }
 
+void
+list_print_items(struct cmd_line *line, const char *key,
+    const struct table_column *columns, const json_t *items)
+{
+	struct printing p = {.line = line};
+
+	table_init(&p.table, line->out, columns);
+	if (line->json)
+		fprintf(line->out, "{\"%s\": [", key);
+	for (size_t i = 0; i < json_len(items); i++)
+		print_item(&p, json_at(items, i));
+	if (line->json)
+		fputs(p.any ? "\n]}\n" : "]}\n", line->out);
+	else
+		table_flush(&p.table);
+	table_clear(&p.table);
+}
+
 int
 list_print(struct cmd_line *line, const struct list *list, json_t *params,
     struct fault *f)

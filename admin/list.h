@@ -24,6 +24,10 @@ struct list {
 int list_print(struct cmd_line *line, const struct list *list, json_t *params,
     struct fault *f) MUST_USE;
 
+/* The same of an array that is there. */
+void list_print_items(struct cmd_line *line, const char *key,
+    const struct table_column *columns, const json_t *items);
+
 /* An object as JSON for --json, else as the fields say. */
 void list_print_object(struct cmd_line *line, const struct table_column *fields,
     const json_t *object);

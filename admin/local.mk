@@ -20,6 +20,9 @@ libadmin_a_SOURCES = \
 	admin/cmd_mailbox.c admin/cmd_mailbox.h \
 	admin/cmd_mailbox_check.c admin/cmd_mailbox_list.c \
 	admin/cmd_mailbox_search.c \
+	admin/cmd_mailbox_expire.c \
+	admin/cmd_mailbox_hold.c \
+	admin/cmd_mailbox_undelete.c \
 	admin/cmd_queue.c admin/cmd_queue.h \
 	admin/cmd_queue_print.c \
 	admin/cmd_restore.c \
@@ -32,6 +35,7 @@ libadmin_a_SOURCES = \
 	admin/list.c admin/list.h \
 	admin/directory_text.c admin/directory_text.h \
 	admin/manifest.c admin/manifest.h \
+	admin/mail_client.c admin/mail_client.h \
 	admin/password.c admin/password.h \
 	admin/quota.c admin/quota.h \
 	admin/place.c admin/place.h \

@@ -14,9 +14,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/maildirsize.h"
@@ -347,14 +349,50 @@ struct visit {
 	struct fault *f;
 };
 
-/* Calls each(v, fd of at, name) for what is in a directory. */
+struct names {
+	const char **at;
+	size_t n, room;
+	struct arena arena;
+};
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return str_compare(str(*x), str(*y));
+}
+
+/* Sorted, so that messages come back in the order in which they came. */
+static bool
+read_names(struct names *names, DIR *d)
+{
+	struct dirent *e;
+
+	while ((errno = 0, e = readdir(d)) != NULL) {
+		if (names->n == names->room) {
+			names->room = names->room * 2 + 16;
+			names->at = mem_resize(
+			    names->at, names->room, sizeof *names->at);
+		}
+		names->at[names->n++] =
+		    arena_text(&names->arena, str(e->d_name));
+	}
+	if (errno != 0)
+		return false;
+	if (names->n > 0)
+		qsort(names->at, names->n, sizeof *names->at, compare_names);
+	return true;
+}
+
+/* Calls each(v, the directory, name) for what is in a directory. */
 static int
 visit_dir(struct visit *v, int at, const char *path,
     int (*each)(struct visit *v, int dir, const char *name))
 {
 	int fd = openat(at, path, OPEN_DIR), rc = 0;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
+	struct names names = {0};
 
 	if (d == NULL) {
 		/* Somebody else may have ended it, or it is no directory. */
@@ -363,14 +401,15 @@ visit_dir(struct visit *v, int at, const char *path,
 		close_fd(&fd);
 		return rc;
 	}
-	while (rc == 0 && (errno = 0, e = readdir(d)) != NULL) {
-		if (!str_is(str(e->d_name), STR_LIT(".")) &&
-		    !str_is(str(e->d_name), STR_LIT("..")))
-			rc = each(v, dirfd(d), e->d_name);
-	}
-	if (rc == 0 && errno != 0)
+	if (!read_names(&names, d))
 		rc = fail(v->attic, v->f);
+	for (size_t i = 0; i < names.n && rc == 0; i++)
+		if (!str_is(str(names.at[i]), STR_LIT(".")) &&
+		    !str_is(str(names.at[i]), STR_LIT("..")))
+			rc = each(v, dirfd(d), names.at[i]);
 	closedir(d);
+	mem_free(names.at);
+	arena_clear(&names.arena);
 	return rc;
 }
 

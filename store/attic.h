@@ -69,7 +69,7 @@ int attic_put(struct attic *attic, const struct attic_batch *batch,
     const struct mailbox_folder *folder, struct str name,
     struct fault *f) MUST_USE;
 
-/* Each message, in no order; each() may move it back. Stops where each() does
+/* Each message, by batches, folders and names; each() may move it back. Stops where each() does
  * not return 0, and returns that. */
 int attic_each(struct attic *attic,
     int (*each)(void *ctx, const struct attic_entry *entry, struct fault *f),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One watch for each new/, cur/ and mailbox directory.
+ * One watch for each new/, cur/ and what these are in.
  *
  * An event names a file, which by then may have another name: whatever cannot
  * be linked by it puts the mailbox in doubt.
@@ -41,7 +41,7 @@ struct watch {
 	int wd;
 	struct held *held;
 	struct mailbox_folder folder;
-	const char *part; /* "new", "cur"; NULL: the mailbox itself */
+	const char *part; /* "new", "cur"; NULL: the folder itself */
 };
 
 struct hold_watch {
@@ -138,6 +138,7 @@ watch_folder(void *ctx, struct client_folder *folder, struct fault *f)
 	struct adding *a = ctx;
 
 	(void)f;
+	add_watch(a->watch, a->held, &folder->folder, NULL);
 	add_watch(a->watch, a->held, &folder->folder, "new");
 	add_watch(a->watch, a->held, &folder->folder, "cur");
 	return 0;
@@ -146,11 +147,9 @@ watch_folder(void *ctx, struct client_folder *folder, struct fault *f)
 static void
 watch_mailbox(struct hold_watch *w, struct held *held)
 {
-	const struct mailbox_folder top = {.dir = ""};
 	struct adding a = {w, held};
 	struct fault f;
 
-	add_watch(w, held, &top, NULL);
 	if (client_each_folder(
 		w->client, &held->mailbox, watch_folder, &a, &f) < 0)
 		log_warn(NULL, "a held mailbox is not watched", "mailbox",
@@ -279,6 +278,14 @@ take_file(struct hold_watch *w, const struct watch *x, const char *name)
 		doubt(x->held);
 }
 
+/* A folder, or a part of one that is being made. */
+static bool
+is_folder_part(const char *name)
+{
+	return name[0] == '.' || str_is(str(name), STR_LIT("new")) ||
+	       str_is(str(name), STR_LIT("cur"));
+}
+
 static void
 take_event(struct hold_watch *w, const struct inotify_event *e)
 {
@@ -296,9 +303,9 @@ take_event(struct hold_watch *w, const struct inotify_event *e)
 		drop_watch(w, x);
 	} else if (x->part != NULL && e->len > 0) {
 		take_file(w, x, e->name);
-	} else if (e->len > 0 && e->name[0] == '.') {
-		/* A new folder: what is in it before it is watched is found
-		 * by going through it. */
+	} else if (e->len > 0 && is_folder_part(e->name)) {
+		/* What is in a new folder before it is watched is found by
+		 * going through it. */
 		watch_mailbox(w, x->held);
 		doubt(x->held);
 	}

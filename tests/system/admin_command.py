@@ -476,7 +476,7 @@ class Words(unittest.TestCase):
             '_posthouse "$1"; printf "%s\\n" "${COMPREPLY[@]}"')
         for words, wanted in (
                 (["u"], {"user"}),
-                (["mailbox", "re"], {"rebuild"}),
+                (["mailbox", "reb"], {"rebuild"}),
                 (["config", ""], {"check", "show", "sample"}),
                 (["-c", i.conf, "domain", "del", ""], {"complete.example"}),
                 (["-c", i.conf, "user", "passwd", "z"],

@@ -33,6 +33,7 @@ SYSTEM_TESTS += \
 	tests/system/install.py \
 	tests/system/lmtp_delivery.py \
 	tests/system/lmtp_repeat.py \
+	tests/system/mailbox_retention.py \
 	tests/system/peer_courier.py \
 	tests/system/peer_dovecot_imap.py \
 	tests/system/peer_dovecot_lmtp.py \

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "admin/mail_client.h"
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/call.h"
+#include "admin/trace_filter.h"
+#include "base/options.h"
+#include "proto/address.h"
+
+int
+mail_client_open(
+    struct mail_client *m, const struct cmd_line *line, struct fault *f)
+{
+	const struct common_options *common;
+
+	*m = (struct mail_client){0};
+	m->conf = place_read_conf(line->file, false, f);
+	if (m->conf == NULL || place_of(m->conf, PLACE_LMTPD, &m->place, f) < 0)
+		return -1;
+	m->options = conf_get(m->conf, &lmtpd_table);
+	common = conf_get(m->conf, &common_table);
+	if (geteuid() == 0 && place_become_user(&m->place, f) < 0)
+		return -1;
+	m->client = client_new(m->place.root,
+	    common->hostname != NULL ? common->hostname : "localhost", f);
+	return m->client == NULL ? -1 : 0;
+}
+
+void
+mail_client_close(struct mail_client *m)
+{
+	client_free(&m->client);
+	if (m->conf != NULL)
+		conf_free(&m->conf);
+}
+
+int
+mail_client_name(
+    const char *text, struct mailbox_name *mailbox, struct fault *f)
+{
+	char key[ADDRESS_TEXT_SIZE];
+	struct address a;
+
+	if (address_parse(str(text), &a, f) < 0)
+		return -1;
+	if (!address_key(&a, key))
+		return fault_perm(f, "5.1.3", "%.100s is no mailbox", text);
+	return mailbox_name_parse(str(key), mailbox, f);
+}
+
+int
+mail_client_folder(
+    const struct cmd_line *line, struct mailbox_folder *folder, struct fault *f)
+{
+	const char *text = cmd_option(line, "folder");
+
+	if (text == NULL)
+		return 0;
+	if (text[0] == '\0')
+		return fault_perm(f, "5.5.4", "--folder: which one?");
+	return mailbox_folder_parse(str(text), folder, f) < 0 ? -1 : 1;
+}
+
+int
+mail_client_time(const struct cmd_line *line, const char *name, int64_t missing,
+    int64_t *when, struct fault *f)
+{
+	bool last = str_is(str(name), STR_LIT("until"));
+	const char *text = cmd_option(line, name);
+	int64_t us;
+
+	*when = missing;
+	if (text == NULL)
+		return 0;
+	if (!trace_parse_when(
+		str(text), (int64_t)time(NULL) * 1000000, last, &us))
+		return fault_perm(f, "5.5.4",
+		    "--%s: \"%.40s\" is neither a time nor how long ago", name,
+		    text);
+	*when = us / 1000000;
+	return 0;
+}
+
+/* What cannot be done is not to be written down. */
+static int
+has_right(const struct cmd_line *line, struct fault *f)
+{
+	struct conf *conf = place_read_conf(line->file, false, f);
+	struct place place;
+	int rc = -1;
+
+	if (conf != NULL && place_of(conf, PLACE_LMTPD, &place, f) == 0)
+		rc = access(place.root, R_OK | W_OK | X_OK) == 0 ||
+			     errno != EACCES
+			 ? 0
+			 : fault_temp(f, "4.7.0",
+			       "we have no right to %s: run this as root, or "
+			       "as the user that it belongs to",
+			       place.root);
+	if (conf != NULL)
+		conf_free(&conf);
+	return rc;
+}
+
+int
+mail_client_note(const struct cmd_line *line, const char *what,
+    const char *name, const char *detail, struct fault *f)
+{
+	json_t *params;
+
+	if (has_right(line, f) < 0)
+		return -1;
+	params = json_new_object();
+	json_put_text(params, "what", what);
+	json_put_text(params, "name", name);
+	json_put_text(params, "detail", detail);
+	return call_once(line, PLACE_LMTPD, "audit.add", params, NULL, f);
+}
+
+bool
+mail_client_confirm(const struct cmd_line *line, const char *question)
+{
+	char answer[16] = "";
+
+	if (line->json || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return true;
+	fprintf(stderr, "%s [y/N] ", question);
+	fflush(stderr);
+	if (fgets(answer, sizeof answer, stdin) == NULL)
+		return false;
+	return answer[0] == 'y' || answer[0] == 'Y';
+}

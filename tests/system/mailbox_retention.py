@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: ISC
+"""What is old goes and comes back, and what is held stays, while Dovecot serves
+the same mailboxes."""
+
+import json
+import os
+import pwd
+import random
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
+
+from harness import main, need_program, program  # noqa: E402
+from instance import PASSWORD, Instance  # noqa: E402
+from peers import Dovecot, store_user  # noqa: E402
+
+ANN = "ann@example.org"
+BOB = "bob@example.org"
+MANY = 2000
+
+
+def message(n):
+    return (b"From: x@elsewhere.example\r\nTo: ann@example.org\r\n"
+            b"Date: Mon, 23 Nov 2026 12:00:00 +0000\r\n"
+            b"Message-ID: <%d@elsewhere.example>\r\n"
+            b"Subject: number %d\r\n\r\nhello\r\n" % (n, n))
+
+
+def wait_for(what, condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("in vain: " + what)
+        time.sleep(0.05)
+
+
+class Base(unittest.TestCase):
+    EXPIRE = 'expire = {"Trash 1s"}'
+
+    def setUp(self):
+        user = pwd.getpwnam(store_user())
+        self.instance = Instance(
+            start=False, queue=False,
+            lmtpd=('user = "%s"\n' % user.pw_name
+                   if os.geteuid() == 0 else "") + self.EXPIRE,
+            authd='socketmap_mode = "0666"\n    auth_without_tls = on')
+        self.addCleanup(self.instance.close)
+        for name in ("mail", "state/index"):
+            os.makedirs(self.instance.path(name), exist_ok=True)
+            os.chown(self.instance.path(name), user.pw_uid, user.pw_gid)
+        for name in ("run", "state"):
+            os.chmod(self.instance.path(name), 0o777)
+        self.user = user
+        self.instance.start()
+        self.dovecot = Dovecot(self.instance.path("mail"), {ANN: PASSWORD})
+        self.addCleanup(self.dovecot.close)
+
+    def admin(self, *args, **kw):
+        return self.instance.admin(*args, **kw)
+
+    def json(self, *args):
+        return self.instance.admin_json(*args)
+
+    def deliver(self, n, to=ANN):
+        c = self.instance.lmtp()
+        c.expect("MAIL FROM:<>", "250")
+        c.expect("RCPT TO:<%s>" % to, "250")
+        c.expect("DATA", "354")
+        c.expect(message(n) + b".\r\n", "250")
+        c.close()
+
+    def login(self):
+        box = self.dovecot.imap(ANN, PASSWORD)
+        self.addCleanup(box.logout)
+        return box
+
+    def count(self, box, folder):
+        return int(box.select(folder)[1][0])
+
+    def below(self, *names):
+        """The files below a directory of ann's mailbox."""
+        top = self.instance.path("mail", "example.org", "ann", *names)
+        return [os.path.join(d, x) for d, _, files in os.walk(top)
+                for x in files]
+
+    def wait_for_index(self):
+        verdicts = [None]
+
+        def agrees():
+            verdicts.append(self.instance.verify())
+            return verdicts[-1]["ok"]
+        try:
+            wait_for("an index that agrees", agrees)
+        except AssertionError:
+            self.fail(verdicts[-1])
+
+    def audit(self, name=ANN):
+        return [(x["what"], x["detail"]) for x in self.instance.call(
+            "lmtpd", "audit.list", name=name)["result"]["entries"]]
+
+
+class Expire(Base):
+    def test_what_is_old_goes_and_comes_back(self):
+        for n in range(3):
+            self.deliver(n)
+        box = self.login()
+        box.create("Trash")
+        self.assertEqual(self.count(box, "INBOX"), 3)
+        box.store("1:2", "+FLAGS", r"(\Flagged)")
+        box.copy("1:2", "Trash")
+        self.assertEqual(self.count(box, "Trash"), 2)
+        def is_old():
+            dry = self.json("mailbox", "expire", ANN, "--dry-run")
+            return dry["messages"] == 2
+        wait_for("two old messages", is_old)
+        self.assertEqual(self.count(box, "Trash"), 2)
+        done = self.json("mailbox", "expire")
+        self.assertEqual((done["messages"], done["failed"]), (2, 0))
+        self.assertEqual(self.count(box, "Trash"), 0)
+        self.assertEqual(self.count(box, "INBOX"), 3)
+
+        removed = self.json("mailbox", "removed", ANN)["removed"]
+        self.assertEqual(
+            [(x["mailbox"], x["by"], x["folder"], x["messages"])
+             for x in removed], [(ANN, "expire", "Trash", 2)])
+        self.assertEqual(self.json("mailbox", "removed")["removed"], removed)
+        self.assertRegex(self.admin("mailbox", "removed", ANN),
+                         "(?m)^ann@example.org +.* +expire +Trash +2 ")
+        # The folder is no more; it is made again.
+        box.select("INBOX")
+        box.delete("Trash")
+        self.admin("mailbox", "undelete", ANN, "--folder", "Sent",
+                   "--dry-run", status=os.EX_NOUSER)
+        self.assertEqual(
+            self.json("mailbox", "undelete", ANN)["messages"], 2)
+        self.assertEqual(self.count(box, "Trash"), 2)
+        answer = box.fetch("1:*", "(FLAGS UID BODY[])")[1]
+        texts = [x[1] for x in answer if isinstance(x, tuple)]
+        self.assertEqual(len(texts), 2)
+        for i, text in enumerate(texts):
+            self.assertTrue(text.endswith(message(i)), text)
+        self.assertEqual(repr(answer).count(r"\\Flagged"), 2)
+        self.assertEqual(self.json("mailbox", "removed")["removed"], [])
+        self.wait_for_index()
+        self.assertEqual(self.audit(), [("mailbox.undelete", "")])
+        self.assertEqual(self.audit(""), [("mailbox.expire", "by the rules")])
+
+    def test_while_lmtpd_is_down(self):
+        self.deliver(1)
+        self.instance.lmtpd.stop()
+        trash = self.instance.maildir("ann").make_folder("Trash")
+        for d, _, _ in os.walk(trash.path):
+            os.chown(d, self.user.pw_uid, self.user.pw_gid)
+        new = self.instance.maildir("ann").path + "/new/"
+        name = os.listdir(new)[0]
+        os.rename(new + name, trash.path + "/new/" + name)
+        wait_for("an old message", lambda: self.json(
+            "mailbox", "expire", ANN)["messages"] == 1)
+        self.assertEqual(self.below(".Trash"), [])
+        self.admin("mailbox", "undelete", ANN)
+        self.assertEqual(len(self.below(".Trash", "new")), 1)
+        for path in self.below():
+            self.assertEqual(os.stat(path).st_uid, self.user.pw_uid, path)
+        self.instance.lmtpd.start()
+        self.assertTrue(self.instance.verify()["ok"])
+        self.assertEqual(self.audit()[-1], ("mailbox.undelete", ""))
+
+    def test_a_round_that_was_missed_is_made_up_for(self):
+        self.deliver(1)
+        box = self.login()
+        box.create("Trash")
+        self.assertEqual(self.count(box, "INBOX"), 1)
+        box.copy("1", "Trash")
+        wait_for("an old message", lambda: self.json(
+            "mailbox", "expire", ANN, "--dry-run")["messages"] == 1)
+        self.instance.lmtpd.stop()
+        with open(self.instance.path("mail/.posthouse/round"), "w") as f:
+            json.dump({"began": int(time.time()) - 2 * 86400,
+                       "ended": True}, f)
+        self.instance.lmtpd.start()
+        self.instance.lmtpd.log.wait(
+            "mailboxes expired mailboxes=1 messages=1 ")
+        self.assertEqual(self.count(box, "Trash"), 0)
+
+    def test_killed_in_the_middle(self):
+        self.deliver(1)
+        folder = self.instance.maildir("ann").make_folder("Trash")
+        for i in range(MANY):
+            with open("%s/cur/%d.M1P2Q%d.mx,S=5:2,S" % (
+                    folder.path, 1700000000 + i, i), "w") as f:
+                f.write("x: y\n")
+        for d, _, files in os.walk(folder.path):
+            for x in [d] + [os.path.join(d, y) for y in files]:
+                os.chown(x, self.user.pw_uid, self.user.pw_gid)
+        wait_for("old messages", lambda: self.json(
+            "mailbox", "expire", ANN, "--dry-run")["messages"] == MANY)
+
+        def total():
+            return (len(self.below(".Trash", "cur")) +
+                    len(self.below("posthouse", "removed")))
+        for verb in ["expire", "undelete"] * 4:
+            child = subprocess.Popen(
+                [program("posthouse"), "-c", self.instance.conf, "mailbox",
+                 verb, ANN], stdout=subprocess.DEVNULL)
+            time.sleep(random.uniform(0, 0.1))
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            self.assertEqual(total(), MANY)
+        wait_for("old messages", lambda: self.json(
+            "mailbox", "expire", ANN)["messages"] >= 0 and
+            not self.below(".Trash", "cur"))
+        self.assertEqual(len(self.below("posthouse", "removed")), MANY)
+        self.wait_for_index()
+
+
+class ForGood(Base):
+    EXPIRE = 'expire = {"Trash 1s"}\n    keep_removed = 1s'
+
+    def test_what_was_removed_long_ago_is_gone(self):
+        self.deliver(1)
+        box = self.login()
+        box.create("Trash")
+        self.assertEqual(self.count(box, "INBOX"), 1)
+        box.copy("1", "Trash")
+        self.deliver(2)
+
+        def is_gone():
+            return self.json("mailbox", "expire", ANN)["ended"] == 1
+        wait_for("an end", is_gone)
+        self.assertEqual(self.below("posthouse", "removed"), [])
+        self.assertEqual(self.count(box, "INBOX"), 2)
+
+
+class LegalHold(Base):
+    def held(self):
+        return self.below("posthouse", "held")
+
+    def test_whoever_removes_it_it_stays(self):
+        self.deliver(1)
+        out = self.admin("mailbox", "legal-hold", "on", ANN, "--why",
+                         "case 12/3")
+        self.assertIn("is under legal hold; 1 message", out)
+        self.assertEqual(len(self.held()), 1)
+        self.deliver(2)
+        self.assertEqual(len(self.held()), 2)
+        box = self.login()
+        # By IMAP, and gone at once.
+        self.assertEqual(self.count(box, "INBOX"), 2)
+        box.create("Sent")
+        box.append("Sent", "", None, message(3))
+        wait_for("an appended message", lambda: len(self.held()) == 3)
+        for folder in ("INBOX", "Sent"):
+            box.select(folder)
+            box.store("1:*", "+FLAGS", r"(\Deleted)")
+            box.expunge()
+            self.assertEqual(self.count(box, folder), 0)
+        self.assertEqual(len(self.held()), 3)
+        # The user sees nothing of it.
+        self.assertNotIn("posthouse", repr(box.list()))
+        self.assertEqual({x.split()[-1] for x in box.list()[1]},
+                         {b"INBOX", b"Sent"})
+        box.select("INBOX")
+        box.delete("Sent")
+        self.assertEqual(len(self.held()), 3)
+        # What is held is a Maildir of its own.
+        texts = []
+        for path in sorted(self.held()):
+            with open(path, "rb") as f:
+                texts.append(f.read().replace(b"\n", b"\r\n"))
+        texts.sort(key=lambda x: x[-20:])
+        for n, text in enumerate(texts):
+            self.assertTrue(text.endswith(message(n + 1)[-60:]), text)
+        self.wait_for_index()
+
+        holds = self.json("mailbox", "legal-hold", "list")["holds"]
+        self.assertEqual([(x["mailbox"], x["why"]) for x in holds],
+                         [(ANN, "case 12/3")])
+        self.admin("mailbox", "legal-hold", "off", ANN)
+        self.assertEqual(
+            self.json("mailbox", "legal-hold", "list")["holds"], [])
+        self.assertEqual(self.held(), [])
+        self.deliver(4)
+        self.assertEqual(self.held(), [])
+        self.assertEqual(self.audit(), [("mailbox.hold", "case 12/3"),
+                                        ("mailbox.release", "")])
+
+    def test_it_outlasts_the_daily_round_and_a_restart(self):
+        self.deliver(1)
+        self.admin("mailbox", "legal-hold", "on", ANN)
+        self.instance.lmtpd.stop()
+        self.instance.lmtpd.start()
+        box = self.login()
+        box.create("Trash")
+        self.assertEqual(self.count(box, "INBOX"), 1)
+        box.copy("1", "Trash")
+        box.append("Trash", "", None, message(2))
+        # One more name makes a file young again.
+        wait_for("two held messages", lambda: len(self.held()) == 2)
+        moved = []
+
+        def both():
+            moved.append(self.json("mailbox", "expire", ANN)["messages"])
+            return sum(moved) == 2
+        wait_for("two old messages", both)
+        self.assertEqual(self.count(box, "Trash"), 0)
+        self.assertEqual(len(self.held()), 2)
+
+    def test_the_audit_tells_of_mailboxes_and_of_the_directory(self):
+        self.deliver(1)
+        self.admin("mailbox", "legal-hold", "on", ANN, "--why", "case 12")
+        self.admin("user", "set", ANN, "--send", "off")
+        self.admin("mailbox", "legal-hold", "off", "Ann@Example.org")
+        wanted = ["user.add", "mailbox.hold", "user.set", "mailbox.release"]
+        me = pwd.getpwuid(os.getuid()).pw_name
+        for stop in ((), ("lmtpd",), ("authd",)):
+            for name in stop:
+                self.instance.daemons[name].stop()
+            entries = self.json("audit", ANN)["entries"]
+            self.assertEqual(sorted(x["what"] for x in entries),
+                             sorted(wanted))
+            self.assertEqual({x["who"] for x in entries}, {me})
+            times = [x["time"] for x in entries]
+            self.assertEqual(times, sorted(times))
+        self.assertEqual(self.json("audit", "--since", "2100-01-01"),
+                         {"entries": []})
+        self.assertRegex(self.admin("audit", ANN),
+                         "(?m) %s +mailbox.hold +%s +case 12$" % (me, ANN))
+
+    def test_who_is_not_there_is_not_held(self):
+        self.admin("mailbox", "legal-hold", "on", BOB, status=os.EX_NOUSER)
+        self.admin("mailbox", "legal-hold", "off", BOB, status=os.EX_NOUSER)
+
+
+if __name__ == "__main__":
+    need_program("dovecot")
+    main()
