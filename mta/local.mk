@@ -12,7 +12,7 @@ libmta_a_SOURCES = \
 	mta/queue/flush.c \
 	mta/queue/limit.c mta/queue/limit.h \
 	mta/queue/methods.c mta/queue/methods.h mta/queue/methods_private.h \
-	mta/queue/methods_act.c \
+	mta/queue/methods_act.c mta/queue/methods_backup.c \
 	mta/queue/methods_hop.c \
 	mta/queue/methods_route.c \
 	mta/queue/methods_tls.c \

@@ -18,8 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/loop.h"
-#include "mta/queue/methods_private.h"
 #include "mta/queue/queue_private.h"
 
 /* A directory's entries, without "." and "..". */
@@ -142,30 +140,4 @@ queue_backup(struct queue *q, const char *dir, struct fault *f)
 		rc = each_name(q->body_dir, link_body, q, f);
 	end_keeping(q);
 	return rc;
-}
-
-json_t *
-queue_method_backup(void *ctx, const json_t *params, struct fault *f)
-{
-	struct queue *q = queue_admin_queue(ctx, f);
-	char dir[PATH_MAX];
-	json_t *result;
-	int rc;
-
-	(void)params;
-	if (q == NULL)
-		return NULL;
-	if ((size_t)snprintf(dir, sizeof dir, "%s/backup", q->dir) >=
-	    sizeof dir) {
-		fault_perm(f, "5.3.5", "%s is too long", q->dir);
-		return NULL;
-	}
-	loop_blocking_begin();
-	rc = queue_backup(q, dir, f);
-	loop_blocking_end();
-	if (rc < 0)
-		return NULL;
-	result = json_new_object();
-	json_put_text(result, "dir", dir);
-	return result;
 }
