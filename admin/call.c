@@ -275,7 +275,9 @@ call_directly(const struct call *call, const char *method, const json_t *params,
 static bool
 only_reads(const char *method)
 {
-	return str_ends(str(method), STR_LIT(".list")) ||
+	return str_ends(str(method), STR_LIT(".digests")) ||
+	       str_ends(str(method), STR_LIT(".list")) ||
+	       str_ends(str(method), STR_LIT(".names")) ||
 	       str_ends(str(method), STR_LIT(".stat")) ||
 	       str_ends(str(method), STR_LIT(".verify"));
 }

@@ -32,6 +32,7 @@ libadmin_a_SOURCES = \
 	admin/cmd_trace.c \
 	admin/cmd_user.c admin/cmd_user.h admin/cmd_user_app.c \
 	admin/cmd_user_move.c admin/cmd_user_node.c \
+	admin/deep.c admin/deep.h \
 	admin/list.c admin/list.h \
 	admin/directory_text.c admin/directory_text.h \
 	admin/manifest.c admin/manifest.h \

@@ -143,6 +143,7 @@ write_entry(struct index_entry *e, struct buf *texts, struct fault *f)
 	    .wire_size = e->wire_size,
 	    .has_attachments = e->has_attachments,
 	    .attachments = e->attachments,
+	    .has_own_digest = e->digest_len > 0,
 	    .digest = str_n(e->bytes + e->name_len, e->digest_len),
 	};
 

@@ -109,8 +109,14 @@ int index_each_folder(struct index *index, struct index_range range,
     int (*each)(void *ctx, const struct mailbox_name *mailbox,
 	const struct mailbox_folder *folder, const struct index_stat *stat),
     void *ctx, struct fault *f) MUST_USE;
+/* Each mailbox behind the one of this path ("": all) that is on disk or in the
+ * index, in the order of paths. */
+int index_each_name(struct index *index, struct str after,
+    int (*each)(void *ctx, const struct mailbox_name *mailbox), void *ctx,
+    struct fault *f) MUST_USE;
+/* Each message behind the one of this base name ("": all), in their order. */
 int index_each_message(struct index *index, const struct mailbox_name *mailbox,
-    const struct mailbox_folder *folder,
+    const struct mailbox_folder *folder, struct str after,
     int (*each)(void *ctx, struct str base, const struct record *r), void *ctx,
     struct fault *f) MUST_USE;
 
@@ -157,5 +163,18 @@ enum index_check_how {
  */
 int index_check(struct index *index, struct str path, enum index_check_how how,
     struct index_difference *sum, uint64_t *folders, struct fault *f) MUST_USE;
+
+/* What was learnt of a message's file by reading it. */
+struct index_digest {
+	struct str base;
+	struct str digest; /* RECORD_DIGEST_LEN */
+	uint64_t size;
+	uint32_t attachments;
+};
+/* 1; 0 where the index has no such message, or has a digest of it, or knows it
+ * with another size. */
+int index_put_digest(struct index *index, const struct mailbox_name *mailbox,
+    const struct mailbox_folder *folder, const struct index_digest *digest,
+    struct fault *f) MUST_USE;
 
 #endif

@@ -12,9 +12,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/index_private.h"
+
+enum { YOUNG_S = 600 };
 
 void
 index_maker_init(struct index_maker *m, struct index_folder *folder, int dir)
@@ -91,21 +94,38 @@ static void
 carry_over(struct record *r, const struct record *old)
 {
 	r->digest = old->digest;
+	r->has_own_digest = old->has_own_digest;
 	r->has_attachments = old->has_attachments;
 	r->attachments = old->attachments;
+}
+
+/* Whether whoever made the file may be at it still. */
+static bool
+is_young(struct index_maker *m, enum record_place place, struct str file)
+{
+	char path[MAILDIR_NAME_SIZE + 8];
+	struct statx st;
+
+	snprintf(path, sizeof path, "%s/%.*s",
+	    place == RECORD_NEW ? "new" : "cur", STR_ARG(file));
+	if (statx(m->dir, path, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &st) < 0 ||
+	    (st.stx_mask & STATX_BTIME) == 0)
+		return true;
+	return time(NULL) - st.stx_btime.tv_sec < YOUNG_S;
 }
 
 /* Of a file that is to be read: 1 with what was known of it. */
 static int
 find_old(struct index_maker *m, const struct maildir_name *name,
-    enum index_make how, struct record *old, struct fault *f)
+    bool is_written, struct record *old, struct fault *f)
 {
 	int rc = index_db_get_message(m->folder, name->base, &m->old, old, f);
 
 	if (rc < 0)
 		return -1;
 	if (rc > 0)
-		return how != INDEX_MAKE_WRITTEN && old->digest.len > 0;
+		return old->digest.len > 0 &&
+		       (old->has_own_digest || !is_written);
 	return index_moved_find(m, name, old, f);
 }
 
@@ -115,6 +135,7 @@ make_anew(struct index_maker *m, enum record_place place, struct str file,
 {
 	struct maildir_name name;
 	struct record r = {.place = place}, old;
+	bool is_written;
 	int has_old;
 
 	if (!maildir_name_parse(file, &name) ||
@@ -124,7 +145,8 @@ make_anew(struct index_maker *m, enum record_place place, struct str file,
 	r.stored = name.time;
 	r.wire_size = name.wire_size;
 	record_read_head(&r, buf_str(&m->head), &m->texts);
-	has_old = find_old(m, &name, how, &old, f);
+	is_written = how == INDEX_MAKE_WRITTEN && is_young(m, place, file);
+	has_old = find_old(m, &name, is_written, &old, f);
 	if (has_old < 0)
 		return -1;
 	if (has_old > 0)

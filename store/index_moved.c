@@ -19,7 +19,8 @@
 
 enum {
 	KEPT_MAX = 20000,
-	/* A message that is so new by its name can hardly have moved yet. */
+	/* What others have delivered just now can hardly have moved yet, and
+	 * need not be looked for; of what we have, the index was told. */
 	SETTLED_S = 5,
 };
 
@@ -104,6 +105,7 @@ index_moved_note(
 {
 	const struct record carried = {
 	    .digest = r->digest,
+	    .has_own_digest = r->has_own_digest,
 	    .has_attachments = r->has_attachments,
 	    .attachments = r->attachments,
 	};
@@ -207,7 +209,7 @@ index_moved_find(struct index_maker *m, const struct maildir_name *name,
 
 	if (find_gone(m->folder, name->base, &m->old, r))
 		return 1;
-	if (name->time <= now && name->time > now - SETTLED_S)
+	if (!name->is_ours && name->time <= now && name->time > now - SETTLED_S)
 		return 0;
 	if (find_others(m, f) < 0)
 		return -1;

@@ -251,6 +251,8 @@ int index_walk(struct index *index, struct str path, index_each_on_disk *each,
 typedef int index_each_mailbox(void *ctx, const char *path, struct fault *f);
 int index_walk_mailboxes(struct index *index, index_each_mailbox *each,
     void *ctx, struct fault *f) MUST_USE;
+/* "domain/user" to "user@domain"; false for what is none. */
+bool index_name_from_path(struct str path, struct mailbox_name *name) MUST_USE;
 /* NULL where there is no such directory. */
 DIR *index_open_dir(int at, const char *path, int flags) MUST_USE;
 

@@ -15,9 +15,8 @@ struct each_folder {
 	void *ctx;
 };
 
-/* "domain/user" to "user@domain". */
-static bool
-name_from_path(struct str path, struct mailbox_name *name)
+bool
+index_name_from_path(struct str path, struct mailbox_name *name)
 {
 	char text[MAILBOX_NAME_SIZE];
 	struct str user = path, domain = str_cut(&user, '/');
@@ -46,7 +45,7 @@ see_folder(struct str key, struct str value, struct seen_folder *seen)
 	struct fault f;
 
 	if (!index_db_parse_folder(key, value, &path, &dir, &known) ||
-	    !name_from_path(path, &seen->mailbox))
+	    !index_name_from_path(path, &seen->mailbox))
 		return false;
 	/* A folder whose name is not in our spelling is shown as it stands. */
 	if (mailbox_folder_from_dir(dir, &seen->folder, &f) < 0 &&
@@ -125,7 +124,7 @@ give_message(void *ctx, struct str key, struct str value)
 
 int
 index_each_message(struct index *index, const struct mailbox_name *mailbox,
-    const struct mailbox_folder *folder,
+    const struct mailbox_folder *folder, struct str after,
     int (*each)(void *ctx, struct str base, const struct record *r), void *ctx,
     struct fault *f)
 {
@@ -133,13 +132,21 @@ index_each_message(struct index *index, const struct mailbox_name *mailbox,
 	struct index_folder *known =
 	    index_find_folder(index, mailbox->path, folder->dir);
 	char prefix[8];
+	struct buf from;
 	int rc = -1;
 
+	buf_init(&from, INDEX_KEY_MAX);
 	if (index_db_flush(index, f) == 0 && index_db_load(known, f) == 0) {
 		index_db_message_prefix(known, prefix);
+		buf_put(&from, prefix, sizeof prefix);
+		buf_put_str(&from, after);
+		/* The least key that is greater. */
+		if (after.len > 0)
+			buf_putc(&from, '\0');
 		rc = db_scan(index->messages, str_n(prefix, sizeof prefix),
-		    str(""), give_message, &e, f);
+		    buf_str(&from), give_message, &e, f);
 	}
+	buf_clear(&from);
 	index_folder_release(&known);
 	return rc;
 }

@@ -23,9 +23,11 @@ libstore_a_SOURCES = \
 	store/index_check.c \
 	store/index_db.c \
 	store/index_delivered.c \
+	store/index_digest.c \
 	store/index_file.c \
 	store/index_folder.c \
 	store/index_moved.c \
+	store/index_names.c \
 	store/index_pass.c \
 	store/index_read.c \
 	store/index_reconcile.c \
@@ -46,5 +48,7 @@ libstore_a_SOURCES = \
 	store/search.c store/search.h \
 	store/store.c store/store.h store/store_private.h \
 	store/store_methods.c \
+	store/store_methods_check.c \
 	store/store_methods_retention.c \
-	store/subscription.c store/subscription.h
+	store/subscription.c store/subscription.h \
+	store/verify.c store/verify.h

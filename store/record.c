@@ -15,7 +15,7 @@ enum {
 	BIT_WIRE_SIZE = 16,
 	BIT_DIGEST = 32,
 	BIT_ATTACHMENTS = 64,
-	BITS_ALL = 127,
+	BIT_OWN_DIGEST = 128,
 };
 
 static void
@@ -59,12 +59,14 @@ record_format(const struct record *r, struct buf *b)
 	bool has_digest = r->digest.len == RECORD_DIGEST_LEN;
 
 	buf_putc(b, RECORD_VERSION);
-	buf_putc(b, (char)((r->place == RECORD_CUR ? BIT_CUR : 0) |
-			   (unsigned)r->spam << SPAM_SHIFT |
-			   (r->date != 0 ? BIT_DATE : 0) |
-			   (r->wire_size != 0 ? BIT_WIRE_SIZE : 0) |
-			   (has_digest ? BIT_DIGEST : 0) |
-			   (r->has_attachments ? BIT_ATTACHMENTS : 0)));
+	buf_putc(
+	    b, (char)((r->place == RECORD_CUR ? BIT_CUR : 0) |
+		      (unsigned)r->spam << SPAM_SHIFT |
+		      (r->date != 0 ? BIT_DATE : 0) |
+		      (r->wire_size != 0 ? BIT_WIRE_SIZE : 0) |
+		      (has_digest ? BIT_DIGEST : 0) |
+		      (r->has_attachments ? BIT_ATTACHMENTS : 0) |
+		      (has_digest && r->has_own_digest ? BIT_OWN_DIGEST : 0)));
 	put_number(b, r->size);
 	put_signed(b, (uint64_t)r->stored);
 	if (r->date != 0)
@@ -147,7 +149,7 @@ record_parse(struct str value, struct record *r)
 		return false;
 	bits = (unsigned char)value.at[1];
 	spam = bits >> SPAM_SHIFT & SPAM_MASK;
-	if (bits > BITS_ALL || spam > RECORD_SPAM_YES)
+	if (spam > RECORD_SPAM_YES)
 		return false;
 	value = str_from(value, 2);
 	r->place = (bits & BIT_CUR) != 0 ? RECORD_CUR : RECORD_NEW;
@@ -155,6 +157,7 @@ record_parse(struct str value, struct record *r)
 	if (!take_numbers(&value, bits, r))
 		return false;
 	r->digest = str_n(NULL, 0);
+	r->has_own_digest = (bits & BIT_OWN_DIGEST) != 0;
 	if ((bits & BIT_DIGEST) != 0) {
 		r->digest = str_head(value, RECORD_DIGEST_LEN);
 		value = str_from(value, RECORD_DIGEST_LEN);

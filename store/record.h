@@ -7,7 +7,9 @@
  * The digest is that of the file as it was when it came: taken of the bytes on
  * their way into it, or of a file that others delivered when it was first seen.
  * From then on it is carried over, whatever becomes of the file: a digest that
- * was taken anew would bless what has rotted.
+ * was taken anew would bless what has rotted. But one of a file of others is
+ * taken once more where they go on writing to it in the minutes after they made
+ * it: they deliver into new/ without the detour by tmp/.
  */
 #ifndef STORE_RECORD_H
 #define STORE_RECORD_H
@@ -51,6 +53,7 @@ struct record {
 	uint32_t attachments; /* how many: proto/attachments.h */
 	struct str info;      /* what stands behind the base name */
 	struct str digest;    /* of RECORD_DIGEST_LEN; empty: not known */
+	bool has_own_digest;  /* taken on the way into the file, by ourselves */
 	struct str message_id;
 	struct str subject;    /* decoded */
 	struct str sender;     /* From's first address */

@@ -6,12 +6,10 @@
  *
  *   mailbox.list     domain? after? limit?
  *   mailbox.stat     mailbox
- *   mailbox.verify   mailbox?
- *   mailbox.rebuild  mailbox?
  *   mailbox.settle   mailbox
  *   mailbox.search   store/search.h
  *
- * and those of store_methods_retention.c.
+ * and those of store_methods_check.c and store_methods_retention.c.
  *
  * Where the list has more, it has next: what to give as `after`.
  */
@@ -37,7 +35,6 @@ struct call {
 	struct store *store;
 	struct mailbox_name mailbox; /* text "": all */
 	struct str domain;           /* "": all */
-	enum index_check_how how;
 	json_t *result;
 	json_t *items; /* in the result */
 	/* mailbox.list */
@@ -239,54 +236,6 @@ on_stat(void *ctx, const json_t *params, struct fault *f)
 	return run(&c, stat_mailbox, f);
 }
 
-/* mailbox.verify and mailbox.rebuild */
-
-static int
-check(struct index *index, void *ctx, struct fault *f)
-{
-	struct call *c = ctx;
-	struct index_difference d;
-	uint64_t folders;
-
-	if (index_check(index, str(c->mailbox.path), c->how, &d, &folders, f) <
-	    0)
-		return -1;
-	if (folders == 0 && c->mailbox.text[0] != '\0')
-		return fault_perm(
-		    f, "5.1.1", "there is no mailbox %s", c->mailbox.text);
-	json_put_int(c->result, "folders", (int64_t)folders);
-	json_put_int(c->result, "messages", (int64_t)d.messages);
-	json_put_int(c->result, "damaged", (int64_t)d.damaged);
-	if (c->how != INDEX_COMPARE)
-		return 0;
-	json_put_int(c->result, "missing", (int64_t)d.missing);
-	json_put_int(c->result, "stale", (int64_t)d.stale);
-	json_put_int(c->result, "changed", (int64_t)d.changed);
-	json_put_bool(
-	    c->result, "ok", d.missing + d.stale + d.changed + d.damaged == 0);
-	return 0;
-}
-
-static json_t *
-on_verify(void *ctx, const json_t *params, struct fault *f)
-{
-	struct call c = {.store = ctx, .how = INDEX_COMPARE};
-
-	if (store_read_mailbox(params, false, &c.mailbox, f) < 0)
-		return NULL;
-	return run(&c, check, f);
-}
-
-static json_t *
-on_rebuild(void *ctx, const json_t *params, struct fault *f)
-{
-	struct call c = {.store = ctx, .how = INDEX_REMAKE};
-
-	if (store_read_mailbox(params, false, &c.mailbox, f) < 0)
-		return NULL;
-	return run(&c, check, f);
-}
-
 static json_t *
 on_search(void *ctx, const json_t *params, struct fault *f)
 {
@@ -311,8 +260,11 @@ const struct control_method store_methods[] = {
     {"mailbox.list", on_list},
     {"mailbox.stat", on_stat},
     {"mailbox.search", on_search},
-    {"mailbox.verify", on_verify},
-    {"mailbox.rebuild", on_rebuild},
+    {"mailbox.names", store_method_names},
+    {"mailbox.verify", store_method_verify},
+    {"mailbox.rebuild", store_method_rebuild},
+    {"mailbox.digests", store_method_digests},
+    {"mailbox.learn", store_method_learn},
     {"mailbox.hold", store_method_hold},
     {"audit.add", store_method_audit_add},
     {"audit.list", store_method_audit_list},

@@ -32,6 +32,18 @@ struct store {
 	struct quotas *quotas;
 };
 
+/* store_methods_check.c */
+json_t *store_method_digests(
+    void *ctx, const json_t *params, struct fault *f) MUST_USE;
+json_t *store_method_learn(
+    void *ctx, const json_t *params, struct fault *f) MUST_USE;
+json_t *store_method_names(
+    void *ctx, const json_t *params, struct fault *f) MUST_USE;
+json_t *store_method_rebuild(
+    void *ctx, const json_t *params, struct fault *f) MUST_USE;
+json_t *store_method_verify(
+    void *ctx, const json_t *params, struct fault *f) MUST_USE;
+
 /* store_methods_retention.c */
 json_t *store_method_audit_add(
     void *ctx, const json_t *params, struct fault *f) MUST_USE;

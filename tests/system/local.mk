@@ -70,6 +70,7 @@ SYSTEM_TESTS += \
 	tests/system/stolen_smtpd.py \
 	tests/system/store_full.py \
 	tests/system/store_shared.py \
+	tests/system/store_verify.py \
 	tests/system/tls_certificates.py \
 	tests/system/tls_reports.py \
 	tests/system/tls_sts.py \

@@ -154,7 +154,7 @@ see_folder(void *ctx, const struct mailbox_name *mailbox,
 	s->unseen += stat->unseen;
 	s->bytes += stat->bytes;
 	s->folder = folder;
-	return index_each_message(index_, mailbox, folder, see, s, &f);
+	return index_each_message(index_, mailbox, folder, str(""), see, s, &f);
 }
 
 static int

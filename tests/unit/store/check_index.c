@@ -204,7 +204,7 @@ see(void *ctx, struct str base, const struct record *r)
 static int
 see_all(struct index *index, void *ctx, struct fault *f)
 {
-	return index_each_message(index, &ann, &inbox, see, ctx, f);
+	return index_each_message(index, &ann, &inbox, str(""), see, ctx, f);
 }
 
 static void
@@ -350,8 +350,8 @@ see_digests(struct index *index, void *ctx, struct fault *f)
 {
 	struct job *j = ctx;
 
-	return index_each_message(
-	    index, &ann, j->folders > 0 ? &lists : &inbox, see_digest, j, f);
+	return index_each_message(index, &ann, j->folders > 0 ? &lists : &inbox,
+	    str(""), see_digest, j, f);
 }
 
 static void
@@ -454,6 +454,88 @@ START_TEST(a_file_of_others_gets_a_digest_where_it_is_read_whole)
 	write_file("b/ann/cur/3.a:2,S", large);
 	run_check(INDEX_MEND);
 	assert_digests(false, "1.a c8bcc807 0\n2.a - -1\n3.a 1536c422 0\n");
+	end();
+}
+END_TEST
+
+static int
+put_digest(struct index *index, void *ctx, struct fault *f)
+{
+	const struct index_digest *d = ctx;
+
+	return index_put_digest(index, &ann, &inbox, d, f);
+}
+
+START_TEST(a_digest_is_filled_in_where_there_is_none)
+{
+	static char large[RECORD_HEAD_MAX + 2];
+	struct index_digest d = {
+	    .base = STR_LIT("1.a"),
+	    .digest = STR_LIT("0123456789abcdef0123456789abcdef"),
+	    .attachments = 3,
+	};
+	struct fault f;
+
+	memset(large, 'x', sizeof large - 1);
+	begin();
+	write_file("b/ann/cur/1.a:2,S", large);
+	run_check(INDEX_MEND);
+	/* Of a file of another size; of one that is not known. */
+	ck_assert_int_eq(index_run(index_, put_digest, &d, &f), 0);
+	d.size = sizeof large - 1;
+	d.base = STR_LIT("2.a");
+	ck_assert_int_eq(index_run(index_, put_digest, &d, &f), 0);
+	assert_digests(false, "1.a - -1\n");
+	d.base = STR_LIT("1.a");
+	ck_assert_int_eq(index_run(index_, put_digest, &d, &f), 1);
+	assert_digests(false, "1.a 30313233 3\n");
+	d.digest = STR_LIT("another..another..another..anoth");
+	ck_assert_int_eq(index_run(index_, put_digest, &d, &f), 0);
+	assert_digests(false, "1.a 30313233 3\n");
+	assert_agrees(1);
+	assert_sum(1, 1, 0, sizeof large - 1);
+	end();
+}
+END_TEST
+
+static int
+see_name(void *ctx, const struct mailbox_name *mailbox)
+{
+	struct job *j = ctx;
+	size_t used = strlen(j->seen);
+
+	snprintf(j->seen + used, sizeof j->seen - used, "%s ", mailbox->text);
+	return 0;
+}
+
+static int
+see_names(struct index *index, void *ctx, struct fault *f)
+{
+	struct job *j = ctx;
+
+	return index_each_name(
+	    index, str(j->folders > 0 ? "b/ann" : ""), see_name, j, f);
+}
+
+START_TEST(mailboxes_on_disk_and_in_the_index_are_named_once_and_in_order)
+{
+	struct job j = {.seen = ""};
+	struct fault f;
+
+	begin();
+	make_maildir("b/zoe");
+	make_maildir("b/ann/.Lists");
+	run_check(INDEX_MEND);
+	make_maildir("b/bob");
+	make("a");
+	make_maildir("a/carl");
+	move("b/zoe", ".gone");
+	ck_assert_int_eq(index_run(index_, see_names, &j, &f), 0);
+	ck_assert_str_eq(j.seen, "carl@a ann@b bob@b zoe@b ");
+	j.seen[0] = '\0';
+	j.folders = 1;
+	ck_assert_int_eq(index_run(index_, see_names, &j, &f), 0);
+	ck_assert_str_eq(j.seen, "bob@b zoe@b ");
 	end();
 }
 END_TEST
@@ -808,8 +890,10 @@ UNIT_MAIN("index", what_is_delivered_is_known,
     what_is_moved_while_it_is_read_is_read_again, a_digest_is_never_taken_anew,
     a_digest_goes_with_its_message_into_another_folder,
     a_digest_goes_with_a_folder_that_gets_another_name,
-    a_file_of_others_gets_a_digest_where_it_is_read_whole, folders_come_and_go,
-    a_changed_folder_is_noticed_at_the_next_start,
+    a_file_of_others_gets_a_digest_where_it_is_read_whole,
+    a_digest_is_filled_in_where_there_is_none,
+    mailboxes_on_disk_and_in_the_index_are_named_once_and_in_order,
+    folders_come_and_go, a_changed_folder_is_noticed_at_the_next_start,
     what_a_crash_kept_from_the_index_is_found_at_the_next_start,
     an_index_that_was_lost_is_made_anew,
     an_index_of_another_version_is_made_anew,

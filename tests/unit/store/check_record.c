@@ -16,6 +16,7 @@ static const struct record example = {
     .spam = RECORD_SPAM_YES,
     .has_attachments = true,
     .attachments = 300,
+    .has_own_digest = true,
     .digest = {"0123456789abcdef0123456789ABCDEF", 32},
     .message_id = {"1@b", 3},
     .subject = {"", 0},
@@ -41,6 +42,7 @@ START_TEST(a_record_comes_back_as_it_was)
 	ck_assert_int_eq(r.spam, RECORD_SPAM_YES);
 	ck_assert(r.has_attachments);
 	ck_assert_uint_eq(r.attachments, 300);
+	ck_assert(r.has_own_digest);
 	ck_assert_view_eq(r.digest, "0123456789abcdef0123456789ABCDEF");
 	ck_assert_view_eq(r.message_id, "1@b");
 	ck_assert_view_eq(r.subject, "");
@@ -68,6 +70,7 @@ START_TEST(what_is_not_known_comes_back_as_not_known)
 	ck_assert_uint_eq(r.wire_size, 0);
 	ck_assert(!r.has_attachments);
 	ck_assert_uint_eq(r.digest.len, 0);
+	ck_assert(!r.has_own_digest);
 	ck_assert_uint_eq(r.list_id.len, 0);
 	buf_clear(&b);
 }

@@ -52,3 +52,5 @@ UNIT_TESTS += tests/unit/store/check_search
 tests_unit_store_check_search_LDADD = $(STORE_UNIT_LIBS)
 UNIT_TESTS += tests/unit/store/check_store
 tests_unit_store_check_store_LDADD = $(STORE_UNIT_LIBS)
+UNIT_TESTS += tests/unit/store/check_verify
+tests_unit_store_check_verify_LDADD = $(STORE_UNIT_LIBS)
