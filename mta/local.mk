@@ -80,6 +80,7 @@ libmta_a_SOURCES = \
 	mta/smtpd/note.c mta/smtpd/note.h \
 	mta/smtpd/part.c mta/smtpd/part.h \
 	mta/smtpd/policy.c mta/smtpd/policy.h \
+	mta/smtpd/quota.c mta/smtpd/quota.h \
 	mta/smtpd/recipient.c mta/smtpd/recipient.h \
 	mta/smtpd/repeat.c mta/smtpd/repeat.h \
 	mta/smtpd/sender.c mta/smtpd/sender.h \

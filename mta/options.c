@@ -62,6 +62,10 @@ static const struct conf_option smtpd_options[] = {
 	  .help = "where mail is handed over that cannot be delivered at "
 		  "once; default: queue.sock in run_dir; none: it is not "
 		  "taken" },
+	{ .name = "quota_status", .type = CONF_TEXT,
+	  .offset = SMTPD(quota_status),
+	  .help = "where mailboxes are asked for room at RCPT; "
+		  "default: quota.sock in run_dir; none: they are not" },
 	{ .name = "spool_dir", .type = CONF_PATH, .offset = SMTPD(spool_dir),
 	  .fallback = "/var/tmp",
 	  .help = "holds messages over 256 KiB while they pass" },
@@ -160,6 +164,9 @@ static const struct conf_option smtpd_options[] = {
 	{ .name = "templates", .type = CONF_PATH, .offset = SMTPD(templates),
 	  .help = "a folder with the texts of the notices about lists and "
 		  "aliases" },
+	{ .name = "quota_cache", .type = CONF_TIME,
+	  .offset = SMTPD(quota_cache), .fallback = "10s", .max = 300000,
+	  .help = "how long it holds that a mailbox has room" },
 	{ .name = "lookup_cache", .type = CONF_TIME,
 	  .offset = SMTPD(lookup_cache), .fallback = "5s", .max = 300000,
 	  .help = "how long a recipient that was found is remembered" },
@@ -280,6 +287,13 @@ check_relay(const struct smtpd_options *o, struct fault *f)
 	return 0;
 }
 
+bool
+smtpd_asks_quota(const struct smtpd_options *o)
+{
+	return o->quota_status == NULL ||
+	       !str_is(str(o->quota_status), STR_LIT("none"));
+}
+
 const struct conf_list *
 smtpd_etrn_domains(const struct smtpd_options *o)
 {
@@ -300,6 +314,8 @@ check_smtpd(const void *options, struct fault *f)
 	    check_peer("lmtp", o->lmtp, f) < 0 ||
 	    check_peer("transport_map", o->transport_map, f) < 0 ||
 	    (smtpd_has_queue(o) && check_peer("queue", o->queue, f) < 0) ||
+	    (smtpd_asks_quota(o) &&
+		check_peer("quota_status", o->quota_status, f) < 0) ||
 	    check_local_domain(o->local_domain, f) < 0 || check_relay(o, f) < 0)
 		return -1;
 	return check_relay_from(&o->relay_from, f);

@@ -36,9 +36,10 @@ struct smtpd_options {
 	const char *auth;
 	const char *lmtp;
 	const char
-	    *transport_map;    /* where mailboxes are; NULL: all are lmtp's */
-	const char *queue;     /* "none": nothing is taken for elsewhere */
-	const char *spool_dir; /* for bodies over 256 KiB */
+	    *transport_map; /* where mailboxes are; NULL: all are lmtp's */
+	const char *queue;  /* "none": nothing is taken for elsewhere */
+	const char *quota_status; /* "none": nobody is asked for room */
+	const char *spool_dir;    /* for bodies over 256 KiB */
 
 	/* Rules. */
 	struct conf_list relay_from;    /* networks, see mta/smtpd/trust.h */
@@ -75,6 +76,7 @@ struct smtpd_options {
 	uint64_t delivery_timeout;
 	uint64_t lookup_timeout;
 	uint64_t auth_timeout;
+	uint64_t quota_cache;
 	uint64_t lookup_cache;
 	const char *templates; /* a folder; NULL: built in */
 };
@@ -82,6 +84,7 @@ struct smtpd_options {
 extern const struct conf_table smtpd_table;
 
 bool smtpd_has_queue(const struct smtpd_options *o);
+bool smtpd_asks_quota(const struct smtpd_options *o);
 
 /* The domains that ETRN may name. */
 const struct conf_list *smtpd_etrn_domains(const struct smtpd_options *o);

@@ -216,6 +216,13 @@ deliver_local(
 	return hand_over(s, st, d);
 }
 
+/* A full mailbox is the client's to come back to, not the queue's. */
+static bool
+is_full(const struct smtp_outcome *o)
+{
+	return str_is(str(o->fault.dsn), STR_LIT("4.2.2"));
+}
+
 /*
  * What is for elsewhere, and what lmtpd has not taken: for now, or, where others
  * have the message and the client must not send it again, for ever: the queue
@@ -241,9 +248,10 @@ queue_rest(
 	for (size_t i = 0; i < r->n; i++) {
 		const struct smtp_outcome *o = &d->mailboxes[i];
 
-		d->picked[i] = r->ways[i] == WAY_QUEUE ||
-			       (r->ways[i] == WAY_LOCAL && !o->ok &&
-				   (any || o->fault.kind == FAULT_TEMP));
+		d->picked[i] =
+		    r->ways[i] == WAY_QUEUE ||
+		    (r->ways[i] == WAY_LOCAL && !o->ok &&
+			(any || (o->fault.kind == FAULT_TEMP && !is_full(o))));
 		d->part.n += d->picked[i];
 	}
 	memcpy(d->before, d->mailboxes, r->n * sizeof *d->before);

@@ -263,6 +263,8 @@ on_rcpt(void *ctx, const struct smtp_state *st,
 	    .relay_domains = &s->smtpd->relay_domains,
 	    .relay_recipients = s->smtpd->relay_recipients,
 	    .nodes = s->smtpd->nodes,
+	    .quota = s->smtpd->quota,
+	    .size = st->mail->size,
 	    .notes = s->notes,
 	};
 	struct fault why;

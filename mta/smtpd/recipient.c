@@ -12,6 +12,7 @@
 #include "mta/smtpd/domains.h"
 #include "mta/smtpd/nodes.h"
 #include "mta/smtpd/note.h"
+#include "mta/smtpd/quota.h"
 #include "proto/socketmap.h"
 
 /* What the directory puts before a group's name. */
@@ -270,6 +271,46 @@ add_mailbox(struct recipients *r, const struct recipient_rules *rules,
 	return 0;
 }
 
+/* Whether mailbox i is known to be full. Those of other nodes are not asked. */
+static bool
+is_full(const struct recipients *r, const struct recipient_rules *rules,
+    uint32_t i, struct fault *f)
+{
+	const struct address *mailbox = &r->mailboxes[i].forward_path;
+	char key[ADDRESS_TEXT_SIZE], sender[ADDRESS_TEXT_SIZE];
+	bool yes;
+
+	if (r->ways[i] != WAY_LOCAL || r->pools[i] != NULL ||
+	    !address_key(mailbox, key))
+		return false;
+	address_format(rules->sender, sender);
+	yes =
+	    quota_ask(rules->quota, str(key), str(sender), rules->size, f) < 0;
+	note_rule(rules->notes, "quota", "%s: %s", key,
+	    yes ? f->text : "has room, or nobody knows");
+	return yes;
+}
+
+/* Refuses the recipient that means the members from `first` on where none of
+ * them has room: with the first temporary fault, else the first. */
+static int
+check_quota(const struct recipients *r, const struct recipient_rules *rules,
+    size_t first, struct fault *f)
+{
+	struct fault each;
+
+	if (rules->quota == NULL || first == r->n_members)
+		return 0;
+	for (size_t i = first; i < r->n_members; i++) {
+		if (!is_full(r, rules, r->members[i], &each))
+			return 0;
+		if (i == first ||
+		    (each.kind == FAULT_TEMP && f->kind == FAULT_PERM))
+			*f = each;
+	}
+	return -1;
+}
+
 /* RFC 3461 5.2.7.3: who asked to be told of the delivery to an alias of several
  * is told that it was expanded, and of none of them. */
 static struct envelope_rcpt
@@ -310,6 +351,8 @@ add_mailboxes(struct recipients *r, const struct recipient_rules *rules,
 	}
 	if (rc == 0 && r->n_members == n_members)
 		rc = bad_answer(STR_LIT("(nothing)"), why, f);
+	if (rc == 0)
+		rc = check_quota(r, rules, n_members, f);
 	if (rc == 0) {
 		end_rcpt(r);
 		return 0;

@@ -27,6 +27,7 @@ struct domains;
 struct lmtp_pool;
 struct nodes;
 struct notes;
+struct quota_asker;
 struct socketmap_client;
 
 enum {
@@ -66,9 +67,11 @@ struct recipient_rules {
 	const struct address *sender;
 	const struct domains *relay_domains;
 	struct socketmap_client *relay_recipients; /* NULL: all are taken */
-	struct nodes *nodes; /* NULL: all mailboxes are lmtpd's */
-	bool has_queue;      /* else nothing is taken for elsewhere */
-	struct notes *notes; /* NULL: nobody asks for the rules */
+	struct nodes *nodes;       /* NULL: all mailboxes are lmtpd's */
+	struct quota_asker *quota; /* NULL: nobody is asked for room */
+	uint64_t size;             /* as MAIL has declared it; 0: not */
+	bool has_queue;            /* else nothing is taken for elsewhere */
+	struct notes *notes;       /* NULL: nobody asks for the rules */
 };
 
 /*
@@ -76,7 +79,8 @@ struct recipient_rules {
  * also where a route to elsewhere hides in a local part of relay_domains,
  * 5.7.2 who may not send to the group, 4.3.0 where the directory or the map of
  * the nodes does not answer (why says what it said) or mail is for elsewhere or a group and there
- * is no queue, 4.5.3 too many mailboxes or groups.
+ * is no queue, 4.5.3 too many mailboxes or groups, 4.2.2 or 5.2.2 where it leads
+ * only to mailboxes that have no room.
  */
 int recipient_add(struct recipients *r, const struct recipient_rules *rules,
     const struct envelope_rcpt *rcpt, struct fault *why,

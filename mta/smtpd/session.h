@@ -30,6 +30,7 @@ struct delivery;
 struct conf;
 struct lmtp_pool;
 struct nodes;
+struct quota_asker;
 struct notes;
 struct repeats;
 struct socketmap_client;
@@ -52,8 +53,9 @@ struct smtpd {
 	struct auth_client *auth;
 	struct socketmap_client *directory;
 	struct lmtp_pool *lmtp;
-	struct nodes *nodes;     /* NULL: all mailboxes are lmtpd's */
-	struct lmtp_pool *queue; /* NULL: there is none */
+	struct nodes *nodes;       /* NULL: all mailboxes are lmtpd's */
+	struct quota_asker *quota; /* NULL: nobody is asked for room */
+	struct lmtp_pool *queue;   /* NULL: there is none */
 	struct repeats *repeats;
 	struct templates *templates; /* of notifications about lists */
 	struct address postmaster;

@@ -19,6 +19,7 @@
 #include "mta/send/lmtp_pool.h"
 #include "mta/smtpd/explain_session.h"
 #include "mta/smtpd/nodes.h"
+#include "mta/smtpd/quota.h"
 #include "mta/smtpd/repeat.h"
 #include "mta/smtpd/session.h"
 #include "mta/smtpd/trust.h"
@@ -222,6 +223,22 @@ set_up_nodes(struct service *service, struct socketmap_client_conf map,
 }
 
 static void
+set_up_quota(struct service *service)
+{
+	const struct smtpd_options *o = smtpd.options;
+	struct quota_asker_conf conf = {
+	    .timeout_ms = (int64_t)o->lookup_timeout,
+	    .cache_ms = (int64_t)o->quota_cache,
+	    .is_default = o->quota_status == NULL,
+	};
+
+	if (!smtpd_asks_quota(o))
+		return;
+	conf.address = peer_address(service, o->quota_status, "quota.sock");
+	smtpd.quota = quota_asker_new(&conf);
+}
+
+static void
 set_up(struct service *service)
 {
 	const struct smtpd_options *o = service_options(service);
@@ -266,6 +283,7 @@ set_up(struct service *service)
 	}
 	set_up_relay(service, directory);
 	set_up_nodes(service, directory, &lmtp);
+	set_up_quota(service);
 	smtpd.repeats = repeats_new(REPEATS_MAX, REPEATS_MS);
 	smtpd.templates = templates_new(smtpd.options->templates, &f);
 	if (smtpd.templates == NULL)
@@ -362,6 +380,7 @@ clean_up(struct smtpd_listener *listeners)
 	lmtp_pool_free(&smtpd.lmtp);
 	lmtp_pool_free(&smtpd.queue);
 	nodes_free(&smtpd.nodes);
+	quota_asker_free(&smtpd.quota);
 	auth_client_free(&smtpd.auth);
 	socketmap_client_free(&smtpd.directory);
 	repeats_free(&smtpd.repeats);

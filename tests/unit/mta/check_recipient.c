@@ -11,7 +11,9 @@
 #include "mta/smtpd/domains.h"
 #include "mta/smtpd/nodes.h"
 #include "mta/smtpd/note.h"
+#include "mta/smtpd/quota.h"
 #include "tests/unit/mta/maps.h"
+#include "tests/unit/mta/quota_status.h"
 
 /* The directory of the tests: a socketmap server with these entries. */
 static const struct map_entry entries[] = {
@@ -66,6 +68,17 @@ static const struct map_entry entries[] = {
     {"transport", "moving@example.org", SOCKETMAP_TEMP, "4.2.0 being moved"},
     {"recipient", "relayed@example.org", SOCKETMAP_OK, "relayed@example.org"},
     {"transport", "relayed@example.org", SOCKETMAP_OK, "smtp:[192.0.2.1]"},
+    {"recipient", "full@example.org", SOCKETMAP_OK, "full@example.org"},
+    {"recipient", "closed@example.org", SOCKETMAP_OK, "closed@example.org"},
+    {"recipient", "mostly@example.org", SOCKETMAP_OK,
+	"full@example.org ann@example.org closed@example.org"},
+    {"recipient", "none-left@example.org", SOCKETMAP_OK,
+	"closed@example.org full@example.org"},
+    {"recipient", "abroad@example.org", SOCKETMAP_OK,
+	"full@example.org jane@far.example"},
+    {"recipient", "node@example.org", SOCKETMAP_OK, "full@two.example"},
+    {"domain", "two.example", SOCKETMAP_OK, "local"},
+    {"transport", "full@two.example", SOCKETMAP_OK, "lmtp:inet:127.0.0.1:24"},
     {NULL, NULL, SOCKETMAP_OK, NULL},
 };
 
@@ -540,6 +553,64 @@ START_TEST(recipient_whose_node_is_not_known_goes_by_the_queue)
 }
 END_TEST
 
+static struct peer service;
+
+static void
+set_up_quota(void)
+{
+	struct quota_asker_conf conf = {.timeout_ms = 10000};
+	struct fault f;
+
+	set_up();
+	peer_start(&service, serve_quota, NULL);
+	ck_assert_int_eq(net_parse(str(service.address), &conf.address, &f), 0);
+	rules.quota = quota_asker_new(&conf);
+}
+
+static void
+tear_down_quota(void)
+{
+	quota_asker_free(&rules.quota);
+	peer_stop(&service);
+	peer_clear(&service);
+	tear_down();
+}
+
+START_TEST(recipient_refuses_who_has_no_room)
+{
+	set_up_quota();
+	ck_assert_str_eq(rcpt("<ann@example.org>"), "ok");
+	ck_assert_str_eq(rcpt("<full@example.org>"), "4.2.2");
+	ck_assert_str_eq(rcpt("<closed@example.org>"), "5.2.2");
+	ck_assert_uint_eq(r.n_rcpts, 1);
+	ck_assert_uint_eq(r.n_members, 1);
+	tear_down_quota();
+}
+END_TEST
+
+START_TEST(recipient_refuses_an_alias_only_where_nobody_has_room)
+{
+	set_up_quota();
+	ck_assert_str_eq(rcpt("<mostly@example.org>"), "ok");
+	ck_assert_uint_eq(r.n, 3);
+	ck_assert_str_eq(rcpt("<none-left@example.org>"), "4.2.2");
+	ck_assert_uint_eq(r.n_rcpts, 1);
+	/* Others are not ours to speak of. */
+	ck_assert_str_eq(rcpt("<abroad@example.org>"), "ok");
+	tear_down_quota();
+}
+END_TEST
+
+START_TEST(recipient_does_not_ask_of_what_other_nodes_keep)
+{
+	set_up_quota();
+	ask_for_nodes();
+	ck_assert_str_eq(rcpt("<node@example.org>"), "ok");
+	nodes_free(&rules.nodes);
+	tear_down_quota();
+}
+END_TEST
+
 UNIT_MAIN("recipient", recipient_may_have_a_mailbox_at_another_node,
     recipient_whose_node_is_not_known_goes_by_the_queue,
     recipient_keeps_mail_for_relay_domains,
@@ -558,4 +629,7 @@ UNIT_MAIN("recipient", recipient_may_have_a_mailbox_at_another_node,
     recipient_takes_no_group_without_a_queue,
     recipient_lets_no_relay_variant_through,
     recipient_waits_for_a_directory_that_is_down,
-    recipients_fold_to_the_worst_of_their_mailboxes)
+    recipients_fold_to_the_worst_of_their_mailboxes,
+    recipient_refuses_who_has_no_room,
+    recipient_refuses_an_alias_only_where_nobody_has_room,
+    recipient_does_not_ask_of_what_other_nodes_keep)

@@ -44,6 +44,8 @@ UNIT_TESTS += tests/unit/mta/check_queue_backup
 tests_unit_mta_check_queue_backup_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_queue_fresh
 tests_unit_mta_check_queue_fresh_LDADD = $(MTA_UNIT_LIBS)
+UNIT_TESTS += tests/unit/mta/check_quota
+tests_unit_mta_check_quota_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_recipient
 tests_unit_mta_check_recipient_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_list_header
@@ -64,7 +66,8 @@ UNIT_TESTS += tests/unit/mta/check_scheduler
 tests_unit_mta_check_scheduler_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_sender
 tests_unit_mta_check_sender_SOURCES = tests/unit/mta/check_sender.c \
-	tests/unit/mta/maps.h tests/unit/mta/sender.h tests/unit/mta/sink.h
+	tests/unit/mta/maps.h tests/unit/mta/quota_status.h \
+	tests/unit/mta/sender.h tests/unit/mta/sink.h
 tests_unit_mta_check_sender_LDADD = $(MTA_UNIT_LIBS)
 UNIT_TESTS += tests/unit/mta/check_sender_tls
 tests_unit_mta_check_sender_tls_SOURCES = tests/unit/mta/check_sender_tls.c \
