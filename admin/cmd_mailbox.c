@@ -38,6 +38,18 @@ const struct cmd cmd_mailbox[] = {
 	  "end that", mailbox_hold_off },
 	{ "mailbox", "legal-hold list", "", 0, 0, CMD_JSON,
 	  "the mailboxes under legal hold", mailbox_hold_list },
+	{ "mailbox", "export",
+	  "NAME [--folder FOLDER] [--format FORMAT] [--output FILE]", 1, 1,
+	  CMD_JSON | CMD_LONG,
+	  "mail as an mbox, an archive or files", mailbox_export },
+	{ "mailbox", "import",
+	  "NAME FILE [--folder FOLDER] [--format MBOX]", 2, 2,
+	  CMD_JSON | CMD_LONG,
+	  "mail from an mbox, a Maildir or an archive", mailbox_import },
+	{ "mailbox", "import-tree",
+	  "DIRECTORY [--domain DOMAIN] [--folder FOLDER] [--format MBOX]", 1, 1,
+	  CMD_JSON | CMD_LONG,
+	  "all mailboxes of another server", mailbox_import_tree },
 	{ 0 },
 };
 /* clang-format on */

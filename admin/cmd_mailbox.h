@@ -36,4 +36,11 @@ int mailbox_hold_list(struct cmd_line *line, struct fault *f) MUST_USE;
 int mailbox_removed(struct cmd_line *line, struct fault *f) MUST_USE;
 int mailbox_undelete(struct cmd_line *line, struct fault *f) MUST_USE;
 
+/* cmd_mailbox_export.c */
+int mailbox_export(struct cmd_line *line, struct fault *f) MUST_USE;
+
+/* cmd_mailbox_import.c */
+int mailbox_import(struct cmd_line *line, struct fault *f) MUST_USE;
+int mailbox_import_tree(struct cmd_line *line, struct fault *f) MUST_USE;
+
 #endif

@@ -23,6 +23,8 @@ libadmin_a_SOURCES = \
 	admin/cmd_mailbox_expire.c \
 	admin/cmd_mailbox_hold.c \
 	admin/cmd_mailbox_undelete.c \
+	admin/cmd_mailbox_export.c \
+	admin/cmd_mailbox_import.c \
 	admin/cmd_queue.c admin/cmd_queue.h \
 	admin/cmd_queue_print.c \
 	admin/cmd_restore.c \

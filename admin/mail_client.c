@@ -4,6 +4,7 @@
 #include "admin/mail_client.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,9 +13,32 @@
 #include "base/options.h"
 #include "proto/address.h"
 
+static int
+take_right(
+    const struct mail_client *m, enum mail_client_right right, struct fault *f)
+{
+	if (right == MAIL_CLIENT_READ)
+		return 0;
+	if (right == MAIL_CLIENT_CHANGE)
+		return geteuid() == 0 ? place_become_user(&m->place, f) : 0;
+	if (place_prepare(m->conf, &m->place, f) < 0 ||
+	    place_become_reader(&m->place, f) < 0)
+		return -1;
+	if (mkdir(m->place.root, 0700) < 0 && errno != EEXIST)
+		return fault_errno(f, "cannot make %s", m->place.root);
+	return 0;
+}
+
 int
 mail_client_open(
     struct mail_client *m, const struct cmd_line *line, struct fault *f)
+{
+	return mail_client_open_for(m, line, MAIL_CLIENT_CHANGE, f);
+}
+
+int
+mail_client_open_for(struct mail_client *m, const struct cmd_line *line,
+    enum mail_client_right right, struct fault *f)
 {
 	const struct common_options *common;
 
@@ -24,7 +48,7 @@ mail_client_open(
 		return -1;
 	m->options = conf_get(m->conf, &lmtpd_table);
 	common = conf_get(m->conf, &common_table);
-	if (geteuid() == 0 && place_become_user(&m->place, f) < 0)
+	if (take_right(m, right, f) < 0)
 		return -1;
 	m->client = client_new(m->place.root,
 	    common->hostname != NULL ? common->hostname : "localhost", f);

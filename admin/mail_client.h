@@ -24,10 +24,20 @@ struct mail_client {
 	struct client *client;
 };
 
+enum mail_client_right {
+	MAIL_CLIENT_READ,   /* as whoever we are */
+	MAIL_CLIENT_CHANGE, /* as in mail_client_open() */
+	/* The same, but files of others stay as open as they were to root; and
+	 * where there are no mailboxes yet, there will be. */
+	MAIL_CLIENT_BRING,
+};
+
 /* Root becomes the mailboxes' user here, for good; anybody else has what rights
  * there are. Close it in either case. */
 int mail_client_open(struct mail_client *m, const struct cmd_line *line,
     struct fault *f) MUST_USE;
+int mail_client_open_for(struct mail_client *m, const struct cmd_line *line,
+    enum mail_client_right right, struct fault *f) MUST_USE;
 void mail_client_close(struct mail_client *m);
 
 /* A name as the operator wrote it, in the directory's form. */

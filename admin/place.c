@@ -6,10 +6,13 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "auth/options.h"
@@ -221,12 +224,13 @@ set_groups(const char *user, uid_t uid, gid_t gid)
 	return setgroups(0, NULL);
 }
 
-int
-place_become_user(const struct place *place, struct fault *f)
+static int
+become_user(const struct place *place, bool *changed, struct fault *f)
 {
 	uid_t uid;
 	gid_t gid;
 
+	*changed = false;
 	if (find_owner(place, &uid, &gid, f) < 0)
 		return -1;
 	if (geteuid() == uid)
@@ -241,5 +245,51 @@ place_become_user(const struct place *place, struct fault *f)
 	    setuid(uid) < 0)
 		return fault_errno(
 		    f, "cannot become the user %s", name_of(uid));
+	*changed = true;
+	return 0;
+}
+
+int
+place_become_user(const struct place *place, struct fault *f)
+{
+	bool changed;
+
+	return become_user(place, &changed, f);
+}
+
+/* The first of the rights that a container may have left us. */
+static int
+keep_reading(void)
+{
+	static const unsigned rights[] = {
+	    CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE};
+	struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(rights); i++) {
+		uint32_t bit = 1U << rights[i];
+
+		if ((data[0].permitted & bit) == 0)
+			continue;
+		memset(data, 0, sizeof data);
+		data[0].permitted = data[0].effective = bit;
+		return (int)syscall(SYS_capset, &head, data);
+	}
+	return 0;
+}
+
+int
+place_become_reader(const struct place *place, struct fault *f)
+{
+	bool changed;
+
+	if (prctl(PR_SET_KEEPCAPS, 1) < 0)
+		return fault_errno(f, "cannot keep the right to read");
+	if (become_user(place, &changed, f) < 0)
+		return -1;
+	if (changed && keep_reading() < 0)
+		return fault_errno(f, "cannot keep the right to read");
 	return 0;
 }

@@ -53,4 +53,8 @@ int place_prepare(const struct conf *conf, const struct place *place,
  */
 int place_become_user(const struct place *place, struct fault *f) MUST_USE;
 
+/* The same, but what was root may still read what it could: files of others
+ * that are to be copied. */
+int place_become_reader(const struct place *place, struct fault *f) MUST_USE;
+
 #endif

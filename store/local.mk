@@ -12,12 +12,19 @@ libstore_a_SOURCES = \
 	store/delivery.c store/delivery.h \
 	store/expire.c store/expire.h \
 	store/expire_rules.c store/expire_rules.h \
+	store/export.c store/export.h \
 	store/follow.c store/follow.h store/follow_private.h \
 	store/follow_apply.c \
 	store/follow_read.c \
 	store/handle.c store/handle.h \
 	store/hold.c store/hold.h \
 	store/hold_watch.c store/hold_watch.h \
+	store/import.c store/import.h store/import_private.h \
+	store/import_batch.c \
+	store/import_directory.c store/import_source.h \
+	store/import_file.c \
+	store/import_name.c \
+	store/import_state.c \
 	store/incoming.c store/incoming.h \
 	store/index.c store/index.h store/index_private.h \
 	store/index_check.c \

@@ -34,6 +34,8 @@ SYSTEM_TESTS += \
 	tests/system/lmtp_delivery.py \
 	tests/system/lmtp_repeat.py \
 	tests/system/mailbox_retention.py \
+	tests/system/mailbox_export.py \
+	tests/system/mailbox_import.py \
 	tests/system/peer_courier.py \
 	tests/system/peer_dovecot_imap.py \
 	tests/system/peer_dovecot_lmtp.py \
