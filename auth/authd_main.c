@@ -21,13 +21,12 @@
 #include "auth/door_session.h"
 #include "auth/guard.h"
 #include "auth/guard_methods.h"
-#include "auth/jwt.h"
 #include "auth/name.h"
 #include "auth/password.h"
 #include "auth/recent.h"
 #include "auth/sasl.h"
 #include "auth/socketmap_session.h"
-#include "base/crypto_key.h"
+#include "auth/token.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/service.h"
@@ -36,7 +35,7 @@ enum { LOGINS_MAX = 100000, DRAIN_MS = 5000, PATH_SIZE = 512 };
 
 static const char program[] = "posthouse-authd";
 static struct authd authd;
-static struct jwt_rules tokens;
+static struct token_rules *tokens; /* NULL: none are taken */
 
 static void
 put_status(void *ctx, json_t *object)
@@ -104,35 +103,38 @@ set_up_guard(void)
 static void
 set_up_tokens(void)
 {
-	const struct authd_options *o = authd.options;
-	struct crypto_key **keys;
 	struct fault f;
 
-	if (!authd_options_has_bearer(o))
+	if (!authd_options_has_bearer(authd.options))
 		return;
-	keys = mem_zeroed(o->oauth_keys.n, sizeof *keys);
-	for (size_t i = 0; i < o->oauth_keys.n; i++) {
-		keys[i] = crypto_key_read(o->oauth_keys.items[i], &f);
-		if (keys[i] == NULL)
-			die(EX_CONFIG, "%s: oauth_keys: %s", program, f.text);
-	}
-	tokens = (struct jwt_rules){
-	    .keys = keys,
-	    .n_keys = o->oauth_keys.n,
-	    .issuer = o->oauth_issuer,
-	    .audience = o->oauth_audience,
-	    .claim = o->oauth_claim,
-	};
+	tokens = token_rules_new(authd.options, &f);
+	if (tokens == NULL)
+		die(EX_CONFIG, "%s: %s", program, f.text);
 }
 
 static void
-free_tokens(void)
+start_tokens(void)
 {
-	struct crypto_key **keys = (struct crypto_key **)(uintptr_t)tokens.keys;
+	struct fault f;
 
-	for (size_t i = 0; i < tokens.n_keys; i++)
-		crypto_key_free(&keys[i]);
-	mem_free(keys);
+	if (tokens != NULL && token_rules_start(tokens, &f) < 0)
+		die(EX_OSERR, "%s: %s", program, f.text);
+}
+
+/* HUP. */
+static void
+reload(void *ctx)
+{
+	struct fault f;
+
+	(void)ctx;
+	if (tokens == NULL)
+		return;
+	if (token_rules_reload(tokens, &f) < 0)
+		log_error(NULL, "keys for tokens not read again", "reason",
+		    f.text, NULL);
+	else
+		log_info(NULL, "keys for tokens read again", NULL);
 }
 
 static void
@@ -296,6 +298,7 @@ main(int argc, char **argv)
 	    .version = PACKAGE_VERSION,
 	    .table = &authd_table,
 	    .drain_ms = DRAIN_MS,
+	    .reload = reload,
 	};
 	struct service *service = service_start(&spec, argc, argv);
 	char path[PATH_SIZE];
@@ -308,7 +311,7 @@ main(int argc, char **argv)
 	    authd.directory, authd_options_forms(authd.options));
 	set_up_tokens();
 	if (sasl_open(authd.options->mechanisms.items,
-		authd.options->mechanisms.n, &tokens, &f) < 0)
+		authd.options->mechanisms.n, tokens, &f) < 0)
 		die(EX_UNAVAILABLE, "%s: %s", program, f.text);
 	set_limits(service);
 	set_up_guard();
@@ -320,12 +323,13 @@ main(int argc, char **argv)
 	serve_control(service);
 	service_drop(service, authd.options->user);
 	start_directory(path);
+	start_tokens();
 	status = service_run(service);
 	service_stop(&service);
 	guard_free(&authd.guard);
 	recent_logins_free(&authd.recent);
 	directory_close(&authd.directory);
 	sasl_close();
-	free_tokens();
+	token_rules_free(&tokens);
 	return status;
 }

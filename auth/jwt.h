@@ -37,4 +37,10 @@ struct jwt_rules {
 int jwt_check(const struct jwt_rules *rules, struct str token, int64_t now,
     struct buf *user, struct fault *f) MUST_USE;
 
+struct json_t;
+/* The same of claims that somebody else vouches for: the answer of an issuer,
+ * which need not say until when they hold (RFC 7662 2.2). user is added to. */
+int jwt_check_claims(const struct jwt_rules *rules, const struct json_t *claims,
+    int64_t now, struct buf *user, struct fault *f) MUST_USE;
+
 #endif

@@ -34,6 +34,7 @@ libauth_a_SOURCES = \
 	auth/guard_methods.c auth/guard_methods.h \
 	auth/home.c auth/home.h \
 	auth/login.c auth/login.h \
+	auth/introspect.c auth/introspect.h \
 	auth/jwt.c auth/jwt.h \
 	auth/mechanism.c auth/mechanism.h \
 	auth/name.c auth/name.h \
@@ -47,7 +48,8 @@ libauth_a_SOURCES = \
 	auth/service.c auth/service.h \
 	auth/socketmap_session.c auth/socketmap_session.h \
 	auth/srs.c auth/srs.h \
-	auth/tally.c auth/tally.h
+	auth/tally.c auth/tally.h \
+	auth/token.c auth/token.h
 
 if PGSQL
 libauth_a_SOURCES += \
@@ -60,7 +62,7 @@ endif
 
 # What a program that links libauth.a needs besides.
 AUTH_LIBS = libproto.a libbase.a $(SASL_LIBS) $(CRYPT_LIBS) \
-	$(UNISTRING_LIBS) $(PGSQL_LIBS) $(PROTO_LIBS) \
+	$(UNISTRING_LIBS) $(PGSQL_LIBS) $(CURL_LIBS) $(PROTO_LIBS) \
 	$(BASE_LIBS)
 
 sbin_PROGRAMS += posthouse-authd

@@ -158,6 +158,25 @@ static const struct conf_option authd_options[] = {
 	{ .name = "oauth_claim", .type = CONF_TEXT,
 	  .offset = AUTHD(oauth_claim), .fallback = "email",
 	  .help = "which claim of a token names the user" },
+	{ .name = "oauth_introspection", .type = CONF_TEXT,
+	  .offset = AUTHD(oauth_introspection),
+	  .help = "the URL where the issuer says whether a token is good, in "
+		  "place of keys" },
+	{ .name = "oauth_client", .type = CONF_TEXT,
+	  .offset = AUTHD(oauth_client), .help = "our name there" },
+	{ .name = "oauth_client_secret", .type = CONF_TEXT,
+	  .offset = AUTHD(oauth_client_secret),
+	  .help = "a file with our password there" },
+	{ .name = "oauth_ca_file", .type = CONF_TEXT,
+	  .offset = AUTHD(oauth_ca_file),
+	  .help = "a PEM file with the authorities that it is trusted by; "
+		  "else the system's" },
+	{ .name = "oauth_timeout", .type = CONF_TIME,
+	  .offset = AUTHD(oauth_timeout), .fallback = "5s", .min = 100,
+	  .max = 60000, .help = "how long its answer may take" },
+	{ .name = "oauth_cache", .type = CONF_TIME,
+	  .offset = AUTHD(oauth_cache), .fallback = "30s", .max = 3600000,
+	  .help = "how long a good answer is remembered; 0: not at all" },
 	{ .name = "login_memory", .type = CONF_TIME,
 	  .offset = AUTHD(login_memory), .fallback = "15m", .max = 86400000,
 	  .help = "how long the address of a log-in is known by the map "
@@ -303,14 +322,33 @@ authd_options_has_bearer(const struct authd_options *o)
 }
 
 static int
+check_introspection(const struct authd_options *o, struct fault *f)
+{
+	if (o->oauth_keys.n > 0)
+		return fault_perm(
+		    f, "5.3.5", "either oauth_keys or oauth_introspection");
+	if (!str_starts(str(o->oauth_introspection), STR_LIT("https://")))
+		return fault_perm(f, "5.3.5",
+		    "oauth_introspection: \"%.150s\" is no https:// URL",
+		    o->oauth_introspection);
+	if (o->oauth_client == NULL || o->oauth_client_secret == NULL)
+		return fault_perm(f, "5.3.5",
+		    "oauth_introspection: needs oauth_client and "
+		    "oauth_client_secret");
+	return 0;
+}
+
+static int
 check_oauth(const struct authd_options *o, struct fault *f)
 {
 	if (!authd_options_has_bearer(o))
 		return 0;
+	if (o->oauth_introspection != NULL)
+		return check_introspection(o, f);
 	if (o->oauth_keys.n == 0 || o->oauth_issuer == NULL)
 		return fault_perm(f, "5.3.5",
 		    "mechanisms: OAUTHBEARER and XOAUTH2 need oauth_keys and "
-		    "oauth_issuer");
+		    "oauth_issuer, or oauth_introspection");
 	return 0;
 }
 

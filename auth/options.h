@@ -36,7 +36,11 @@ struct authd_options {
 	struct conf_list mechanisms; /* of SASL */
 	struct conf_list oauth_keys; /* files */
 	const char *oauth_issuer, *oauth_audience, *oauth_claim;
-	struct conf_list saslauthd; /* empty: none */
+	/* NULL: tokens are checked by the keys. */
+	const char *oauth_introspection, *oauth_client;
+	const char *oauth_client_secret, *oauth_ca_file; /* files */
+	uint64_t oauth_timeout, oauth_cache;             /* ms */
+	struct conf_list saslauthd;                      /* empty: none */
 	const char *saslauthd_mode;
 	const char *saslauthd_group;
 	struct conf_list authdaemon; /* empty: none */

@@ -303,7 +303,7 @@ switch_on(const char *const *names, size_t n, struct fault *f)
 }
 
 int
-sasl_open(const char *const *names, size_t n, const struct jwt_rules *tokens,
+sasl_open(const char *const *names, size_t n, struct token_rules *tokens,
     struct fault *f)
 {
 	int rc;

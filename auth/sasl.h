@@ -18,9 +18,9 @@
 #include "base/str.h"
 
 struct directory;
-struct jwt_rules;
 struct mechanism;
 struct sasl_exchange;
+struct token_rules;
 
 /*
  * Once in a process: offers the n mechanisms of that name. tokens, which is
@@ -28,8 +28,8 @@ struct sasl_exchange;
  * no mechanism takes any. Permanent 5.3.5 where the library cannot do what is
  * asked: a module is not installed.
  */
-int sasl_open(const char *const *names, size_t n,
-    const struct jwt_rules *tokens, struct fault *f) MUST_USE;
+int sasl_open(const char *const *names, size_t n, struct token_rules *tokens,
+    struct fault *f) MUST_USE;
 void sasl_close(void);
 
 /* Whether it is offered. */

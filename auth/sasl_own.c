@@ -11,15 +11,15 @@
 #include "auth/access.h"
 #include "auth/bearer.h"
 #include "auth/directory.h"
-#include "auth/jwt.h"
 #include "auth/sasl_private.h"
+#include "auth/token.h"
 #include "base/mem.h"
 
 /* Written by sasl_open() only. */
-static const struct jwt_rules *token_rules;
+static struct token_rules *token_rules;
 
 void
-sasl_own_open(const struct jwt_rules *tokens)
+sasl_own_open(struct token_rules *tokens)
 {
 	token_rules = tokens;
 }
@@ -76,9 +76,11 @@ check_token(struct sasl_exchange *x, struct str response, struct fault *f)
 	if (!(oauth ? bearer_parse_oauth(response, &b, &name)
 		    : bearer_parse_xoauth2(response, &b)))
 		fault_perm(f, "5.7.8", "no message of %s", x->mechanism->name);
-	else if (jwt_check(
+	else if (token_check(
 		     token_rules, b.token, (int64_t)time(NULL), &owner, f) == 0)
 		result = admit(x, buf_str(&owner), b.user, f);
+	else if (f->kind == FAULT_TEMP)
+		result = EXCHANGE_TEMP;
 	buf_clear(&name);
 	buf_clear(&owner);
 	return result;

@@ -43,7 +43,7 @@ struct sasl_exchange {
 int sasl_keys_register(void);
 
 /* sasl_open()'s rules for tokens. */
-void sasl_own_open(const struct jwt_rules *tokens);
+void sasl_own_open(struct token_rules *tokens);
 /* Whether the exchange begins with one of our own mechanisms. */
 bool sasl_own_begin(struct sasl_exchange *x, const char *mechanism);
 /* As sasl_exchange_step(). */

@@ -47,7 +47,6 @@ libmta_a_SOURCES = \
 	mta/send/dns.c mta/send/dns.h \
 	mta/send/dns_record.c mta/send/dns_record.h \
 	mta/send/explain.c mta/send/explain.h \
-	mta/send/https.c mta/send/https.h \
 	mta/send/lmtp_connection.c mta/send/lmtp_connection.h \
 	mta/send/lmtp_pool.c mta/send/lmtp_pool.h \
 	mta/send/opening.c mta/send/opening.h \

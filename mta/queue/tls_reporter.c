@@ -22,7 +22,7 @@
 #include "base/thread.h"
 #include "mta/queue/queue.h"
 #include "mta/queue/shelf.h"
-#include "mta/send/https.h"
+#include "base/https.h"
 #include "mta/send/tls_stats.h"
 #include "mta/send/txt_one.h"
 #include "proto/tlsrpt.h"

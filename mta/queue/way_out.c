@@ -11,7 +11,7 @@
 #include "mta/queued_options.h"
 #include "mta/send/dns.h"
 #include "mta/send/explain.h"
-#include "mta/send/https.h"
+#include "base/https.h"
 #include "mta/send/route.h"
 #include "mta/send/sender.h"
 #include "mta/send/sts.h"
@@ -92,10 +92,26 @@ each_policy(void *ctx,
 }
 
 static int
+find_addresses(void *ctx, const char *host, int64_t deadline,
+    struct net_address *addresses, struct fault *f)
+{
+	struct net_address all[DNS_RECORDS_MAX];
+	struct dns_answer a;
+	int n = 0;
+
+	if (dns_addresses(ctx, host, deadline, &a, all, NULL, f) < 0)
+		return -1;
+	for (; n < (int)a.n && n < HTTPS_ADDRESSES_MAX; n++)
+		addresses[n] = all[n];
+	return n;
+}
+
+static int
 open_https(struct way_out *way, const struct queued_options *o, struct fault *f)
 {
 	const struct https_conf conf = {
-	    .dns = way->dns,
+	    .resolve = find_addresses,
+	    .resolve_ctx = way->dns,
 	    .ca_file = o->ca_file,
 	    .via = o->https_via,
 	};

@@ -16,7 +16,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "mta/send/https.h"
+#include "base/https.h"
 #include "mta/send/txt_one.h"
 
 enum {

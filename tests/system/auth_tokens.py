@@ -4,6 +4,7 @@
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -168,6 +169,31 @@ class Tokens(unittest.TestCase):
         self.i.admin("user", "disable", "dora@example.org")
         answer, _ = self.log_in(token, user="dora@example.org")
         self.assertRegex(answer, "^535")
+
+    def test_keys_are_read_again(self):
+        path = self.i.path("rsa.pem")
+        with open(path, "rb") as f:
+            old = f.read()
+        self.addCleanup(lambda: (self.put(path, old), self.read_again()))
+        self.assertRegex(self.log_in(self.token())[0], "^235")
+        self.put(path, b"nonsense")
+        self.read_again("not read again .*rsa.pem")
+        self.assertRegex(self.log_in(self.token())[0], "^235")
+        with open(self.i.path("other.pem"), "rb") as f:
+            self.put(path, f.read())
+        self.read_again()
+        self.assertRegex(self.log_in(self.token())[0], "^535")
+        self.assertRegex(self.log_in(self.token(key="other"))[0], "^235")
+
+    @staticmethod
+    def put(path, data):
+        with open(path, "wb") as f:
+            f.write(data)
+
+    def read_again(self, what="tokens read again"):
+        mark = self.i.authd.log.mark()
+        self.i.authd.signal(signal.SIGHUP)
+        self.i.authd.log.wait("keys for .*" + what, 1, mark)
 
     def test_the_configuration_is_checked(self):
         for authd, why in (

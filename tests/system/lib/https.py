@@ -16,8 +16,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 web.posted.append(
                     (host, self.path, dict(self.headers), posted))
             web.changed.notify_all()
-        status, kind, body = web.pages.get(
+        page = web.pages.get(
             (host, self.path), (404, "text/plain", "not here"))
+        status, kind, body = page(posted, self.headers) if callable(
+            page) else page
         data = body.encode()
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -49,7 +51,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Https:
-    """pages: {(host, path): (status, type, text)}; what was asked for and
+    """pages: {(host, path): (status, type, text)}, or a function of what was
+    posted and the headers that makes them; what was asked for and
     posted is kept."""
 
     def __init__(self, context):

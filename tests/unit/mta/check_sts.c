@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "mta/send/https.h"
+#include "base/https.h"
 #include "tests/unit/unit.h"
 
 #define POLICY(mode, age) \

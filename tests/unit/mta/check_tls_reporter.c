@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "mta/queue/queue.h"
 #include "mta/send/dns.h"
-#include "mta/send/https.h"
+#include "base/https.h"
 #include "mta/send/tls_stats.h"
 #include "tests/unit/unit.h"
 

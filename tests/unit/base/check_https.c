@@ -1,110 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "mta/send/https.h"
+#include "base/https.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/io.h"
-#include "mta/send/dns.h"
-#include "tests/unit/base/certificate.h"
-#include "tests/unit/peer.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/base/web.h"
 
-enum { DAY = 86400 };
-
-/* The server of the tests: says one thing to whoever asks. */
-static struct {
-	char dir[40];
-	struct certificate mine, theirs;
-	struct tls_server *tls;
-	struct peer peer;
-	struct net_address at;
-	const char *says; /* NULL: nothing, ever */
-	char asked[4096];
-} server;
-
-int
-dns_addresses(struct dns *dns, const char *host, int64_t deadline,
-    struct dns_answer *a, struct net_address *addresses, char *canonical,
-    struct fault *f)
+static int
+resolve(void *ctx, const char *host, int64_t deadline,
+    struct net_address *addresses, struct fault *f)
 {
-	(void)dns;
+	(void)ctx;
 	(void)deadline;
-	(void)canonical;
-	*a = (struct dns_answer){.exists = true};
 	if (strcmp(host, "ill.example") == 0)
 		return fault_temp(f, "4.4.3", "no answer");
 	if (strcmp(host, "a.example") != 0)
 		return 0;
-	a->n = 1;
-	return net_parse(str("127.0.0.1:0"), &addresses[0], f);
-}
-
-static void
-serve(struct peer *peer, FILE *in, FILE *out)
-{
-	int fd = dup(fileno(in));
-	struct io *io = io_new(fd);
-	const char *end;
-	struct fault f;
-	struct buf b;
-
-	(void)peer;
-	(void)out;
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	buf_init(&b, sizeof server.asked);
-	if (io_start_tls_server(io, server.tls, &f) < 0)
-		goto out;
-	do {
-		if (io_read(io, &b, 1024, &f) <= 0)
-			goto out;
-		end = strstr(buf_text(&b), "\r\n\r\n");
-	} while (end == NULL || (strncmp(buf_text(&b), "POST", 4) == 0 &&
-				    !str_ends(buf_str(&b), str("bye"))));
-	memcpy(server.asked, buf_text(&b), buf_len(&b) + 1);
-	if (server.says != NULL)
-		(void)!io_write(io, str(server.says), &f);
-	else
-		(void)!io_read(io, &b, 1024, &f);
-out:
-	io_free(&io);
-	buf_clear(&b);
-}
-
-static void
-set_up(const char *says)
-{
-	struct tls_certificate files;
-	struct fault f;
-
-	signal(SIGPIPE, SIG_IGN);
-	memset(&server, 0, sizeof server);
-	server.says = says;
-	snprintf(server.dir, sizeof server.dir, "/tmp/check_https.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(server.dir));
-	certificate_make(
-	    &server.mine, server.dir, "a", "DNS:a.example", NULL, DAY);
-	certificate_make(
-	    &server.theirs, server.dir, "b", "DNS:b.example", NULL, DAY);
-	files = (struct tls_certificate){server.mine.chain, server.mine.key};
-	server.tls = tls_server_new(&files, 1, &f);
-	ck_assert_ptr_nonnull(server.tls);
-	peer_start_tcp(&server.peer, serve, NULL);
-	ck_assert_int_eq(
-	    net_parse(str(server.peer.address), &server.at, &f), 0);
-}
-
-static void
-tear_down(void)
-{
-	peer_clear(&server.peer);
-	tls_server_free(&server.tls);
-	certificate_remove(&server.mine);
-	certificate_remove(&server.theirs);
-	ck_assert_int_eq(rmdir(server.dir), 0);
+	return net_parse(str("127.0.0.1:0"), &addresses[0], f) == 0 ? 1 : -1;
 }
 
 /* What came of a request. */
@@ -153,7 +67,7 @@ ask(struct https_conf *conf, struct https_request *r)
 	struct fault f;
 
 	if (conf->ca_file == NULL)
-		conf->ca_file = server.mine.chain;
+		conf->ca_file = web.mine.chain;
 	h = https_new(conf, &f);
 	ck_assert_ptr_nonnull(h);
 	r->done = on_done;
@@ -164,31 +78,31 @@ ask(struct https_conf *conf, struct https_request *r)
 	return g;
 }
 
-START_TEST(https_gets_a_document_from_the_address_that_dns_has)
+START_TEST(https_gets_a_document_from_the_address_that_the_host_has)
 {
 	struct https_request r = {.url = NULL};
-	struct https_conf conf = {.dns = NULL};
+	struct https_conf conf = {.resolve = resolve};
 	char url[80];
 	struct got g;
 
-	set_up("HTTP/1.1 200 OK\r\nContent-Type: text/plain; x=y\r\n"
-	       "Content-Length: 5\r\n\r\nhello");
+	web_start("HTTP/1.1 200 OK\r\nContent-Type: text/plain; x=y\r\n"
+		  "Content-Length: 5\r\n\r\nhello");
 	snprintf(
-	    url, sizeof url, "https://a.example:%u/b?c", net_port(&server.at));
+	    url, sizeof url, "https://a.example:%u/b?c", net_port(&web.at));
 	r.url = url;
 	g = ask(&conf, &r);
 	ck_assert_msg(g.result == HTTPS_OK, "%s", g.why);
 	ck_assert_str_eq(g.body, "hello");
 	ck_assert_str_eq(g.type, "text/plain; x=y");
-	ck_assert_ptr_nonnull(strstr(server.asked, "GET /b?c HTTP/1.1\r\n"));
-	ck_assert_ptr_nonnull(strstr(server.asked, "Host: a.example:"));
-	tear_down();
+	ck_assert_ptr_nonnull(strstr(web.asked, "GET /b?c HTTP/1.1\r\n"));
+	ck_assert_ptr_nonnull(strstr(web.asked, "Host: a.example:"));
+	web_stop();
 }
 END_TEST
 
 START_TEST(https_posts_bytes)
 {
-	struct https_conf conf = {.via = server.peer.address};
+	struct https_conf conf = {.via = web.peer.address};
 	struct https_request r = {
 	    .url = "https://a.example/in",
 	    .post = str_n("\0\xff"
@@ -198,15 +112,34 @@ START_TEST(https_posts_bytes)
 	};
 	struct got g;
 
-	set_up("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+	web_start("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
 	g = ask(&conf, &r);
 	ck_assert_msg(g.result == HTTPS_OK, "%s", g.why);
-	ck_assert_ptr_nonnull(strstr(server.asked, "POST /in HTTP/1.1\r\n"));
+	ck_assert_ptr_nonnull(strstr(web.asked, "POST /in HTTP/1.1\r\n"));
 	ck_assert_ptr_nonnull(
-	    strstr(server.asked, "Content-Type: application/tlsrpt+gzip\r\n"));
-	ck_assert_ptr_nonnull(strstr(server.asked, "Content-Length: 5\r\n"));
-	ck_assert_ptr_null(strstr(server.asked, "Expect:"));
-	tear_down();
+	    strstr(web.asked, "Content-Type: application/tlsrpt+gzip\r\n"));
+	ck_assert_ptr_nonnull(strstr(web.asked, "Content-Length: 5\r\n"));
+	ck_assert_ptr_null(strstr(web.asked, "Expect:"));
+	web_stop();
+}
+END_TEST
+
+START_TEST(https_says_who_asks)
+{
+	struct https_conf conf = {.via = web.peer.address};
+	struct https_request r = {
+	    .url = "https://a.example/in",
+	    .user = "us",
+	    .password = "p:s",
+	};
+	struct got g;
+
+	web_start("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	g = ask(&conf, &r);
+	ck_assert_msg(g.result == HTTPS_OK, "%s", g.why);
+	ck_assert_ptr_nonnull(
+	    strstr(web.asked, "Authorization: Basic dXM6cDpz\r\n"));
+	web_stop();
 }
 END_TEST
 
@@ -240,23 +173,23 @@ START_TEST(https_says_what_went_wrong)
 {
 	for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
 		struct https_conf conf = {
-		    .via = server.peer.address, .answer_max = 10};
+		    .via = web.peer.address, .answer_max = 10};
 		struct https_request r = {.url = failures[i].url};
 		struct got g;
 
-		set_up(failures[i].says);
+		web_start(failures[i].says);
 		/* Only the one that never answers is not answered in time. */
 		if (failures[i].says == NULL)
 			conf.limit_ms = 200;
 		if (failures[i].theirs)
-			conf.ca_file = server.theirs.chain;
+			conf.ca_file = web.theirs.chain;
 		g = ask(&conf, &r);
 		ck_assert_msg(g.result == failures[i].result, "%zu: %d %s", i,
 		    g.result, g.why);
 		ck_assert(g.why[0] != '\0');
 		/* A redirect is not followed. */
-		ck_assert_uint_le(peer_connections(&server.peer), 1);
-		tear_down();
+		ck_assert_uint_le(peer_connections(&web.peer), 1);
+		web_stop();
 	}
 }
 END_TEST
@@ -267,20 +200,20 @@ START_TEST(https_ends_what_is_under_way_when_it_ends)
 	    .mutex = PTHREAD_MUTEX_INITIALIZER,
 	    .come = PTHREAD_COND_INITIALIZER,
 	};
-	struct https_conf conf = {.via = server.peer.address};
+	struct https_conf conf = {.via = web.peer.address};
 	struct https_request r = {
 	    .url = "https://a.example/", .done = on_done, .ctx = &g};
 	struct https *h;
 	struct fault f;
 
-	set_up(NULL);
+	web_start(NULL);
 	h = https_new(&conf, &f);
 	ck_assert_ptr_nonnull(h);
 	ck_assert_int_eq(https_begin(h, &r, &f), 0);
 	https_free(&h);
 	ck_assert(g.done);
 	ck_assert_int_eq(g.result, HTTPS_FAILED);
-	tear_down();
+	web_stop();
 }
 END_TEST
 
@@ -325,7 +258,7 @@ static const struct {
 
 START_TEST(https_begins_nothing_without_a_url_and_an_address)
 {
-	const struct https_conf conf = {.dns = NULL};
+	const struct https_conf conf = {.resolve = resolve};
 	struct https *h;
 	struct fault f;
 
@@ -342,7 +275,7 @@ START_TEST(https_begins_nothing_without_a_url_and_an_address)
 }
 END_TEST
 
-UNIT_MAIN("https", https_gets_a_document_from_the_address_that_dns_has,
-    https_posts_bytes, https_says_what_went_wrong,
+UNIT_MAIN("https", https_gets_a_document_from_the_address_that_the_host_has,
+    https_posts_bytes, https_says_who_asks, https_says_what_went_wrong,
     https_ends_what_is_under_way_when_it_ends, https_takes_the_host_of_a_url,
     https_begins_nothing_without_a_url_and_an_address)

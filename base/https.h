@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The door to HTTPS (libcurl): short documents, fetched or sent, beside the
- * threads that work. A server must prove its name by a certificate (PKIX), TLS
+ * threads that work; the only file that includes libcurl is https.c. A server must prove its name by a certificate (PKIX), TLS
  * is 1.2 or later, no redirect is followed, no proxy is asked, and nothing is
  * kept: neither connections nor cookies.
  */
-#ifndef MTA_SEND_HTTPS_H
-#define MTA_SEND_HTTPS_H
+#ifndef BASE_HTTPS_H
+#define BASE_HTTPS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,12 +22,20 @@ enum {
 	HTTPS_ADDRESSES_MAX = 10, /* of a host that are looked at */
 };
 
-struct dns;
 struct https;
+struct net_address;
+
+/*
+ * The addresses of a host, at most HTTPS_ADDRESSES_MAX: their number, or -1 and
+ * a temporary fault. Ports do not count. On the thread that asks; may block.
+ */
+typedef int https_resolve_call(void *ctx, const char *host, int64_t deadline,
+    struct net_address *addresses, struct fault *f);
 
 struct https_conf {
-	struct dns *dns;     /* borrowed */
-	const char *ca_file; /* whom to trust; NULL: the system's */
+	https_resolve_call *resolve; /* NULL: the system's resolver */
+	void *resolve_ctx;           /* borrowed */
+	const char *ca_file;         /* whom to trust; NULL: the system's */
 	/* "192.0.2.1:443": where all connections go, whatever the host; NULL:
 	 * to the host's addresses. */
 	const char *via;
@@ -64,12 +72,14 @@ struct https_request {
 	int64_t deadline; /* clock_ms(), for DNS */
 	struct str post;  /* at NULL: GET */
 	const char *type; /* of what is posted */
+	/* Who asks (RFC 7617); NULL: nobody in particular. */
+	const char *user, *password;
 	/* Once, on the thread of https; must not block. */
 	void (*done)(void *ctx, const struct https_answer *answer);
 	void *ctx;
 };
 
-/* Blocks for DNS. -1, and done() is not called: no URL of HTTPS (permanent,
+/* Blocks for names, where there is a `resolve`. -1, and done() is not called: no URL of HTTPS (permanent,
  * 5.5.4), no address (4.4.3, 4.4.4), or too many requests wait (4.3.2). */
 int https_begin(struct https *https, const struct https_request *request,
     struct fault *f) MUST_USE;

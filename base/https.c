@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One thread for all requests, which libcurl's "multi" interleaves. Names are
- * looked up before, on the thread that asks, so that there is one way to do that.
+ * One thread for all requests, which libcurl's "multi" interleaves. Where
+ * somebody else resolves names, he does it before, on the thread that asks.
  */
 #include "config.h"
 
-#include "mta/send/https.h"
+#include "base/https.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -16,7 +16,6 @@
 #include "base/mem.h"
 #include "base/net.h"
 #include "base/thread.h"
-#include "mta/send/dns.h"
 
 enum {
 	LIMIT_MS = 60000,
@@ -37,7 +36,8 @@ struct job {
 };
 
 struct https {
-	struct dns *dns;
+	https_resolve_call *resolve;
+	void *resolve_ctx;
 	char *ca_file, *via;
 	int64_t limit_ms;
 	size_t answer_max;
@@ -208,7 +208,8 @@ https_new(const struct https_conf *conf, struct fault *f)
 	struct https *h = mem_new(struct https);
 
 	pthread_mutex_init(&h->mutex, NULL);
-	h->dns = conf->dns;
+	h->resolve = conf->resolve;
+	h->resolve_ctx = conf->resolve_ctx;
 	if (conf->ca_file != NULL)
 		h->ca_file = mem_dup(conf->ca_file);
 	if (conf->via != NULL)
@@ -320,17 +321,18 @@ static int
 put_addresses(struct https *h, const char *host, int64_t deadline,
     struct buf *b, struct fault *f)
 {
-	struct net_address addresses[DNS_RECORDS_MAX];
-	struct dns_answer a;
+	struct net_address addresses[HTTPS_ADDRESSES_MAX];
 	char text[140];
+	int n;
 
 	if (host[0] == '[')
 		return 0;
-	if (dns_addresses(h->dns, host, deadline, &a, addresses, NULL, f) < 0)
+	n = h->resolve(h->resolve_ctx, host, deadline, addresses, f);
+	if (n < 0)
 		return -1;
-	if (a.n == 0)
+	if (n == 0)
 		return fault_temp(f, "4.4.4", "%.150s has no address", host);
-	for (size_t i = 0; i < a.n && i < HTTPS_ADDRESSES_MAX; i++)
+	for (int i = 0; i < n; i++)
 		buf_putf(b, "%s%.*s", i > 0 ? "," : "",
 		    STR_ARG(host_of(&addresses[i], text)));
 	return 0;
@@ -348,6 +350,8 @@ set_places(struct https *h, struct job *j, const struct https_request *r,
 	if (!https_take_host(r->url, host, &port))
 		return fault_perm(
 		    f, "5.5.4", "\"%.150s\" is no https:// URL", r->url);
+	if (h->via == NULL && h->resolve == NULL)
+		return 0;
 	buf_init(&b, PLACES_MAX);
 	if (h->via != NULL) {
 		buf_putf(&b, "::%s", h->via);
@@ -404,6 +408,16 @@ set_up(struct https *h, struct job *j, const char *url)
 	curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
 }
 
+static void
+set_user(struct job *j, const struct https_request *r)
+{
+	if (r->user == NULL)
+		return;
+	curl_easy_setopt(j->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+	curl_easy_setopt(j->easy, CURLOPT_USERNAME, r->user);
+	curl_easy_setopt(j->easy, CURLOPT_PASSWORD, r->password);
+}
+
 static int
 push(struct https *h, struct job *j, struct fault *f)
 {
@@ -436,6 +450,7 @@ https_begin(struct https *h, const struct https_request *r, struct fault *f)
 		die(EX_OSERR, "posthouse: libcurl: no memory");
 	set_up(h, j, r->url);
 	set_post(j, r);
+	set_user(j, r);
 	if (set_places(h, j, r, f) == 0 && push(h, j, f) == 0)
 		return 0;
 	free_job(&j);
