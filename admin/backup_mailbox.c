@@ -24,9 +24,9 @@
 #include "base/mem.h"
 
 enum {
-	/* Of a mailbox that never keeps still: so many that brought nothing
-	 * new, one after the other, or in all. */
-	PASSES_IDLE = 30,
+	/* Of a mailbox that never keeps still: so many one after the other
+	 * that found nothing which was there at the begin, or in all. */
+	PASSES_IDLE = 10,
 	PASSES_MAX = 2000,
 	/* Within so many ns two changes may have left the same time. */
 	GRAIN = 20 * 1000 * 1000,
@@ -42,14 +42,17 @@ struct seen_dir {
 struct copy {
 	const struct backup_box *box;
 	struct backup_counts *counts;
-	struct manifest now, old;
+	struct manifest now, old; /* by place; by name */
+	struct manifest names;    /* messages of now, by name */
 	char mail[TREE_PATH_SIZE];
 	int to;   /* mail/NAME in the snapshot */
 	int last; /* the same in the last one, or -1 */
 	FILE *journal;
 	unsigned pass;
-	bool moved;  /* in this pass something was not where it was listed */
-	bool missed; /* and is not copied yet */
+	int64_t begun; /* ns since 1970; what came later need not be in it */
+	bool moved;    /* in this pass something was not where it was listed */
+	bool progress; /* this pass has found what was there at the begin, or
+			* knows of it */
 	struct seen_dir *dirs;
 	size_t n_dirs, room;
 };
@@ -122,6 +125,39 @@ try_begun(struct copy *c, struct manifest_entry *e, const struct found *at,
 	return 0;
 }
 
+/* Below posthouse/ a message may be a second time. */
+static bool
+is_once(const char *path)
+{
+	return manifest_is_message(path) &&
+	       !str_starts(str(path), STR_LIT("posthouse/"));
+}
+
+/* 1 where it was copied in this call already, from another folder. It is moved in
+ * the copy as well; but it may be in both. */
+static int
+try_own(struct copy *c, const struct found *at, struct tree_file *file)
+{
+	const struct manifest_entry *name = NULL;
+	struct manifest_entry *e = NULL;
+	int rc;
+
+	if (is_once(at->path))
+		name = manifest_find(&c->names, at->path);
+	if (name != NULL)
+		e = manifest_find(&c->now, name->path);
+	if (e == NULL || e->unproved || !is_same(&e->file, &at->st))
+		return 0;
+	*file = e->file;
+	if (e->seen == c->pass)
+		rc = linkat(c->to, e->path, c->to, at->path, 0);
+	else
+		rc = renameat(c->to, e->path, c->to, at->path);
+	if (rc == 0 && e->seen != c->pass)
+		manifest_remove(&c->now, e);
+	return rc == 0;
+}
+
 /* 1 where the last copy has it. */
 static int
 try_last(struct copy *c, const struct found *at, struct tree_file *file)
@@ -157,6 +193,9 @@ take_new(struct copy *c, const struct found *at, struct tree_file *file,
 {
 	int rc;
 
+	if (try_own(c, at, file))
+		return 1;
+	c->progress = c->progress || tree_time(&at->st) < c->begun;
 	if (try_last(c, at, file))
 		return 1;
 	if (c->box->link && manifest_is_message(at->path))
@@ -204,6 +243,24 @@ look_again(struct copy *c, struct manifest_entry **e, const struct found *at,
 	return rc;
 }
 
+/* It has moved since it was listed; the next pass is to find it, unless its name
+ * says that it came after the begin. */
+static void
+miss(struct copy *c, const char *path)
+{
+	struct str base = manifest_base(path);
+	uint64_t s;
+
+	c->moved = true;
+	if (manifest_find(&c->now, path) != NULL ||
+	    manifest_find(&c->names, path) != NULL)
+		return;
+	if (!str_to_u64(
+		str_head(base, str_find(base, '.')), 0, UINT32_MAX, &s) ||
+	    (int64_t)s * 1000000000 < c->begun)
+		c->progress = true;
+}
+
 static int
 take_file(struct copy *c, const struct found *at, struct fault *f)
 {
@@ -219,10 +276,12 @@ take_file(struct copy *c, const struct found *at, struct fault *f)
 	if (e == NULL) {
 		rc = take_new(c, at, &file, f);
 		if (rc == 0)
-			c->moved = c->missed = true;
+			miss(c, at->path);
 		if (rc <= 0)
 			return rc;
 		e = manifest_put(&c->now, at->path, &file);
+		if (is_once(at->path))
+			manifest_put(&c->names, at->path, &file);
 		progress_step(c->box->progress, 1);
 		if (note(c, e, f) < 0)
 			return -1;
@@ -248,9 +307,7 @@ static bool
 find_file(struct copy *c, struct found *at)
 {
 	if (fstatat(at->dir, at->name, &at->st, AT_SYMLINK_NOFOLLOW) < 0) {
-		c->moved = true;
-		if (manifest_find(&c->now, at->path) == NULL)
-			c->missed = true;
+		miss(c, at->path);
 		return false;
 	}
 	return S_ISREG(at->st.st_mode);
@@ -406,7 +463,7 @@ read_once(struct copy *c, struct fault *f)
 	struct place p = {.copy = c, .path = root};
 
 	c->pass++;
-	c->moved = c->missed = false;
+	c->moved = c->progress = false;
 	forget_dirs(c);
 	return read_open(c, c->box->from, &p, f);
 }
@@ -422,14 +479,6 @@ drop(struct copy *c, struct manifest_entry *e, struct fault *f)
 	return 0;
 }
 
-/* Below posthouse/ a message may be a second time. */
-static bool
-is_once(const struct manifest_entry *e)
-{
-	return manifest_is_message(e->path) &&
-	       !str_starts(str(e->path), STR_LIT("posthouse/"));
-}
-
 /* Of each message the place where it was seen last. */
 static void
 find_last_places(const struct copy *c, struct manifest *places)
@@ -438,7 +487,7 @@ find_last_places(const struct copy *c, struct manifest *places)
 		const struct manifest_entry *e = c->now.entries[i];
 		const struct manifest_entry *known;
 
-		if (e == NULL || !is_once(e))
+		if (e == NULL || !is_once(e->path))
 			continue;
 		known = manifest_find(places, e->path);
 		if (known == NULL || known->seen < e->seen)
@@ -450,7 +499,7 @@ static bool
 is_left_behind(const struct manifest *places, const struct manifest_entry *e)
 {
 	const struct manifest_entry *last =
-	    is_once(e) ? manifest_find(places, e->path) : NULL;
+	    is_once(e->path) ? manifest_find(places, e->path) : NULL;
 
 	return last != NULL && strcmp(last->path, e->path) != 0 &&
 	       memcmp(last->file.digest, e->file.digest,
@@ -499,15 +548,16 @@ read_all(struct copy *c, struct fault *f)
 	unsigned idle = 0;
 	bool still = false;
 
+	c->begun = now_ns();
+
 	while (!still && idle < PASSES_IDLE && c->pass < PASSES_MAX) {
-		size_t had = c->now.n;
 		int64_t begun;
 
 		wait_for_rest(c);
 		begun = now_ns();
 		if (read_once(c, f) < 0)
 			return -1;
-		idle = c->now.n == had && !c->missed ? idle + 1 : 0;
+		idle = c->progress ? 0 : idle + 1;
 		still = is_still(c, begun);
 	}
 	c->counts->restless += !still;
@@ -635,11 +685,13 @@ backup_mailbox(
 
 	manifest_init(&c.now, MANIFEST_BY_PLACE);
 	manifest_init(&c.old, MANIFEST_BY_NAME);
+	manifest_init(&c.names, MANIFEST_BY_NAME);
 	rc = make_copy(&c, f);
 	forget_dirs(&c);
 	mem_free(c.dirs);
 	manifest_clear(&c.now);
 	manifest_clear(&c.old);
+	manifest_clear(&c.names);
 	if (c.journal != NULL)
 		fclose(c.journal);
 	if (c.to >= 0)

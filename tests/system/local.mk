@@ -24,6 +24,7 @@ SYSTEM_TESTS += \
 	tests/system/auth_protocol.py \
 	tests/system/auth_tokens.py \
 	tests/system/auth_scram.py \
+	tests/system/backup.py \
 	tests/system/backup_mx.py \
 	tests/system/clients.py \
 	tests/system/clients_volume.py \
