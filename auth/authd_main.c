@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -110,6 +111,30 @@ set_up_tokens(void)
 	tokens = token_rules_new(authd.options, &f);
 	if (tokens == NULL)
 		die(EX_CONFIG, "%s: %s", program, f.text);
+}
+
+/* The library finds the keys by the environment. */
+static void
+set_up_kerberos(const struct service *service)
+{
+	const struct authd_options *o = authd.options;
+
+	if (o->gssapi_keytab == NULL || o->gssapi_domain == NULL)
+		return;
+	if (setenv("KRB5_KTNAME", o->gssapi_keytab, 1) < 0)
+		die(EX_OSERR, "%s: %s", program, strerror(errno));
+	sasl_set_kerberos(service_common(service)->hostname, o->gssapi_domain);
+}
+
+/* As the user. */
+static void
+check_keytab(void)
+{
+	const char *path = authd.options->gssapi_keytab;
+
+	if (path != NULL && access(path, R_OK) < 0)
+		die(EX_CONFIG, "%s: gssapi_keytab: %s: %s", program, path,
+		    strerror(errno));
 }
 
 static void
@@ -310,6 +335,7 @@ main(int argc, char **argv)
 	directory_set_forms(
 	    authd.directory, authd_options_forms(authd.options));
 	set_up_tokens();
+	set_up_kerberos(service);
 	if (sasl_open(authd.options->mechanisms.items,
 		authd.options->mechanisms.n, tokens, &f) < 0)
 		die(EX_UNAVAILABLE, "%s: %s", program, f.text);
@@ -322,6 +348,7 @@ main(int argc, char **argv)
 	make_folder(path);
 	serve_control(service);
 	service_drop(service, authd.options->user);
+	check_keytab();
 	start_directory(path);
 	start_tokens();
 	status = service_run(service);

@@ -26,6 +26,7 @@ const struct mechanism mechanisms[MECHANISMS + 1] = {
     {.name = "SCRAM-SHA-1",
 	.flags = "\tmutual-auth",
 	.form = DIRECTORY_FORM_SCRAM},
+    {.name = "GSSAPI", .flags = "\tmutual-auth", .kerberos = true},
     {.name = "CRAM-MD5",
 	.flags = "\tdictionary\tactive",
 	.form = DIRECTORY_FORM_CRAM_MD5},

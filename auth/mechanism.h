@@ -14,12 +14,13 @@ struct mechanism {
 	bool binds;        /* to TLS: SCRAM with "-PLUS" */
 	bool sha256;       /* which of SCRAM's keys */
 	bool plaintext;    /* the password, or a token, comes in the clear */
+	bool kerberos; /* the proof is a ticket, and its name has no domain */
 	/* No business of libsasl2: a token (bearer.h), or what TLS has proven. */
 	bool bearer, external;
 };
 
 /* The best first, ended by a NULL name. */
-enum { MECHANISMS = 10 };
+enum { MECHANISMS = 11 };
 extern const struct mechanism mechanisms[MECHANISMS + 1];
 
 bool mechanism_is_librarys(const struct mechanism *mechanism);

@@ -177,6 +177,12 @@ static const struct conf_option authd_options[] = {
 	{ .name = "oauth_cache", .type = CONF_TIME,
 	  .offset = AUTHD(oauth_cache), .fallback = "30s", .max = 3600000,
 	  .help = "how long a good answer is remembered; 0: not at all" },
+	{ .name = "gssapi_keytab", .type = CONF_TEXT,
+	  .offset = AUTHD(gssapi_keytab),
+	  .help = "a file with our Kerberos keys, for GSSAPI" },
+	{ .name = "gssapi_domain", .type = CONF_TEXT,
+	  .offset = AUTHD(gssapi_domain),
+	  .help = "the domain of those who log in by Kerberos" },
 	{ .name = "login_memory", .type = CONF_TIME,
 	  .offset = AUTHD(login_memory), .fallback = "15m", .max = 86400000,
 	  .help = "how long the address of a log-in is known by the map "
@@ -301,7 +307,7 @@ check_mechanisms(const struct conf_list *list, struct fault *f)
 			return fault_perm(f, "5.3.5",
 			    "mechanisms: \"%.40s\" is none of PLAIN, LOGIN, "
 			    "SCRAM-SHA-256, SCRAM-SHA-1, both also with -PLUS, "
-			    "CRAM-MD5, "
+			    "GSSAPI, CRAM-MD5, "
 			    "OAUTHBEARER, XOAUTH2, EXTERNAL",
 			    list->items[i]);
 	}
@@ -368,11 +374,10 @@ authd_options_forms(const struct authd_options *o)
 }
 
 static bool
-has_plain(const struct authd_options *o)
+has_mechanism(const struct authd_options *o, struct str name)
 {
 	for (size_t i = 0; i < o->mechanisms.n; i++) {
-		if (str_is_nocase(
-			str(o->mechanisms.items[i]), STR_LIT("PLAIN")))
+		if (str_is_nocase(str(o->mechanisms.items[i]), name))
 			return true;
 	}
 	return false;
@@ -384,10 +389,27 @@ check_doors(const struct authd_options *o, struct fault *f)
 {
 	const bool any = o->saslauthd.n > 0 || o->authdaemon.n > 0;
 
-	if (any && !has_plain(o))
+	if (any && !has_mechanism(o, STR_LIT("PLAIN")))
 		return fault_perm(f, "5.3.5",
 		    "%s: needs PLAIN among the mechanisms",
 		    o->saslauthd.n > 0 ? "saslauthd" : "authdaemon");
+	return 0;
+}
+
+static int
+check_gssapi(const struct authd_options *o, struct fault *f)
+{
+	char key[NAME_SIZE];
+
+	if (!has_mechanism(o, STR_LIT("GSSAPI")))
+		return 0;
+	if (o->gssapi_keytab == NULL || o->gssapi_domain == NULL)
+		return fault_perm(f, "5.3.5",
+		    "mechanisms: GSSAPI needs gssapi_keytab and "
+		    "gssapi_domain");
+	if (!name_domain_key(str(o->gssapi_domain), key))
+		return fault_perm(f, "5.3.5",
+		    "gssapi_domain: \"%s\" is no domain", o->gssapi_domain);
 	return 0;
 }
 
@@ -440,7 +462,7 @@ check_authd(const void *options, struct fault *f)
 	    check_nodes(&o->nodes, f) < 0 ||
 	    check_mode("socketmap_mode", o->socketmap_mode, f) < 0 ||
 	    check_mechanisms(&o->mechanisms, f) < 0 || check_oauth(o, f) < 0 ||
-	    check_srs_domain(o->srs_domain, f) < 0)
+	    check_gssapi(o, f) < 0 || check_srs_domain(o->srs_domain, f) < 0)
 		return -1;
 	return check_mode("auth_mode", o->auth_mode, f);
 }

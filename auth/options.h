@@ -40,7 +40,8 @@ struct authd_options {
 	const char *oauth_introspection, *oauth_client;
 	const char *oauth_client_secret, *oauth_ca_file; /* files */
 	uint64_t oauth_timeout, oauth_cache;             /* ms */
-	struct conf_list saslauthd;                      /* empty: none */
+	const char *gssapi_keytab, *gssapi_domain;
+	struct conf_list saslauthd; /* empty: none */
 	const char *saslauthd_mode;
 	const char *saslauthd_group;
 	struct conf_list authdaemon; /* empty: none */

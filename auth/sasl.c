@@ -34,6 +34,7 @@ enum { CALLBACKS = 7, LIST_SIZE = 120 };
 /* What is on; written by sasl_open() only. */
 static bool is_on[MECHANISMS];
 static char mechanism_list[LIST_SIZE]; /* of the library's */
+static const char *host = "localhost", *kerberos_domain;
 
 /* What it allocates may have held a password. */
 
@@ -144,10 +145,19 @@ canon_user(sasl_conn_t *conn, void *ctx, const char *in, unsigned in_len,
     unsigned *out_len)
 {
 	struct sasl_exchange *x = ctx;
-	char key[NAME_SIZE];
+	char key[NAME_SIZE], whole[2 * NAME_SIZE];
 
 	(void)conn;
 	(void)realm;
+	if (x->mechanism->kerberos && !str_has(str_n(in, in_len), '@')) {
+		snprintf(whole, sizeof whole, "%.*s@%s", (int)in_len, in,
+		    kerberos_domain);
+		in = whole;
+		in_len = (unsigned)strlen(whole);
+	} else if (x->mechanism->kerberos && (flags & SASL_CU_AUTHID)) {
+		/* Of another realm. */
+		in_len = 0;
+	}
 	/* What nobody can be called is checked like any other: it takes the
 	 * same time and fails in the same words. */
 	if (!name_key(str_n(in, in_len), key))
@@ -324,6 +334,13 @@ sasl_open(const char *const *names, size_t n, struct token_rules *tokens,
 }
 
 void
+sasl_set_kerberos(const char *our_host, const char *domain)
+{
+	host = our_host;
+	kerberos_domain = domain;
+}
+
+void
 sasl_close(void)
 {
 	sasl_done();
@@ -466,10 +483,18 @@ may_begin(struct sasl_exchange *x, struct str response)
 	return false;
 }
 
+/* As tickets are for it: "smtp" where none is told. */
+static const char *
+service_of(const struct sasl_exchange *x)
+{
+	return x->service[0] != '\0' ? x->service : "smtp";
+}
+
 static int
 start(struct sasl_exchange *x, const char *mechanism, struct str response,
     bool has_response, struct str *challenge)
 {
+	static const sasl_security_properties_t no_layer = {.max_ssf = 0};
 	const char *out = NULL;
 	unsigned len = 0;
 	char name[32];
@@ -482,8 +507,11 @@ start(struct sasl_exchange *x, const char *mechanism, struct str response,
 	    !sasl_offers(x->mechanism) ||
 	    (has_response && !may_begin(x, response)))
 		return SASL_NOMECH;
-	rc = sasl_server_new("smtp", "localhost", NULL, NULL, NULL,
+	rc = sasl_server_new(service_of(x), host, NULL, NULL, NULL,
 	    x->callbacks, SASL_SUCCESS_DATA, &x->conn);
+	/* What encrypts by itself cannot pass the asking server. */
+	if (rc == SASL_OK)
+		rc = sasl_setprop(x->conn, SASL_SEC_PROPS, &no_layer);
 	if (rc != SASL_OK)
 		return rc;
 	snprintf(name, sizeof name, "%.*s",
@@ -545,6 +573,8 @@ take_user(struct sasl_exchange *x, struct fault *f)
 
 	if (rc != SASL_OK || !str_copy(str(user), x->user, sizeof x->user))
 		return fail(x, SASL_BADAUTH, f);
+	if (x->mechanism->kerberos)
+		return sasl_own_admit(x, f);
 	return EXCHANGE_OK;
 }
 

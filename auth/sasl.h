@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The server's side of SASL, by Cyrus libsasl2 with our own directory and
- * passwords behind it: PLAIN, LOGIN, CRAM-MD5, and SCRAM with and without
+ * passwords behind it: PLAIN, LOGIN, CRAM-MD5, GSSAPI, and SCRAM with and without
  * channel binding (-PLUS); and by our own OAUTHBEARER, XOAUTH2 and EXTERNAL. The only files that include
  * the library are sasl.c and sasl_keys.c. It reads no configuration file and no
  * user database of its own, and writes to no log but ours.
@@ -31,6 +31,9 @@ struct token_rules;
 int sasl_open(const char *const *names, size_t n, struct token_rules *tokens,
     struct fault *f) MUST_USE;
 void sasl_close(void);
+/* Before sasl_open(): for GSSAPI, as which host we take tickets, and the domain
+ * that completes their names. Borrowed until sasl_close(). */
+void sasl_set_kerberos(const char *host, const char *domain);
 
 /* Whether it is offered. */
 bool sasl_offers(const struct mechanism *mechanism);

@@ -26,27 +26,14 @@ sasl_own_open(struct token_rules *tokens)
 
 /* Tokens. */
 
-/* Whose token it is, who must exist and may log in to this. */
-static enum sasl_result
-admit(struct sasl_exchange *x, struct str owner, struct str wanted,
-    struct fault *f)
+enum sasl_result
+sasl_own_admit(struct sasl_exchange *x, struct fault *f)
 {
-	char key[NAME_SIZE];
 	struct directory_user user;
 	const char *bar;
-	int found;
+	int found = directory_user_get(x->directory, str(x->user), &user, f);
 
-	if (!name_key(owner, x->user)) {
-		x->user[0] = '\0';
-		fault_perm(f, "5.7.8", "it names no address");
-		return EXCHANGE_FAILED;
-	}
-	if (wanted.len > 0 &&
-	    (!name_key(wanted, key) || strcmp(key, x->user) != 0)) {
-		fault_perm(f, "5.7.8", "it names another user");
-		return EXCHANGE_FAILED;
-	}
-	found = directory_user_get(x->directory, str(x->user), &user, f);
+	x->is_strong = true;
 	mem_wipe(user.hash, sizeof user.hash);
 	if (found < 0)
 		return EXCHANGE_TEMP;
@@ -59,6 +46,26 @@ admit(struct sasl_exchange *x, struct str owner, struct str wanted,
 		return EXCHANGE_OK;
 	fault_perm(f, "5.7.8", "%s", bar);
 	return EXCHANGE_FAILED;
+}
+
+/* Whose token it is, who must exist and may log in to this. */
+static enum sasl_result
+admit(struct sasl_exchange *x, struct str owner, struct str wanted,
+    struct fault *f)
+{
+	char key[NAME_SIZE];
+
+	if (!name_key(owner, x->user)) {
+		x->user[0] = '\0';
+		fault_perm(f, "5.7.8", "it names no address");
+		return EXCHANGE_FAILED;
+	}
+	if (wanted.len > 0 &&
+	    (!name_key(wanted, key) || strcmp(key, x->user) != 0)) {
+		fault_perm(f, "5.7.8", "it names another user");
+		return EXCHANGE_FAILED;
+	}
+	return sasl_own_admit(x, f);
 }
 
 static enum sasl_result

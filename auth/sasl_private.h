@@ -46,6 +46,9 @@ int sasl_keys_register(void);
 void sasl_own_open(struct token_rules *tokens);
 /* Whether the exchange begins with one of our own mechanisms. */
 bool sasl_own_begin(struct sasl_exchange *x, const char *mechanism);
+/* Whether x->user, who has proven the name by something else than a password,
+ * is there and may log in. */
+enum sasl_result sasl_own_admit(struct sasl_exchange *x, struct fault *f);
 /* As sasl_exchange_step(). */
 enum sasl_result sasl_own_step(struct sasl_exchange *x, bool first,
     struct str response, bool has_response, struct buf *challenge,

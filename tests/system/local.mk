@@ -15,6 +15,7 @@ SYSTEM_TESTS += \
 	tests/system/audit.py \
 	tests/system/auth_app_passwords.py \
 	tests/system/auth_doors.py \
+	tests/system/auth_gssapi.py \
 	tests/system/auth_introspection.py \
 	tests/system/auth_guard.py \
 	tests/system/auth_programs.py \
