@@ -17,6 +17,7 @@ libproto_a_SOURCES = \
 	proto/header_decode.c \
 	proto/header_value.c \
 	proto/ident.c proto/ident.h \
+	proto/letter.c proto/letter.h \
 	proto/mime.c proto/mime.h \
 	proto/peer.c proto/peer.h \
 	proto/policy.c proto/policy.h \

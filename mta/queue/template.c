@@ -1,34 +1,24 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Templates: read and checked once, filled in often. A filled text is as safe
- * as its fields are: who fills them in gives one line each.
- */
+/* A filled text is as safe as its fields are: who fills them in gives one line
+ * each. */
 #include "config.h"
 
 #include "mta/queue/template.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "proto/letter.h"
 
 enum {
 	KINDS = REPORT_HELD + 1,
-	FILE_MAX = 64 << 10,
 	INDENT = 4,
 	WIDTH = 72,
 };
 
-struct template
-{
-	struct buf bytes; /* of the file; nothing for what is built in */
-	struct str subject, language, text;
-};
-
 struct templates {
-	struct template kinds[KINDS];
+	struct letter *kinds[KINDS];
 };
 
 static const struct {
@@ -91,220 +81,18 @@ static const struct {
 	"in any case, giving the id {id}.\n"},
 };
 
-static const struct placeholder {
-	const char *name;
-	size_t offset;
-} placeholders[] = {
-    {"hostname", offsetof(struct template_fields, hostname)},
-    {"postmaster", offsetof(struct template_fields, postmaster)},
-    {"sender", offsetof(struct template_fields, sender)},
-    {"id", offsetof(struct template_fields, id)},
-    {"arrival", offsetof(struct template_fields, arrival)},
-    {"recipients", offsetof(struct template_fields, recipients)},
-    {"reason", offsetof(struct template_fields, reason)},
-    {"until", offsetof(struct template_fields, until)},
-};
-
-static const struct placeholder *
-find_placeholder(struct str name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(placeholders); i++) {
-		if (str_is(name, str(placeholders[i].name)))
-			return &placeholders[i];
-	}
-	return NULL;
-}
-
-/*
- * The text up to the next placeholder, which is cut off *text with it. "{{"
- * gives what is before it with the first brace. *p is NULL at the end, and
- * where *bad says what is wrong.
- */
-static struct str
-next_part(struct str *text, const struct placeholder **p, struct str *bad)
-{
-	struct str part = str_head(*text, str_find(*text, '{')), name;
-
-	*p = NULL;
-	*bad = (struct str){0};
-	*text = str_from(*text, part.len);
-	if (text->len == 0)
-		return part;
-	if (str_starts(*text, STR_LIT("{{"))) {
-		part.len++;
-		*text = str_from(*text, 2);
-		return part;
-	}
-	name = str_from(str_head(*text, str_find(*text, '}')), 1);
-	*p = find_placeholder(name);
-	if (*p == NULL)
-		*bad = str_head(*text, name.len + 2);
-	else
-		*text = str_from(*text, name.len + 2);
-	return part;
-}
+/* As struct template_fields has them. */
+static const char *const names[] = {"hostname", "postmaster", "sender", "id",
+    "arrival", "recipients", "reason", "until", NULL};
 
 static void
-fill(struct buf *b, struct str text, const struct template_fields *fields)
+list_values(
+    const struct template_fields *f, struct str values[ARRAY_LEN(names)])
 {
-	while (text.len > 0) {
-		const struct placeholder *p;
-		struct str bad;
+	const struct str all[] = {f->hostname, f->postmaster, f->sender, f->id,
+	    f->arrival, f->recipients, f->reason, f->until};
 
-		buf_put_str(b, next_part(&text, &p, &bad));
-		if (p != NULL)
-			buf_put_str(b,
-			    *(const struct str *)(const void *)((const char *)
-								    fields +
-								p->offset));
-	}
-}
-
-/* Where in a file something is. */
-struct place {
-	const char *path;
-	unsigned line;
-};
-
-static int
-bad_place(const struct place *at, struct fault *f, const char *what,
-    struct str detail)
-{
-	return fault_perm(f, "5.3.5", "%s:%u: %s%.*s", at->path, at->line, what,
-	    STR_ARG(str_head(detail, 60)));
-}
-
-static unsigned
-count_lines(struct str s)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < s.len; i++)
-		n += s.at[i] == '\n';
-	return n;
-}
-
-static int
-check_text(struct str text, struct place *at, struct fault *f)
-{
-	while (text.len > 0) {
-		const struct placeholder *p;
-		struct str bad, part = next_part(&text, &p, &bad);
-
-		if (!utf8_is_valid(part)) {
-			size_t good = 0, n;
-
-			while ((n = utf8_get(str_from(part, good), NULL)) > 0)
-				good += n;
-			at->line += count_lines(str_head(part, good));
-			return bad_place(at, f, "this is no UTF-8", str(""));
-		}
-		at->line += count_lines(part);
-		if (bad.len > 0)
-			return bad_place(at, f, "no placeholder: ",
-			    str_head(bad, str_find(bad, '\n')));
-	}
-	return 0;
-}
-
-static int
-take_field(struct template *t, struct str line, const struct place *at,
-    struct fault *f)
-{
-	struct str value = line, name = str_cut(&value, ':');
-
-	value = str_trim(value);
-	if (value.len == 0)
-		return bad_place(at, f, "no \"Field: value\": ", line);
-	if (str_is_nocase(name, STR_LIT("Subject")))
-		t->subject = value;
-	else if (str_is_nocase(name, STR_LIT("Language")))
-		t->language = value;
-	else
-		return bad_place(at, f, "not Subject or Language: ", name);
-	return check_text(value, &(struct place){at->path, at->line}, f);
-}
-
-static bool
-is_language(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.at[i];
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-		    !(c >= '0' && c <= '9') && c != '-')
-			return false;
-	}
-	return s.len <= 35; /* RFC 5646 4.4.1 */
-}
-
-/* The fields, an empty line, the text. */
-static int
-parse(struct template *t, const char *path, struct fault *f)
-{
-	struct place at = {path, 0};
-	struct str line;
-
-	if (memchr(t->bytes.bytes, '\0', buf_len(&t->bytes)) != NULL)
-		return fault_perm(f, "5.3.5", "%s: this is no text", path);
-	while (buf_take_line(&t->bytes, &line) && line.len > 0) {
-		at.line++;
-		if (take_field(t, line, &at, f) < 0)
-			return -1;
-		if (!is_language(t->language))
-			return bad_place(&at, f, "no language: ", t->language);
-	}
-	at.line += 2;
-	t->text = buf_str(&t->bytes);
-	if (str_trim(t->text).len == 0)
-		return fault_perm(f, "5.3.5",
-		    "%s: there is no text behind an empty line", path);
-	return check_text(t->text, &at, f);
-}
-
-static int
-read_file(FILE *file, const char *path, struct buf *b, struct fault *f)
-{
-	size_t room;
-	char *space;
-
-	while ((space = buf_space(b, 4096, &room)) != NULL) {
-		size_t got = fread(space, 1, 4096, file);
-
-		buf_added(b, got);
-		if (got == 0)
-			break;
-	}
-	if (ferror(file))
-		return fault_errno(f, "cannot read %s", path);
-	if (space == NULL)
-		return fault_perm(
-		    f, "5.3.5", "%s: longer than %d bytes", path, FILE_MAX);
-	return 0;
-}
-
-static int
-load(struct template *t, const char *dir, enum report_action kind,
-    struct fault *f)
-{
-	char path[4096];
-	FILE *file;
-	int rc = -1;
-
-	if ((size_t)snprintf(path, sizeof path, "%s/%s.txt", dir,
-		report_action_name(kind)) >= sizeof path)
-		return fault_perm(f, "5.3.5", "%s: too long a path", dir);
-	file = fopen(path, "re");
-	if (file == NULL)
-		return errno == ENOENT ? 0
-				       : fault_errno(f, "cannot open %s", path);
-	if (read_file(file, path, &t->bytes, f) < 0)
-		goto out;
-	t->language = STR_LIT("");
-	rc = parse(t, path, f);
-out:
-	fclose(file);
-	return rc;
+	memcpy(values, all, sizeof all);
 }
 
 struct templates *
@@ -313,14 +101,9 @@ templates_new(const char *dir, struct fault *f)
 	struct templates *all = mem_new(struct templates);
 	struct stat st;
 
-	for (int kind = 0; kind < KINDS; kind++) {
-		struct template *t = &all->kinds[kind];
-
-		buf_init(&t->bytes, FILE_MAX + 4096);
-		t->subject = str(built_in[kind].subject);
-		t->text = str(built_in[kind].text);
-		t->language = STR_LIT("en");
-	}
+	for (int kind = 0; kind < KINDS; kind++)
+		all->kinds[kind] = letter_new(
+		    built_in[kind].subject, built_in[kind].text, names);
 	if (dir == NULL)
 		return all;
 	if (stat(dir, &st) < 0) {
@@ -328,7 +111,8 @@ templates_new(const char *dir, struct fault *f)
 		goto failed;
 	}
 	for (int kind = 0; kind < KINDS; kind++) {
-		if (load(&all->kinds[kind], dir, kind, f) < 0)
+		if (letter_load(
+			all->kinds[kind], dir, report_action_name(kind), f) < 0)
 			goto failed;
 	}
 	return all;
@@ -343,7 +127,7 @@ templates_free(struct templates **templates)
 	if (*templates == NULL)
 		return;
 	for (int kind = 0; kind < KINDS; kind++)
-		buf_clear(&(*templates)->kinds[kind].bytes);
+		letter_free(&(*templates)->kinds[kind]);
 	mem_free(*templates);
 	*templates = NULL;
 }
@@ -352,20 +136,26 @@ void
 template_put_subject(const struct templates *templates, enum report_action kind,
     const struct template_fields *fields, struct buf *b)
 {
-	fill(b, templates->kinds[kind].subject, fields);
+	struct str values[ARRAY_LEN(names)];
+
+	list_values(fields, values);
+	letter_put_subject(templates->kinds[kind], values, b);
 }
 
 void
 template_put_text(const struct templates *templates, enum report_action kind,
     const struct template_fields *fields, struct buf *b)
 {
-	fill(b, templates->kinds[kind].text, fields);
+	struct str values[ARRAY_LEN(names)];
+
+	list_values(fields, values);
+	letter_put_text(templates->kinds[kind], values, b);
 }
 
 struct str
 template_language(const struct templates *templates, enum report_action kind)
 {
-	return templates->kinds[kind].language;
+	return letter_language(templates->kinds[kind]);
 }
 
 /* The next character, harmless. */

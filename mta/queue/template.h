@@ -5,16 +5,8 @@
  * delayed.txt, delivered.txt, relayed.txt, expanded.txt,
  * held.txt.
  *
- *   Subject: Your message could not be delivered
- *   Language: en
- *
- *   This is the mail system at {hostname}. ...
- *
- *   {recipients}
- *
- * Placeholders, in the subject too: {hostname} {postmaster} {sender} {id}
- * {arrival} {recipients} {reason} {until}. "{{" is a brace. Files are UTF-8;
- * what is not known or not well-formed is a fault "FILE:LINE: ...".
+ * Each is a letter (proto/letter.h) in which {hostname} {postmaster} {sender}
+ * {id} {arrival} {recipients} {reason} {until} are filled in.
  */
 #ifndef MTA_QUEUE_TEMPLATE_H
 #define MTA_QUEUE_TEMPLATE_H
