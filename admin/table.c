@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/size.h"
 
 enum {
 	CELL_MAX = 64 << 10, /* an alias may have a thousand targets */
@@ -31,26 +32,6 @@ put_safe(struct buf *b, const char *text)
 			buf_putc(b, c < 0x20 || c == 0x7f ? '?' : *text);
 		}
 	}
-}
-
-static void
-put_size(struct buf *b, int64_t bytes)
-{
-	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	if (bytes < 1024) {
-		buf_putf(b, "%lld B", (long long)bytes);
-		return;
-	}
-	value /= 1024;
-	/* What would be shown as 1024 is one of the next unit. */
-	while (value >= 1023.95 && unit + 1 < ARRAY_LEN(units)) {
-		value /= 1024;
-		unit++;
-	}
-	buf_putf(b, "%.1f %s", value, units[unit]);
 }
 
 static void
@@ -116,13 +97,13 @@ table_format(struct buf *b, const struct table_column *c, const json_t *object)
 		buf_putf(b, "%lld", (long long)n);
 		break;
 	case TABLE_SIZE:
-		put_size(b, n);
+		size_put(b, n > 0 ? (uint64_t)n : 0);
 		break;
 	case TABLE_SIZE_LIMIT:
 		if (n < 0)
 			buf_puts(b, "no limit");
 		else
-			put_size(b, n);
+			size_put(b, n > 0 ? (uint64_t)n : 0);
 		break;
 	case TABLE_LIMIT:
 		if (n < 0)

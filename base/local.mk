@@ -35,6 +35,7 @@ libbase_a_SOURCES = \
 	base/ring.h \
 	base/server.c base/server.h \
 	base/service.c base/service.h \
+	base/size.c base/size.h \
 	base/spool.c base/spool.h \
 	base/str.c base/str.h \
 	base/tar.c base/tar.h \
