@@ -19,6 +19,7 @@
 #include "lmtp/limits.h"
 #include "lmtp/quota_session.h"
 #include "lmtp/session.h"
+#include "lmtp/warning.h"
 #include "proto/domain.h"
 #include "proto/socketmap.h"
 #include "store/keeper.h"
@@ -117,6 +118,25 @@ set_up_directory(struct service *service)
 	lmtpd.directory = socketmap_client_new(&conf);
 	conf.cache_ms = 0;
 	lmtpd.nodes = socketmap_client_new(&conf);
+}
+
+static void
+set_up_quotas(void)
+{
+	const struct lmtpd_options *o = lmtpd.options;
+	const struct warnings_conf warnings = {
+	    .levels = &o->quota_warnings,
+	    .templates = o->templates,
+	    .hostname = lmtpd.hostname,
+	};
+	struct fault f;
+
+	if (!lmtpd_has_quotas(o))
+		return;
+	lmtpd.limits = limits_new(lmtpd.directory);
+	lmtpd.warnings = warnings_new(&warnings, &f);
+	if (lmtpd.warnings == NULL)
+		die(EX_CONFIG, "posthouse-lmtpd: templates: %s", f.text);
 }
 
 static void
@@ -228,6 +248,7 @@ clean_up(void)
 {
 	store_close(&lmtpd.store);
 	limits_free(&lmtpd.limits);
+	warnings_free(&lmtpd.warnings);
 	socketmap_client_free(&lmtpd.directory);
 	socketmap_client_free(&lmtpd.nodes);
 	for (size_t i = 0; i < lmtpd.n_domains; i++)
@@ -256,8 +277,7 @@ main(int argc, char **argv)
 	set_limits(service);
 	set_up_trust(&lmtpd.options->trusted);
 	set_up_directory(service);
-	if (lmtpd_has_quotas(lmtpd.options))
-		lmtpd.limits = limits_new(lmtpd.directory);
+	set_up_quotas();
 	set_up_listeners(service);
 	set_up_store(service);
 	service_control(service, store_methods, lmtpd.store, put_status);

@@ -6,7 +6,8 @@ liblmtp_a_SOURCES = \
 	lmtp/options.c lmtp/options.h \
 	lmtp/policy.c lmtp/policy.h \
 	lmtp/quota_session.c lmtp/quota_session.h \
-	lmtp/session.c lmtp/session.h
+	lmtp/session.c lmtp/session.h \
+	lmtp/warning.c lmtp/warning.h
 
 sbin_PROGRAMS += posthouse-lmtpd
 posthouse_lmtpd_SOURCES = lmtp/lmtpd_main.c

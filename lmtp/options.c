@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/net.h"
+#include "lmtp/warning.h"
 #include "proto/domain.h"
 #include "store/expire_rules.h"
 #include "store/keeper.h"
@@ -102,6 +103,12 @@ static const struct conf_option lmtpd_options[] = {
 	  .offset = LMTPD(quota_status),
 	  .help = "addresses to answer at whether a mailbox has room, by "
 		  "Postfix' policy protocol; default: quota.sock in run_dir" },
+	{ .name = "quota_warnings", .type = CONF_LIST,
+	  .offset = LMTPD(quota_warnings), .fallback = "80 95",
+	  .help = "how full, in percent, a mailbox is when its user is told" },
+	{ .name = "templates", .type = CONF_PATH, .offset = LMTPD(templates),
+	  .help = "a folder with the words of these warnings, quota.txt; "
+		  "default: built in" },
 	{ .name = "threads", .type = CONF_NUMBER, .offset = LMTPD(threads),
 	  .fallback = "256", .min = 4, .max = 4096,
 	  .help = "threads at most, those that wait for the disk included" },
@@ -210,7 +217,9 @@ static int
 check_lmtpd(const void *options, struct fault *f)
 {
 	const struct lmtpd_options *o = options;
+	unsigned levels[WARNING_LEVELS_MAX];
 	mode_t mode;
+	size_t n;
 
 	if (!net_parse_mode(o->socket_mode, &mode))
 		return fault_perm(f, "5.3.5",
@@ -219,6 +228,10 @@ check_lmtpd(const void *options, struct fault *f)
 		return fault_perm(f, "5.3.5",
 		    "separator: \"%s\" is longer than a character",
 		    o->separator);
+	if (!warning_levels_parse(&o->quota_warnings, levels, &n))
+		return fault_perm(f, "5.3.5",
+		    "quota_warnings: up to %d numbers from 1 to 100",
+		    WARNING_LEVELS_MAX);
 	if (check_addresses(o, f) < 0 || check_expire(o, f) < 0)
 		return -1;
 	return check_domains(o, f);

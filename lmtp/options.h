@@ -41,11 +41,13 @@ struct lmtpd_options {
 	struct conf_list domains;
 	struct conf_list trusted; /* networks and users: XFORWARD */
 
-	bool quota;                    /* the directory's limits hold */
-	int quota_full;                /* enum lmtpd_quota_full */
-	uint64_t quota_grace;          /* bytes */
-	bool quota_trash;              /* counts */
-	struct conf_list quota_status; /* empty: quota.sock below run_dir */
+	bool quota;                      /* the directory's limits hold */
+	int quota_full;                  /* enum lmtpd_quota_full */
+	uint64_t quota_grace;            /* bytes */
+	bool quota_trash;                /* counts */
+	struct conf_list quota_status;   /* empty: quota.sock below run_dir */
+	struct conf_list quota_warnings; /* percent, see warning.h */
+	const char *templates;           /* a folder; NULL: built in */
 
 	uint64_t threads;
 	uint64_t max_sessions; /* 0: none */

@@ -15,6 +15,7 @@
 #include "lmtp/node.h"
 #include "lmtp/limits.h"
 #include "lmtp/session.h"
+#include "lmtp/warning.h"
 #include "proto/socketmap.h"
 #include "proto/trace.h"
 #include "store/delivery.h"
@@ -308,6 +309,15 @@ note(struct lmtp_session *s, const struct smtp_state *st, size_t i,
 		    NULL);
 }
 
+static void
+warn(struct lmtp_session *s, size_t i)
+{
+	struct quota_account *account = delivery_account(s->delivery, i);
+
+	if (account != NULL && s->lmtpd->warnings != NULL)
+		warnings_look(s->lmtpd->warnings, s->lmtpd->store, account);
+}
+
 void
 lmtp_policy_finish(struct lmtp_session *s)
 {
@@ -322,6 +332,8 @@ lmtp_policy_finish(struct lmtp_session *s)
 		s->outcomes[i].fault = found[i].fault;
 		any = any || s->outcomes[i].ok;
 		note(s, st, i, &found[i]);
+		if (found[i].result == DELIVERY_STORED)
+			warn(s, i);
 	}
 	if (any)
 		atomic_fetch_add(&s->lmtpd->counters.messages, 1);

@@ -16,6 +16,7 @@ struct delivery;
 struct limits;
 struct socketmap_client;
 struct store;
+struct warnings;
 
 struct lmtpd_counters {
 	atomic_uint_fast64_t connections;
@@ -39,7 +40,8 @@ struct lmtpd {
 	size_t n_domains;
 	struct socketmap_client *directory;
 	struct socketmap_client *nodes; /* remembers nothing */
-	struct limits *limits;
+	struct limits *limits;          /* NULL: nobody has any */
+	struct warnings *warnings;      /* NULL: nobody is told */
 	struct store *store;
 	struct lmtpd_counters counters;
 };

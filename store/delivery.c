@@ -46,6 +46,7 @@ struct slot {
 	struct buf key; /* of the delivery; empty without an id */
 	struct recent_claim *claim;
 	struct quota_account *account; /* a hold; NULL: no limits */
+	bool is_exempt;                /* from its limits */
 	bool is_reserved;              /* in the account, and not placed yet */
 	bool is_underway; /* placed, and the account waits for the index */
 	struct fault fault;
@@ -139,6 +140,19 @@ delivery_limit(struct delivery *d, size_t slot, struct quota_account *account)
 {
 	quota_close(&d->slots[slot].account);
 	d->slots[slot].account = account;
+}
+
+void
+delivery_exempt(struct delivery *d, size_t slot, struct quota_account *account)
+{
+	delivery_limit(d, slot, account);
+	d->slots[slot].is_exempt = true;
+}
+
+struct quota_account *
+delivery_account(const struct delivery *d, size_t slot)
+{
+	return d->slots[slot].account;
 }
 
 /* The message's bytes. */
@@ -298,8 +312,10 @@ reserve_all(struct delivery *d)
 
 		if (s->account == NULL || !is_live(d, i))
 			continue;
-		s->is_reserved =
-		    quota_reserve(s->account, d->message.size, &f) == 0;
+		if (s->is_exempt)
+			quota_claim(s->account, d->message.size);
+		s->is_reserved = s->is_exempt || quota_reserve(s->account,
+						     d->message.size, &f) == 0;
 		if (!s->is_reserved)
 			fail_slot(s, &f);
 	}

@@ -64,6 +64,14 @@ int delivery_add(struct delivery *delivery, const struct mailbox_name *mailbox,
 void delivery_limit(
     struct delivery *delivery, size_t slot, struct quota_account *account);
 
+/* The same, but the message has its room there in any case. */
+void delivery_exempt(
+    struct delivery *delivery, size_t slot, struct quota_account *account);
+/* What delivery_limit() was given; NULL: nothing. Lives as long as the
+ * delivery. */
+struct quota_account *delivery_account(
+    const struct delivery *delivery, size_t slot);
+
 /* Trace fields first, then the message, CRLF line ends. After a fault the
  * delivery is only good for delivery_free(). */
 int delivery_write(

@@ -49,6 +49,7 @@ libstore_a_SOURCES = \
 	store/mbox_head.c \
 	store/mbox_write.c \
 	store/quota.c store/quota.h \
+	store/quota_level.c store/quota_level.h \
 	store/recent.c store/recent.h \
 	store/record.c store/record.h \
 	store/retired.c store/retired.h \

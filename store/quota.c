@@ -222,6 +222,12 @@ quota_close(struct quota_account **account)
 	*account = NULL;
 }
 
+const struct mailbox_name *
+quota_mailbox(const struct quota_account *a)
+{
+	return &a->mailbox;
+}
+
 /* What goes wrong with one mailbox may do so with all: a line a minute. */
 static void
 warn(struct quota_account *a, const struct fault *f)
@@ -545,6 +551,23 @@ quota_reserve(struct quota_account *a, uint64_t size, struct fault *f)
 	a->reserved.messages--;
 	pthread_mutex_unlock(&a->mutex);
 	return rc;
+}
+
+void
+quota_claim(struct quota_account *a, uint64_t size)
+{
+	struct domain *d = a->domain;
+
+	pthread_mutex_lock(&a->mutex);
+	a->reserved.bytes += size;
+	a->reserved.messages++;
+	pthread_mutex_unlock(&a->mutex);
+	if (d == NULL)
+		return;
+	pthread_mutex_lock(&d->mutex);
+	d->underway.bytes += size;
+	d->underway.messages++;
+	pthread_mutex_unlock(&d->mutex);
 }
 
 void

@@ -54,6 +54,8 @@ struct quota_account *quota_open(struct quotas *quotas,
     const struct quota_limits *limits) MUST_USE;
 struct quota_account *quota_hold(struct quota_account *account) MUST_USE;
 void quota_close(struct quota_account **account);
+/* Lives as long as the account. */
+const struct mailbox_name *quota_mailbox(const struct quota_account *account);
 
 /*
  * Whether there is room for a message of so many bytes (0: unknown), as far as
@@ -63,9 +65,11 @@ void quota_close(struct quota_account **account);
 int quota_check(
     struct quota_account *account, uint64_t size, struct fault *f) MUST_USE;
 
-/* The same, and takes the room: one of the next two is to follow. */
+/* The same, and takes the room: quota_release() or quota_begin_place() is to follow. */
 int quota_reserve(
     struct quota_account *account, uint64_t size, struct fault *f) MUST_USE;
+/* Takes it whether it is there or not. */
+void quota_claim(struct quota_account *account, uint64_t size);
 /* The message is not placed. */
 void quota_release(struct quota_account *account, uint64_t size);
 /*

@@ -136,6 +136,12 @@ store_close(struct store **store)
 	*store = NULL;
 }
 
+int
+store_root(const struct store *store)
+{
+	return store->root;
+}
+
 struct quotas *
 store_quotas(const struct store *store)
 {

@@ -58,6 +58,8 @@ int store_start(struct store *store, struct fault *f) MUST_USE;
 /* Waits for what is under way; writes what the index still has to learn. */
 void store_close(struct store **store);
 const struct store_conf *store_conf(const struct store *store);
+/* The folder of all mailboxes, open as long as the store is. */
+int store_root(const struct store *store);
 /* Lives as long as the store. */
 struct quotas *store_quotas(const struct store *store);
 

@@ -58,6 +58,7 @@ SYSTEM_TESTS += \
 	tests/system/quota.py \
 	tests/system/quota_directory.py \
 	tests/system/quota_rcpt.py \
+	tests/system/quota_warning.py \
 	tests/system/relay_hostile.py \
 	tests/system/report_form.py \
 	tests/system/sendmail.py \

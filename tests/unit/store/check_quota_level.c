@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "store/quota_level.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+START_TEST(a_level_is_kept_until_it_is_another)
+{
+	char dir[] = "/tmp/check_quota_level.XXXXXX";
+	struct mailbox_name ann;
+	struct fault f;
+	int root, fd;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	root = open(dir, O_RDONLY | O_DIRECTORY);
+	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
+	ck_assert_uint_eq(quota_level_get(root, &ann), 0);
+	ck_assert_int_eq(quota_level_put(root, &ann, 0, &f), 0);
+	/* There is no mailbox. */
+	ck_assert_int_eq(quota_level_put(root, &ann, 80, &f), -1);
+	ck_assert_int_eq(mkdirat(root, "b", 0700), 0);
+	ck_assert_int_eq(mkdirat(root, "b/ann", 0700), 0);
+	ck_assert_int_eq(quota_level_put(root, &ann, 80, &f), 0);
+	ck_assert_uint_eq(quota_level_get(root, &ann), 80);
+	ck_assert_int_eq(quota_level_put(root, &ann, 5, &f), 0);
+	ck_assert_uint_eq(quota_level_get(root, &ann), 5);
+	fd = openat(root, "b/ann/posthouse/warned", O_WRONLY | O_TRUNC);
+	ck_assert_int_eq(write(fd, "9x\n", 3), 3);
+	close(fd);
+	ck_assert_uint_eq(quota_level_get(root, &ann), 0);
+	ck_assert_int_eq(quota_level_put(root, &ann, 0, &f), 0);
+	ck_assert_int_eq(unlinkat(root, "b/ann/posthouse", AT_REMOVEDIR), 0);
+	ck_assert_int_eq(unlinkat(root, "b/ann", AT_REMOVEDIR), 0);
+	ck_assert_int_eq(unlinkat(root, "b", AT_REMOVEDIR), 0);
+	close(root);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+UNIT_MAIN("quota_level", a_level_is_kept_until_it_is_another)
