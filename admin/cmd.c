@@ -60,6 +60,7 @@ static const struct option options[] = {
     {"files", required_argument, NULL, 'o'},
     {"flags", required_argument, NULL, 'o'},
     {"folder", required_argument, NULL, 'o'},
+    {"force", no_argument, NULL, 'o'},
     {"format", required_argument, NULL, 'o'},
     {"from", required_argument, NULL, 'o'},
     {"helo", required_argument, NULL, 'o'},
@@ -97,8 +98,8 @@ static const struct option options[] = {
     {"until", required_argument, NULL, 'o'},
     {"user-quota", required_argument, NULL, 'o'},
     {"user-quota-messages", required_argument, NULL, 'o'},
-    {"why", required_argument, NULL, 'o'},
     {"verp", required_argument, NULL, 'o'},
+    {"why", required_argument, NULL, 'o'},
     {NULL, 0, NULL, 0},
 };
 

@@ -24,6 +24,9 @@ int mailbox_rebuild(struct cmd_line *line, struct fault *f) MUST_USE;
 /* cmd_mailbox_search.c */
 int mailbox_search(struct cmd_line *line, struct fault *f) MUST_USE;
 
+/* cmd_mailbox_delete.c */
+int mailbox_delete(struct cmd_line *line, struct fault *f) MUST_USE;
+
 /* cmd_mailbox_expire.c */
 int mailbox_expire(struct cmd_line *line, struct fault *f) MUST_USE;
 
@@ -31,6 +34,14 @@ int mailbox_expire(struct cmd_line *line, struct fault *f) MUST_USE;
 int mailbox_hold_on(struct cmd_line *line, struct fault *f) MUST_USE;
 int mailbox_hold_off(struct cmd_line *line, struct fault *f) MUST_USE;
 int mailbox_hold_list(struct cmd_line *line, struct fault *f) MUST_USE;
+
+/* cmd_mailbox_recall.c */
+int mailbox_recall(struct cmd_line *line, struct fault *f) MUST_USE;
+
+/* cmd_mailbox_recalled.c */
+int mailbox_recall_list(struct cmd_line *line, struct fault *f) MUST_USE;
+int mailbox_recall_purge(struct cmd_line *line, struct fault *f) MUST_USE;
+int mailbox_recall_undo(struct cmd_line *line, struct fault *f) MUST_USE;
 
 /* cmd_mailbox_undelete.c */
 int mailbox_removed(struct cmd_line *line, struct fault *f) MUST_USE;

@@ -121,11 +121,11 @@ mailbox_expire(struct cmd_line *line, struct fault *f)
 
 	if (one && mail_client_name(line->args[0], &mailbox, f) < 0)
 		return -1;
-	if (!line->dry_run &&
-	    mail_client_note(line, "mailbox.expire", one ? mailbox.text : "",
-		"by the rules", f) < 0)
-		return -1;
-	if (mail_client_open(&e.mail, line, f) == 0)
+	if (mail_client_prepare(&e.mail, line, f) == 0 &&
+	    (line->dry_run ||
+		mail_client_note(line, "mailbox.expire",
+		    one ? mailbox.text : "", "by the rules", f) == 0) &&
+	    mail_client_begin(&e.mail, MAIL_CLIENT_CHANGE, f) == 0)
 		rc = run(&e, one ? &mailbox : NULL, f);
 	if (rc == 0)
 		print(&e);

@@ -238,7 +238,7 @@ mailbox_export(struct cmd_line *line, struct fault *f)
 	int rc = -1;
 
 	if (begin(&w, line, f) == 0 &&
-	    mail_client_open_for(&w.mail, line, MAIL_CLIENT_READ, f) == 0 &&
+	    mail_client_open(&w.mail, line, MAIL_CLIENT_READ, f) == 0 &&
 	    open_output(&w, f) == 0) {
 		progress_begin(&w.progress, line, "messages", 0);
 		rc = export_all(&w, f);

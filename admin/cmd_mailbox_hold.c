@@ -101,7 +101,7 @@ mailbox_hold_list(struct cmd_line *line, struct fault *f)
 	struct listing l = {.items = json_new_array()};
 	int rc = -1;
 
-	if (mail_client_open(&l.mail, line, f) == 0)
+	if (mail_client_open(&l.mail, line, MAIL_CLIENT_READ, f) == 0)
 		rc = client_each_mailbox(
 		    l.mail.client, str(""), list_one, &l, f);
 	if (rc == 0)

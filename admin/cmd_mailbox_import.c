@@ -321,7 +321,7 @@ mailbox_import(struct cmd_line *line, struct fault *f)
 	    mail_client_name(line->args[0], &mailbox, f) < 0)
 		return -1;
 	if (input_open(&in, line->args[1], f) == 0 &&
-	    mail_client_open_for(&w.mail, line, MAIL_CLIENT_BRING, f) == 0) {
+	    mail_client_open(&w.mail, line, MAIL_CLIENT_BRING, f) == 0) {
 		begin_list(&w);
 		rc = import_one(&w, &mailbox, &in, true, f);
 		end_list(&w);
@@ -525,7 +525,7 @@ mailbox_import_tree(struct cmd_line *line, struct fault *f)
 		if (!t.top.is_dir)
 			fault_perm(
 			    f, "5.6.0", "%s is no directory", t.top.name);
-		else if (mail_client_open_for(
+		else if (mail_client_open(
 			     &w.mail, line, MAIL_CLIENT_BRING, f) == 0)
 			rc = import_all(&t, f);
 	}

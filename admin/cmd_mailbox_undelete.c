@@ -168,7 +168,7 @@ mailbox_removed(struct cmd_line *line, struct fault *f)
 	int rc = -1;
 
 	if ((!one || mail_client_name(line->args[0], &mailbox, f) == 0) &&
-	    mail_client_open(&l.mail, line, f) == 0)
+	    mail_client_open(&l.mail, line, MAIL_CLIENT_READ, f) == 0)
 		rc = list_all(&l, one ? &mailbox : NULL, f);
 	if (rc == 0)
 		list_print_items(line, "removed", columns, l.items);
@@ -319,18 +319,14 @@ int
 mailbox_undelete(struct cmd_line *line, struct fault *f)
 {
 	struct undeleting u = {.line = line};
-	const char *folder = cmd_option(line, "folder");
-	char detail[MAILBOX_FOLDER_SIZE + 20] = "";
 	int rc = -1;
 
 	if (read_line(&u, f) < 0)
 		return -1;
-	if (folder != NULL)
-		snprintf(detail, sizeof detail, "folder %s", u.folder.text);
-	if (!line->dry_run && mail_client_note(line, "mailbox.undelete",
-				  u.mailbox.text, detail, f) < 0)
-		return -1;
-	if (mail_client_open(&u.mail, line, f) == 0)
+	if (mail_client_prepare(&u.mail, line, f) == 0 &&
+	    (line->dry_run || mail_client_note_options(line, "mailbox.undelete",
+				  u.mailbox.text, "", f) == 0) &&
+	    mail_client_begin(&u.mail, MAIL_CLIENT_CHANGE, f) == 0)
 		rc = bring_all_back(&u, f);
 	if (rc == 0)
 		print(&u);

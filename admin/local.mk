@@ -20,8 +20,11 @@ libadmin_a_SOURCES = \
 	admin/cmd_mailbox.c admin/cmd_mailbox.h \
 	admin/cmd_mailbox_check.c admin/cmd_mailbox_list.c \
 	admin/cmd_mailbox_search.c \
+	admin/cmd_mailbox_delete.c \
 	admin/cmd_mailbox_expire.c \
 	admin/cmd_mailbox_hold.c \
+	admin/cmd_mailbox_recall.c \
+	admin/cmd_mailbox_recalled.c \
 	admin/cmd_mailbox_undelete.c \
 	admin/cmd_mailbox_export.c \
 	admin/cmd_mailbox_import.c \
@@ -41,6 +44,7 @@ libadmin_a_SOURCES = \
 	admin/mail_client.c admin/mail_client.h \
 	admin/password.c admin/password.h \
 	admin/quota.c admin/quota.h \
+	admin/picked.c admin/picked.h \
 	admin/place.c admin/place.h \
 	admin/progress.c admin/progress.h \
 	admin/restore.c admin/restore.h \

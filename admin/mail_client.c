@@ -13,6 +13,20 @@
 #include "base/options.h"
 #include "proto/address.h"
 
+enum { NOTE_MAX = 4096 };
+
+static int
+check_right(const struct mail_client *m, struct fault *f)
+{
+	if (geteuid() == 0 || access(m->place.root, R_OK | W_OK | X_OK) == 0 ||
+	    errno != EACCES)
+		return 0;
+	return fault_temp(f, "4.7.0",
+	    "we have no right to %s: run this as root, or as the user that it "
+	    "belongs to",
+	    m->place.root);
+}
+
 static int
 take_right(
     const struct mail_client *m, enum mail_client_right right, struct fault *f)
@@ -29,30 +43,43 @@ take_right(
 	return 0;
 }
 
-int
-mail_client_open(
-    struct mail_client *m, const struct cmd_line *line, struct fault *f)
+static int
+read_conf(struct mail_client *m, const struct cmd_line *line, struct fault *f)
 {
-	return mail_client_open_for(m, line, MAIL_CLIENT_CHANGE, f);
-}
-
-int
-mail_client_open_for(struct mail_client *m, const struct cmd_line *line,
-    enum mail_client_right right, struct fault *f)
-{
-	const struct common_options *common;
-
-	*m = (struct mail_client){0};
 	m->conf = place_read_conf(line->file, false, f);
 	if (m->conf == NULL || place_of(m->conf, PLACE_LMTPD, &m->place, f) < 0)
 		return -1;
 	m->options = conf_get(m->conf, &lmtpd_table);
-	common = conf_get(m->conf, &common_table);
+	return 0;
+}
+
+int
+mail_client_prepare(
+    struct mail_client *m, const struct cmd_line *line, struct fault *f)
+{
+	*m = (struct mail_client){0};
+	return read_conf(m, line, f) < 0 ? -1 : check_right(m, f);
+}
+
+int
+mail_client_begin(
+    struct mail_client *m, enum mail_client_right right, struct fault *f)
+{
+	const struct common_options *common = conf_get(m->conf, &common_table);
+
 	if (take_right(m, right, f) < 0)
 		return -1;
 	m->client = client_new(m->place.root,
 	    common->hostname != NULL ? common->hostname : "localhost", f);
 	return m->client == NULL ? -1 : 0;
+}
+
+int
+mail_client_open(struct mail_client *m, const struct cmd_line *line,
+    enum mail_client_right right, struct fault *f)
+{
+	*m = (struct mail_client){0};
+	return read_conf(m, line, f) < 0 ? -1 : mail_client_begin(m, right, f);
 }
 
 void
@@ -110,40 +137,35 @@ mail_client_time(const struct cmd_line *line, const char *name, int64_t missing,
 	return 0;
 }
 
-/* What cannot be done is not to be written down. */
-static int
-has_right(const struct cmd_line *line, struct fault *f)
-{
-	struct conf *conf = place_read_conf(line->file, false, f);
-	struct place place;
-	int rc = -1;
-
-	if (conf != NULL && place_of(conf, PLACE_LMTPD, &place, f) == 0)
-		rc = access(place.root, R_OK | W_OK | X_OK) == 0 ||
-			     errno != EACCES
-			 ? 0
-			 : fault_temp(f, "4.7.0",
-			       "we have no right to %s: run this as root, or "
-			       "as the user that it belongs to",
-			       place.root);
-	if (conf != NULL)
-		conf_free(&conf);
-	return rc;
-}
-
 int
 mail_client_note(const struct cmd_line *line, const char *what,
     const char *name, const char *detail, struct fault *f)
 {
-	json_t *params;
+	json_t *params = json_new_object();
 
-	if (has_right(line, f) < 0)
-		return -1;
-	params = json_new_object();
 	json_put_text(params, "what", what);
 	json_put_text(params, "name", name);
 	json_put_text(params, "detail", detail);
 	return call_once(line, PLACE_LMTPD, "audit.add", params, NULL, f);
+}
+
+int
+mail_client_note_options(const struct cmd_line *line, const char *what,
+    const char *name, const char *detail, struct fault *f)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b, NOTE_MAX);
+	buf_puts(&b, detail);
+	for (size_t i = 0; i < line->n_options; i++)
+		buf_putf(&b, "%s--%s %s", buf_len(&b) > 0 ? " " : "",
+		    line->options[i].name,
+		    line->options[i].value != NULL ? line->options[i].value
+						   : "");
+	rc = mail_client_note(line, what, name, buf_text(&b), f);
+	buf_clear(&b);
+	return rc;
 }
 
 bool

@@ -16,7 +16,7 @@
 #include "store/client.h"
 #include "store/mailbox.h"
 
-/* Embedded. */
+/* Embedded; close it in any case, also where it is of zeroes. */
 struct mail_client {
 	struct conf *conf;
 	struct place place;
@@ -25,20 +25,25 @@ struct mail_client {
 };
 
 enum mail_client_right {
-	MAIL_CLIENT_READ,   /* as whoever we are */
-	MAIL_CLIENT_CHANGE, /* as in mail_client_open() */
+	MAIL_CLIENT_READ, /* as whoever we are */
+	/* Root becomes the mailboxes' user, for good; anybody else has what
+	 * rights there are. */
+	MAIL_CLIENT_CHANGE,
 	/* The same, but files of others stay as open as they were to root; and
 	 * where there are no mailboxes yet, there will be. */
 	MAIL_CLIENT_BRING,
 };
 
-/* Root becomes the mailboxes' user here, for good; anybody else has what rights
- * there are. Close it in either case. */
 int mail_client_open(struct mail_client *m, const struct cmd_line *line,
-    struct fault *f) MUST_USE;
-int mail_client_open_for(struct mail_client *m, const struct cmd_line *line,
     enum mail_client_right right, struct fault *f) MUST_USE;
 void mail_client_close(struct mail_client *m);
+
+/* The same in two steps. The first only reads the configuration, and is a fault
+ * (4.7.0) where there is no right to change anything. */
+int mail_client_prepare(struct mail_client *m, const struct cmd_line *line,
+    struct fault *f) MUST_USE;
+int mail_client_begin(struct mail_client *m, enum mail_client_right right,
+    struct fault *f) MUST_USE;
 
 /* A name as the operator wrote it, in the directory's form. */
 int mail_client_name(
@@ -52,9 +57,13 @@ int mail_client_time(const struct cmd_line *line, const char *name,
     int64_t missing, int64_t *when, struct fault *f) MUST_USE;
 
 /* Writes down what is going to be done: "mailbox.delete", the mailbox' name or
- * "", and what else there is to say. Before mail_client_open(), as root may do
- * so without lmtpd and its user as well. */
+ * "", and what else there is to say. Between mail_client_prepare(), so that nothing
+ * is written that cannot be done, and mail_client_begin(), so that it is seen who
+ * does it. */
 int mail_client_note(const struct cmd_line *line, const char *what,
+    const char *name, const char *detail, struct fault *f) MUST_USE;
+/* The same, with the options that were given behind the detail. */
+int mail_client_note_options(const struct cmd_line *line, const char *what,
     const char *name, const char *detail, struct fault *f) MUST_USE;
 
 /* Asks on a terminal; elsewhere, and with --json, nobody is there to ask. False:

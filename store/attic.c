@@ -580,6 +580,19 @@ attic_bring_back(
 
 /* For good. */
 
+int
+attic_end(struct attic *a, const struct attic_entry *entry, struct fault *f)
+{
+	char place[PLACE_SIZE], path[PLACE_SIZE + MAILDIR_NAME_SIZE];
+
+	format_place(entry, place);
+	snprintf(path, sizeof path, "%s/%.*s", place, STR_ARG(entry->file));
+	if (unlinkat(a->dir, path, 0) < 0)
+		return errno == ENOENT ? 0 : fail(a, f);
+	tidy(a, entry);
+	return 1;
+}
+
 struct purge {
 	struct attic *attic;
 	int64_t before;
@@ -591,19 +604,15 @@ static int
 purge_file(void *ctx, const struct attic_entry *entry, struct fault *f)
 {
 	const struct purge *p = ctx;
-	char place[PLACE_SIZE], path[PLACE_SIZE + MAILDIR_NAME_SIZE];
+	int rc = 1;
 
 	if (entry->batch.time >= p->before)
 		return 0;
-	format_place(entry, place);
-	snprintf(path, sizeof path, "%s/%.*s", place, STR_ARG(entry->file));
-	if (!p->dry && unlinkat(p->attic->dir, path, 0) < 0)
-		return errno == ENOENT ? 0 : fail(p->attic, f);
 	if (!p->dry)
-		tidy(p->attic, entry);
-	p->sum->messages++;
-	p->sum->bytes += entry->size;
-	return 0;
+		rc = attic_end(p->attic, entry, f);
+	p->sum->messages += rc == 1;
+	p->sum->bytes += rc == 1 ? entry->size : 0;
+	return rc < 0 ? -1 : 0;
 }
 
 int

@@ -28,7 +28,7 @@
 
 enum attic_room {
 	ATTIC_REMOVED,  /* by expire, delete, dedupe: goes after some time */
-	ATTIC_RECALLED, /* in quarantine: stays */
+	ATTIC_RECALLED, /* in quarantine: stays until somebody ends it */
 };
 
 enum { ATTIC_WORD_SIZE = 32 };
@@ -81,6 +81,10 @@ int attic_each(struct attic *attic,
  * flags and times stay. 1, 0 where it has gone, or -1.
  */
 int attic_bring_back(struct attic *attic, const struct attic_entry *entry,
+    struct fault *f) MUST_USE;
+
+/* Ends a message for good: 1, 0 where it has gone, or -1. */
+int attic_end(struct attic *attic, const struct attic_entry *entry,
     struct fault *f) MUST_USE;
 
 struct attic_sum {

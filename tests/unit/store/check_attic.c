@@ -406,6 +406,50 @@ START_TEST(only_what_is_old_goes_for_good)
 }
 END_TEST
 
+START_TEST(one_message_can_be_ended)
+{
+	struct attic *a;
+	struct seen s;
+
+	begin();
+	put("new/" NAME);
+	a = open_attic();
+	ck_assert_int_eq(attic_put(a, &batch, &inbox, STR_LIT(NAME), &f), 1);
+	close_attic(a);
+	ck_assert_uint_eq(look(&s), 1);
+	a = open_attic();
+	ck_assert_int_eq(attic_end(a, &s.last, &f), 1);
+	ck_assert_int_eq(attic_end(a, &s.last, &f), 0);
+	close_attic(a);
+	ck_assert_uint_eq(look(&s), 0);
+	ck_assert_uint_eq(count("posthouse/removed", NULL), 0);
+	end();
+}
+END_TEST
+
+START_TEST(messages_come_in_the_order_of_their_names)
+{
+	struct attic *a;
+	struct seen s;
+
+	begin();
+	a = open_attic();
+	for (int i = 0; i < 30; i++) {
+		char path[100];
+
+		snprintf(path, sizeof path, "new/17000000%02d.M1P2Q3.mx,S=5",
+		    i * 7 % 30);
+		put(path);
+		ck_assert_int_eq(
+		    attic_put(a, &batch, &inbox, str(path + 4), &f), 1);
+	}
+	close_attic(a);
+	ck_assert_uint_eq(look(&s), 30);
+	ck_assert_str_eq(s.file, "1700000029.M1P2Q3.mx,S=5");
+	end();
+}
+END_TEST
+
 START_TEST(the_two_rooms_are_apart)
 {
 	struct attic_sum sum;
@@ -528,6 +572,7 @@ UNIT_MAIN("attic", what_is_put_there_is_listed_with_all_that_is_known,
     a_size_that_is_not_known_is_not_made_up,
     a_folder_that_is_gone_is_made_again,
     one_name_that_comes_twice_is_kept_twice, only_what_is_old_goes_for_good,
+    one_message_can_be_ended, messages_come_in_the_order_of_their_names,
     the_two_rooms_are_apart, what_is_no_batch_is_left_alone,
     there_is_no_attic_without_a_mailbox,
     whoever_is_killed_leaves_each_message_in_one_place)
