@@ -14,6 +14,7 @@ SYSTEM_TESTS += \
 	tests/system/admin_run.py \
 	tests/system/audit.py \
 	tests/system/auth_app_passwords.py \
+	tests/system/auth_crowd.py \
 	tests/system/auth_doors.py \
 	tests/system/auth_gssapi.py \
 	tests/system/auth_introspection.py \
