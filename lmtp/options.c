@@ -38,9 +38,10 @@ static const struct conf_option lmtpd_options[] = {
 	{ .name = "index_dir", .type = CONF_PATH, .offset = LMTPD(index_dir),
 	  .help = "the folder of the index; default: index in state_dir" },
 	{ .name = "index_cache", .type = CONF_SIZE,
-	  .offset = LMTPD(index_cache), .fallback = "32M", .min = 1 << 20,
+	  .offset = LMTPD(index_cache), .fallback = "0",
 	  .max = UINT64_C(1) << 36,
-	  .help = "memory for the index" },
+	  .help = "memory for the index; 0: as much as it needs, within "
+		  "reason" },
 	{ .name = "watches", .type = CONF_NUMBER, .offset = LMTPD(watches),
 	  .fallback = "20000", .max = 10000000,
 	  .help = "directories at most in which other programs' changes are "

@@ -30,7 +30,8 @@ struct index_folder;
 /*
  * Opens the environment in dir and takes its lock. One that recovery can not
  * mend is moved aside with a log line and made anew. root is borrowed. Nothing
- * is written before index_start().
+ * is written before index_start(). cache is in bytes; 0: as much as the index
+ * needs, up to an eighth of the memory.
  */
 struct index *index_open(
     const char *dir, uint64_t cache, int root, struct fault *f) MUST_USE;

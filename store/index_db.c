@@ -438,11 +438,13 @@ static int
 open_all(struct index *index, struct fault *f)
 {
 	const struct db_env_options options = {
-	    .cache = index->cache,
+	    .cache =
+		index->cache > 0 ? index->cache : index_cache_size(index->dir),
 	    .durability = DB_WRITTEN,
 	};
 	int rc = -1;
 
+	atomic_store(&index->was_read_ahead, false);
 	index->env = db_env_open(index->dir, &options, f);
 	if (index->env == NULL)
 		return -1;

@@ -75,6 +75,7 @@ struct index {
 	pthread_rwlock_t opening;
 	struct db_env *env; /* NULL: broken */
 	struct db *folders, *messages, *delivered;
+	atomic_bool was_read_ahead; /* since it was opened */
 
 	/* The writer's alone. */
 	uint64_t next_id;
@@ -145,6 +146,11 @@ int index_db_flush(struct index *index, struct fault *f) MUST_USE;
 bool index_db_parse_folder(struct str key, struct str value, struct str *path,
     struct str *dir, struct index_known *known) MUST_USE;
 void index_db_message_prefix(const struct index_folder *folder, char prefix[8]);
+
+/* Bytes of cache: room for the whole index and some growth, within reason. */
+uint64_t index_cache_size(const char *dir);
+/* All of it will be read, the first time: begins to, unless it is huge. Blocks. */
+void index_read_ahead(struct index *index);
 
 /* By path and dir; a hold. */
 struct index_folder *index_find_folder(

@@ -216,6 +216,8 @@ index_scan(struct index *index, const struct index_scan *scan, struct fault *f)
 
 	buf_init(&prefix, INDEX_KEY_MAX);
 	put_prefix(&prefix, scan->path);
+	if (scan->path.len == 0 && scan->from.len == 0)
+		index_read_ahead(index);
 	pthread_rwlock_rdlock(&index->opening);
 	if (index->env == NULL)
 		rc = fault_temp(f, "4.3.0", "the index is not available");

@@ -27,6 +27,7 @@ libstore_a_SOURCES = \
 	store/import_state.c \
 	store/incoming.c store/incoming.h \
 	store/index.c store/index.h store/index_private.h \
+	store/index_cache.c \
 	store/index_check.c \
 	store/index_db.c \
 	store/index_delivered.c \

@@ -32,7 +32,7 @@ struct store_conf {
 	const char *hostname;  /* in file names */
 	enum store_commit commit;
 	struct quota_conf quota;
-	uint64_t index_cache; /* bytes */
+	uint64_t index_cache; /* bytes; 0: see store/index.h */
 	/* How what other programs do is noticed while the store is open:
 	 * directories that are watched at most, and the milliseconds in which
 	 * all mailboxes are looked at. An interval of 0: not at all. */

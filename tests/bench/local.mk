@@ -5,6 +5,10 @@ tests_bench_limit_SOURCES = tests/bench/limit.c
 EXTRA_PROGRAMS += tests/bench/queue
 tests_bench_queue_SOURCES = tests/bench/queue.c
 tests_bench_queue_LDADD = libmta.a $(MTA_LIBS)
+# The index alone: make tests/bench/search.
+EXTRA_PROGRAMS += tests/bench/search
+tests_bench_search_SOURCES = tests/bench/search.c
+tests_bench_search_LDADD = libstore.a libproto.a libbase.a $(PROTO_LIBS) $(BASE_LIBS)
 # What `make bench-lookups` needs.
 EXTRA_PROGRAMS += tests/bench/lookups
 tests_bench_lookups_SOURCES = tests/bench/lookups.c
@@ -21,7 +25,7 @@ BENCH = tests/bench/bench.py \
 	tests/bench/soak.py \
 	tests/bench/systems.py
 EXTRA_DIST += $(BENCH) tests/bench/README.md
-CLEANFILES += tests/bench/limit tests/bench/lookups tests/bench/queue bench.json \
+CLEANFILES += tests/bench/limit tests/bench/lookups tests/bench/queue tests/bench/search bench.json \
 	bench-deferred.json soak.json
 
 # make bench [WHAT=store|relay] [SESSIONS="1 20 100"] [MESSAGES=N] [REPEATS=3]
