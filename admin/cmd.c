@@ -48,6 +48,7 @@ static const struct option options[] = {
     {"quiet", no_argument, NULL, 'q'},
     {"version", no_argument, NULL, 'V'},
     /* What some commands take. */
+    {"across", no_argument, NULL, 'o'},
     {"address", required_argument, NULL, 'o'},
     {"attachments", required_argument, NULL, 'o'},
     {"before", required_argument, NULL, 'o'},
@@ -66,6 +67,7 @@ static const struct option options[] = {
     {"helo", required_argument, NULL, 'o'},
     {"id", required_argument, NULL, 'o'},
     {"keep", required_argument, NULL, 'o'},
+    {"into", required_argument, NULL, 'o'},
     {"larger", required_argument, NULL, 'o'},
     {"list-id", required_argument, NULL, 'o'},
     {"listener", required_argument, NULL, 'o'},

@@ -50,6 +50,13 @@ int mailbox_undelete(struct cmd_line *line, struct fault *f) MUST_USE;
 /* cmd_mailbox_export.c */
 int mailbox_export(struct cmd_line *line, struct fault *f) MUST_USE;
 
+/* cmd_mailbox_dedupe.c */
+int mailbox_dedupe(struct cmd_line *line, struct fault *f) MUST_USE;
+int mailbox_savings(struct cmd_line *line, struct fault *f) MUST_USE;
+
+/* cmd_mailbox_move.c: move and copy */
+int mailbox_move(struct cmd_line *line, struct fault *f) MUST_USE;
+
 /* cmd_mailbox_import.c */
 int mailbox_import(struct cmd_line *line, struct fault *f) MUST_USE;
 int mailbox_import_tree(struct cmd_line *line, struct fault *f) MUST_USE;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/chosen.h"
 #include "admin/list.h"
 #include "admin/mail_client.h"
 #include "admin/progress.h"
@@ -43,8 +44,7 @@ struct work {
 	enum export_format format;
 	struct mail_client mail;
 	struct mailbox_name mailbox;
-	const char *folder_name; /* NULL: all */
-	struct mailbox_folder folder;
+	struct chosen chosen;
 	struct export *export;
 	struct progress progress;
 };
@@ -113,13 +113,6 @@ open_output(struct work *w, struct fault *f)
 
 /* Messages. */
 
-static bool
-is_meant(const struct work *w, const struct client_folder *folder)
-{
-	return w->folder_name == NULL ||
-	       str_is(str(folder->folder.dir), str(w->folder.dir));
-}
-
 static int
 count_folder(void *ctx, struct client_folder *folder, struct fault *f)
 {
@@ -127,10 +120,12 @@ count_folder(void *ctx, struct client_folder *folder, struct fault *f)
 	struct client_list list;
 	int rc;
 
-	if (!is_meant(w, folder))
+	if (!chosen_has_folder(&w->chosen, &folder->folder))
 		return 0;
 	rc = client_list_read(&list, folder, f);
-	w->progress.total += list.n;
+	for (size_t i = 0; i < list.n; i++)
+		w->progress.total += chosen_has(
+		    &w->chosen, &folder->folder, list.entries[i].name.base);
 	client_list_clear(&list);
 	return rc;
 }
@@ -142,12 +137,16 @@ export_one(void *ctx, struct client_folder *folder, struct fault *f)
 	struct client_list list;
 	int rc;
 
-	if (!is_meant(w, folder))
+	if (!chosen_has_folder(&w->chosen, &folder->folder))
 		return 0;
 	rc = client_list_read(&list, folder, f);
-	if (rc == 0)
+	/* An empty folder is something only where all are wanted. */
+	if (rc == 0 && !w->chosen.is_found)
 		rc = export_folder(w->export, folder, f);
 	for (size_t i = 0; rc == 0 && i < list.n; i++) {
+		if (!chosen_has(
+			&w->chosen, &folder->folder, list.entries[i].name.base))
+			continue;
 		rc = export_message(
 		    w->export, folder, &list, &list.entries[i], f);
 		progress_step(&w->progress, 1);
@@ -168,15 +167,15 @@ check_folder(struct work *w, struct fault *f)
 	struct client_folder open;
 	int rc;
 
-	if (w->folder_name == NULL)
+	if (!w->chosen.is_folder)
 		return 0;
 	rc = client_folder_open(
-	    w->mail.client, &w->mailbox, &w->folder, &open, f);
+	    w->mail.client, &w->mailbox, &w->chosen.folder, &open, f);
 	if (rc > 0)
 		client_folder_close(&open);
 	if (rc == 0)
 		return fault_perm(f, "5.1.1", "%s has no folder %s",
-		    w->mailbox.text, w->folder_name);
+		    w->mailbox.text, w->chosen.folder.text);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -221,14 +220,12 @@ begin(struct work *w, struct cmd_line *line, struct fault *f)
 	    .line = line,
 	    .output = cmd_option(line, "output"),
 	    .fd = -1,
-	    .folder_name = cmd_option(line, "folder"),
 	};
 	if (mail_client_name(line->args[0], &w->mailbox, f) < 0)
 		return -1;
-	if (w->folder_name != NULL &&
-	    mailbox_folder_parse(str(w->folder_name), &w->folder, f) < 0)
+	if (choose_format(w, f) < 0)
 		return -1;
-	return choose_format(w, f);
+	return chosen_read(&w->chosen, line, &w->mailbox, f);
 }
 
 int
@@ -249,6 +246,7 @@ mailbox_export(struct cmd_line *line, struct fault *f)
 			unlink(w.output);
 	}
 	export_free(&w.export);
+	chosen_clear(&w.chosen);
 	mail_client_close(&w.mail);
 	if (w.fd >= 0)
 		close(w.fd);

@@ -7,6 +7,7 @@ libadmin_a_SOURCES = \
 	admin/backup_mailbox.c admin/backup_mailbox.h \
 	admin/backup_system.c admin/backup_system.h \
 	admin/call.c admin/call.h \
+	admin/chosen.c admin/chosen.h \
 	admin/cmd.c admin/cmd.h \
 	admin/cmd_alias.c admin/cmd_audit.c \
 	admin/cmd_backup.c \
@@ -28,6 +29,8 @@ libadmin_a_SOURCES = \
 	admin/cmd_mailbox_undelete.c \
 	admin/cmd_mailbox_export.c \
 	admin/cmd_mailbox_import.c \
+	admin/cmd_mailbox_dedupe.c \
+	admin/cmd_mailbox_move.c \
 	admin/cmd_queue.c admin/cmd_queue.h \
 	admin/cmd_queue_print.c \
 	admin/cmd_restore.c \

@@ -3,7 +3,7 @@
  * directories may change under a walk. */
 #include "config.h"
 
-#include "store/client.h"
+#include "store/client_private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -159,6 +159,52 @@ client_each_mailbox(struct client *c, struct str domain,
 		rc = each_in_domain(c, domains.at[i], each, ctx, f);
 	names_clear(&domains);
 	return rc;
+}
+
+/* The directory that a mailbox is in. */
+static void
+domain_of(const struct mailbox_name *mailbox, char domain[MAILBOX_NAME_SIZE])
+{
+	struct str path = str(mailbox->path);
+
+	if (!str_copy(str_cut(&path, '/'), domain, MAILBOX_NAME_SIZE))
+		die_bug("a mailbox name without a domain");
+}
+
+static int
+sync_dir(int at, const char *path)
+{
+	int fd = openat(at, path, OPEN_DIR), rc;
+
+	if (fd < 0)
+		return -1;
+	rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
+int
+client_rename_mailbox(struct client *c, const struct mailbox_name *from,
+    const struct mailbox_name *to, struct fault *f)
+{
+	char old[MAILBOX_NAME_SIZE], new[MAILBOX_NAME_SIZE];
+
+	domain_of(from, old);
+	domain_of(to, new);
+	if (mkdirat(c->root, new, 0700) < 0 && errno != EEXIST)
+		return fault_errno(f, "cannot make mailbox %s", to->text);
+	if (client_rename(c->root, from->path, c->root, to->path) < 0) {
+		if (errno == EEXIST || errno == ENOTEMPTY)
+			return 0;
+		if (errno == ENOENT)
+			return fault_perm(
+			    f, "5.1.1", "there is no mailbox %s", from->text);
+		return fault_errno(f, "cannot rename mailbox %s", from->text);
+	}
+	if (fsync(c->root) < 0 || sync_dir(c->root, old) < 0 ||
+	    sync_dir(c->root, new) < 0)
+		return fault_errno(f, "cannot sync mailbox %s", to->text);
+	return 1;
 }
 
 /* Folders. */

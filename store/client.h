@@ -110,6 +110,14 @@ int client_open(const struct client_folder *folder, struct client_list *list,
 bool client_file_name(struct str base, struct str flags, bool is_new,
     char file[MAILDIR_NAME_SIZE]) MUST_USE;
 
+/*
+ * Gives a whole mailbox another name, durably: 1; 0 where one of that name is
+ * there; 5.1.1 where there is none of the old one.
+ */
+int client_rename_mailbox(struct client *client,
+    const struct mailbox_name *from, const struct mailbox_name *to,
+    struct fault *f) MUST_USE;
+
 /* A folder that messages are brought into, and which it had when this was
  * filled, or got through it since. */
 struct client_target {

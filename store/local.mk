@@ -10,6 +10,7 @@ libstore_a_SOURCES = \
 	store/committer.c store/committer.h \
 	store/criteria.c store/criteria.h \
 	store/delivery.c store/delivery.h \
+	store/duplicates.c store/duplicates.h \
 	store/expire.c store/expire.h \
 	store/expire_rules.c store/expire_rules.h \
 	store/export.c store/export.h \
@@ -54,6 +55,7 @@ libstore_a_SOURCES = \
 	store/recent.c store/recent.h \
 	store/record.c store/record.h \
 	store/retired.c store/retired.h \
+	store/savings.c store/savings.h \
 	store/search.c store/search.h \
 	store/store.c store/store.h store/store_private.h \
 	store/store_methods.c \

@@ -201,6 +201,16 @@ class Transfer(unittest.TestCase):
         self.instance.admin("mailbox", "export", "ann@example.org", "--folder",
                             "None", status=EX_NOUSER)
 
+    def test_a_selection(self):
+        told = self.instance.admin_json(
+            "mailbox", "export", "ann@example.org", "--subject", "keyw",
+            "--output", self.instance.path("some.mbox"))
+        self.assertEqual(told["messages"], 1)
+        self.assertEqual(self.take(
+            self.instance.path("some.mbox"))["messages"], 1)
+        self.assertEqual([(m[0], m[1]) for m in state(self.box)],
+                         [(".B&APw-cher.Alte", MESSAGES[4][3])])
+
     def test_standard_input(self):
         done = subprocess.run(
             [program("posthouse"), "-c", self.instance.conf, "mailbox",

@@ -494,6 +494,26 @@ START_TEST(what_comes_and_goes_is_counted_for_the_quota)
 }
 END_TEST
 
+START_TEST(a_mailbox_is_renamed_where_there_is_none)
+{
+	struct mailbox_name new = name_of("ann@other");
+	struct client_folder folder;
+	struct fault f;
+
+	begin();
+	folder = make(&ann, "Sent");
+	client_folder_close(&folder);
+	folder = make(&bob, "");
+	client_folder_close(&folder);
+	ck_assert_int_eq(client_rename_mailbox(client, &ann, &bob, &f), 0);
+	ck_assert_int_eq(client_rename_mailbox(client, &ann, &new, &f), 1);
+	ck_assert_int_eq(client_rename_mailbox(client, &ann, &new, &f), -1);
+	ck_assert_int_eq(
+	    faccessat(client->root, "other/ann/.Sent/cur", F_OK, 0), 0);
+	end();
+}
+END_TEST
+
 START_TEST(a_name_has_its_bounds)
 {
 	char file[MAILDIR_NAME_SIZE], longest[300];
@@ -516,4 +536,5 @@ UNIT_MAIN("client", a_list_has_each_message_once_in_the_order_of_time,
     a_folder_that_is_made_is_marked_and_subscribed_to,
     a_copy_is_a_link_and_made_once, a_move_leaves_one_message,
     a_move_to_another_file_system_copies_and_then_removes,
-    what_comes_and_goes_is_counted_for_the_quota, a_name_has_its_bounds)
+    what_comes_and_goes_is_counted_for_the_quota, a_name_has_its_bounds,
+    a_mailbox_is_renamed_where_there_is_none)
