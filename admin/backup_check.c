@@ -182,16 +182,14 @@ static int
 look_at_user(void *ctx, int dir, const char *name, struct fault *f)
 {
 	struct check *c = ctx;
-	char path[TREE_PATH_SIZE];
+	char path[TREE_PATH_SIZE], manifest[TREE_PATH_SIZE];
 
 	(void)dir;
 	(void)f;
-	if (!tree_join(path, c->prefix, name))
+	if (!tree_join(path, c->prefix, name) ||
+	    !tree_join(manifest, "manifests", path + strlen("mail/")))
 		return 0;
-	memmove(path + strlen("manifests"), path + strlen("mail"),
-	    strlen(path + strlen("mail")) + 1);
-	memcpy(path, "manifests", strlen("manifests"));
-	if (manifest_find(&c->manifest, path) == NULL)
+	if (manifest_find(&c->manifest, manifest) == NULL)
 		find(c, "a stranger", path);
 	return 0;
 }

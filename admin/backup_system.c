@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "admin/apart.h"
@@ -17,10 +18,17 @@
 #include "auth/directory.h"
 #include "auth/directory_copy.h"
 #include "auth/options.h"
+#include "base/clock.h"
 #include "mta/options.h"
 #include "mta/queued_options.h"
 
-enum { ANSWER_MAX = 8192 };
+enum {
+	ANSWER_MAX = 8192,
+	/* For an owner that comes or goes, or still makes a copy for a backup that
+	 * was killed. */
+	WAIT_MS = 120000,
+	POLL_MS = 200,
+};
 
 /* Copies a file that the snapshot does not have yet; what is not there, or no
  * file, is passed over. */
@@ -169,12 +177,18 @@ static int
 backup_owner(const struct backup_system *b, enum place_owner owner,
     const char *method, const char *to, struct fault *f)
 {
+	static const struct timespec poll = {.tv_nsec = POLL_MS * 1000000};
 	struct owner_call call = {b, owner, method, -1};
+	int64_t end = clock_ms() + WAIT_MS;
 	struct buf dir;
 	int rc;
 
 	buf_init(&dir, ANSWER_MAX);
 	rc = apart_run(ask_owner, &call, &dir, f);
+	while (rc < 0 && strcmp(f->dsn, "4.3.2") == 0 && clock_ms() < end) {
+		nanosleep(&poll, NULL);
+		rc = apart_run(ask_owner, &call, &dir, f);
+	}
 	if (rc == 0)
 		rc = take_copy(b, buf_text(&dir), to, f);
 	buf_clear(&dir);

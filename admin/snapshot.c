@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,13 +30,17 @@ static const char *const kinds[] = {
 static int
 take_lock(struct snapshots *s, const char *dir, struct fault *f)
 {
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
 	s->lock = openat(
 	    s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->lock < 0)
 		return fault_errno(f, "cannot open %s/lock", dir);
-	if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
+	/* Of this process, and not of those that it makes for a piece of work:
+	 * they may live longer. */
+	if (fcntl(s->lock, F_SETLK, &lock) == 0)
 		return 0;
-	if (errno != EWOULDBLOCK)
+	if (errno != EAGAIN && errno != EACCES)
 		return fault_errno(f, "cannot lock %s", dir);
 	return fault_temp(f, "4.3.2", "another backup writes to %s", dir);
 }

@@ -27,6 +27,7 @@ SYSTEM_TESTS += \
 	tests/system/auth_tokens.py \
 	tests/system/auth_scram.py \
 	tests/system/backup.py \
+	tests/system/backup_faults.py \
 	tests/system/backup_mx.py \
 	tests/system/clients.py \
 	tests/system/clients_volume.py \
