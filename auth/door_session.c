@@ -28,7 +28,12 @@ enum {
 enum take { TAKE_OK, TAKE_MORE, TAKE_BAD };
 
 struct request {
-	enum { REQUEST_CHECK, REQUEST_LOOK_UP, REQUEST_NONSENSE } what;
+	enum {
+		REQUEST_CHECK,
+		REQUEST_LOOK_UP,
+		REQUEST_LIST,
+		REQUEST_NONSENSE
+	} what;
 	struct str user, realm, password, service, client;
 };
 
@@ -102,6 +107,12 @@ static const struct codec saslauthd = {
 static enum take
 take_authdaemon(struct str in, struct request *r, size_t *used)
 {
+	static const int asked[] = {
+	    [AUTHDAEMON_PRE] = REQUEST_LOOK_UP,
+	    [AUTHDAEMON_AUTH] = REQUEST_CHECK,
+	    [AUTHDAEMON_ENUMERATE] = REQUEST_LIST,
+	    [AUTHDAEMON_OTHER] = REQUEST_NONSENSE,
+	};
 	struct authdaemon_request got;
 
 	switch (authdaemon_take(in, &got, used)) {
@@ -113,9 +124,7 @@ take_authdaemon(struct str in, struct request *r, size_t *used)
 		break;
 	}
 	*r = (struct request){
-	    .what = got.verb == AUTHDAEMON_AUTH  ? REQUEST_CHECK
-		    : got.verb == AUTHDAEMON_PRE ? REQUEST_LOOK_UP
-						 : REQUEST_NONSENSE,
+	    .what = asked[got.verb],
 	    .user = got.user,
 	    .password = got.password,
 	    .service = got.service,
@@ -227,6 +236,47 @@ look_up(struct door_session *s, const struct request *r)
 		    s->codec->protocol, "reason", f.text, NULL);
 }
 
+struct listing {
+	struct door_session *session;
+	char last[NAME_SIZE];
+};
+
+/* 1 where there is enough to be written. */
+static int
+list_one(void *ctx, const struct directory_user *user)
+{
+	struct listing *l = ctx;
+	struct buf *out = &l->session->peer.out;
+	struct home home;
+
+	memcpy(l->last, user->name, sizeof l->last);
+	if (!user->disabled &&
+	    home_find(&l->session->authd->homes, str(user->name), &home))
+		authdaemon_put_user(out, str(user->name),
+		    (unsigned long)home.uid, (unsigned long)home.gid,
+		    home.path);
+	return buf_len(out) > OUT_MAX / 2;
+}
+
+/* All users, as fast as the client reads. */
+static void
+list_users(struct door_session *s)
+{
+	struct listing l = {.session = s};
+	struct fault f;
+	int rc;
+
+	do {
+		rc = directory_each_user(s->authd->directory, str(""),
+		    str(l.last), list_one, &l, &f);
+	} while (rc > 0 && peer_flush(&s->peer) == 0);
+	if (rc == 0)
+		authdaemon_put_end(&s->peer.out);
+	else if (rc < 0)
+		log_error(&s->peer.log, "look-up failed", "protocol",
+		    s->codec->protocol, "reason", f.text, NULL);
+}
+
 static enum session_next
 answer(struct door_session *s, const struct request *r)
 {
@@ -235,6 +285,9 @@ answer(struct door_session *s, const struct request *r)
 		return check(s, r);
 	case REQUEST_LOOK_UP:
 		look_up(s, r);
+		break;
+	case REQUEST_LIST:
+		list_users(s);
 		break;
 	case REQUEST_NONSENSE:
 		s->codec->put_no(&s->peer.out);

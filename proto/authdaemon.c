@@ -93,7 +93,9 @@ take_request(struct str *rest, struct authdaemon_request *r)
 		return take_pre(line, r);
 	if (str_is(verb, STR_LIT("AUTH")))
 		return take_auth(line, rest, r);
-	r->verb = AUTHDAEMON_OTHER;
+	r->verb = str_is(verb, STR_LIT("ENUMERATE")) && line.at == NULL
+		      ? AUTHDAEMON_ENUMERATE
+		      : AUTHDAEMON_OTHER;
 	return AUTHDAEMON_OK;
 }
 
@@ -120,6 +122,15 @@ authdaemon_put(struct buf *out, const char *name, struct str value)
 	buf_putc(out, '=');
 	buf_put_str(out, value);
 	buf_putc(out, '\n');
+}
+
+/* Home and Maildir are one; options there are none. */
+void
+authdaemon_put_user(struct buf *out, struct str name, unsigned long uid,
+    unsigned long gid, const char *home)
+{
+	buf_put_str(out, name);
+	buf_putf(out, "\t%lu\t%lu\t%s\t%s\t\n", uid, gid, home, home);
 }
 
 void

@@ -7,8 +7,10 @@
  *   NAME=value           any number of them; TCPREMOTEIP is the client
  *   PRE . service user   who is it?
  *   AUTH n               and n bytes: service LF "login" LF user LF password LF
+ *   ENUMERATE            who are all?
  *
- * The answer is a line for each attribute and "." behind them, or "FAIL".
+ * The answer is a line for each attribute, or each user, and "." behind them; or
+ * "FAIL".
  */
 #ifndef PROTO_AUTHDAEMON_H
 #define PROTO_AUTHDAEMON_H
@@ -28,6 +30,7 @@ enum {
 enum authdaemon_verb {
 	AUTHDAEMON_PRE,
 	AUTHDAEMON_AUTH,
+	AUTHDAEMON_ENUMERATE,
 	AUTHDAEMON_OTHER, /* to be answered with FAIL: PASSWD, another type */
 };
 
@@ -49,6 +52,9 @@ enum authdaemon_result authdaemon_take(
 
 /* One attribute, "HOME" and the like. A value has no line ends. */
 void authdaemon_put(struct buf *out, const char *name, struct str value);
+/* One user of ENUMERATE; no value has a tab or a line end. */
+void authdaemon_put_user(struct buf *out, struct str name, unsigned long uid,
+    unsigned long gid, const char *home);
 void authdaemon_put_end(struct buf *out);
 void authdaemon_put_fail(struct buf *out);
 

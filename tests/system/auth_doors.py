@@ -178,6 +178,21 @@ class CourierLibrary:
             raise ConnectionError("no answer")
         return self.found if rc == 0 else None
 
+    def all(self):
+        """Each user: name, uid, gid, home, maildir, options."""
+        users = []
+
+        def take(*fields):
+            users.append(fields[:-1])
+        call = ctypes.CFUNCTYPE(
+            None, ctypes.c_char_p, ctypes.c_uint, ctypes.c_uint,
+            ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p,
+            ctypes.c_void_p)(take)
+        self.library.auth_enumerate(call, None)
+        # The end is a call without a name.
+        assert users.pop()[0] is None
+        return users
+
     def log_in(self, user, password):
         return self.result(self.library.auth_login(
             b"imap", user.encode(), password.encode(), self.call, None))
@@ -217,6 +232,22 @@ class Courier(Case):
             self.assertIsNone(c.log_in(name, password), name)
         self.assertIsNone(c.find(BOB))
         self.assertIsNone(c.find(EVE))
+
+    def test_all_users_are_listed(self):
+        user = pwd.getpwnam(store_user())
+        for i in range(300):
+            self.authd.call("user.add", user="u%03d@%s" % (i, DOMAIN))
+        names = ["ann", "carl"] + ["u%03d" % i for i in range(300)]
+        want = []
+        for name in names:
+            home = ("/var/mail/x/%s/%s" % (DOMAIN, name)).encode()
+            want.append((("%s@%s" % (name, DOMAIN)).encode(), user.pw_uid,
+                         user.pw_gid, home, home, b""))
+        self.assertEqual(CourierLibrary().all(), want)
+        # One that does not read holds up nobody.
+        for _ in range(20):
+            self.peer(self.courier).send(b"ENUMERATE\n")
+        self.assertServes()
 
 
 class Misuse(Case):

@@ -26,7 +26,8 @@ static const struct {
     {"AUTH 13\nimap\nlogin\nan", AUTHDAEMON_OTHER, NULL, NULL, NULL, ""},
     {"AUTH 0\n", AUTHDAEMON_OTHER, NULL, NULL, NULL, ""},
     {"PASSWD x\n", AUTHDAEMON_OTHER, NULL, NULL, NULL, ""},
-    {"ENUMERATE\n", AUTHDAEMON_OTHER, NULL, NULL, NULL, ""},
+    {"ENUMERATE\n", AUTHDAEMON_ENUMERATE, NULL, NULL, NULL, ""},
+    {"ENUMERATE x\n", AUTHDAEMON_OTHER, NULL, NULL, NULL, ""},
     {"\n", AUTHDAEMON_OTHER, NULL, NULL, NULL, ""},
 };
 
