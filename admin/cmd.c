@@ -64,6 +64,7 @@ static const struct option options[] = {
     {"force", no_argument, NULL, 'o'},
     {"format", required_argument, NULL, 'o'},
     {"from", required_argument, NULL, 'o'},
+    {"held", no_argument, NULL, 'o'},
     {"helo", required_argument, NULL, 'o'},
     {"id", required_argument, NULL, 'o'},
     {"keep", required_argument, NULL, 'o'},

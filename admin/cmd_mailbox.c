@@ -65,7 +65,7 @@ const struct cmd cmd_mailbox[] = {
 	{ "mailbox", "savings", "[NAME | @DOMAIN]", 0, 1, CMD_JSON | CMD_LONG,
 	  "what one file for many recipients saves", mailbox_savings },
 	{ "mailbox", "export",
-	  "NAME " SELECT_USAGE " [--format FORMAT] [--output FILE]", 1, 1,
+	  "NAME " SELECT_USAGE " [--format FORMAT] [--held] [--output FILE]", 1, 1,
 	  CMD_JSON | CMD_LONG,
 	  "mail as an mbox, an archive or files", mailbox_export },
 	{ "mailbox", "import",

@@ -17,6 +17,7 @@
 #include "admin/mail_client.h"
 #include "admin/progress.h"
 #include "store/export.h"
+#include "store/hold.h"
 
 static const struct table_column fields[] = {
     {"mailbox", "mailbox", TABLE_TEXT},
@@ -179,12 +180,28 @@ check_folder(struct work *w, struct fault *f)
 	return rc < 0 ? -1 : 0;
 }
 
+/* What is held is laid out as a mailbox, which the index does not know. */
+static int
+choose_held(struct work *w, struct fault *f)
+{
+	const struct mailbox_name mailbox = w->mailbox;
+
+	if (cmd_option(w->line, "held") == NULL)
+		return 0;
+	if (w->chosen.is_found)
+		return fault_perm(f, "5.5.4",
+		    "with --held only --folder says which messages");
+	if (hold_as_mailbox(w->mail.client->root, &mailbox, &w->mailbox) == 1)
+		return 0;
+	return fault_perm(f, "5.1.1", "nothing of %s is held", mailbox.text);
+}
+
 static int
 export_all(struct work *w, struct fault *f)
 {
 	struct client *client = w->mail.client;
 
-	if (check_folder(w, f) < 0 ||
+	if (choose_held(w, f) < 0 || check_folder(w, f) < 0 ||
 	    client_each_folder(client, &w->mailbox, count_folder, w, f) < 0)
 		return -1;
 	w->export = export_new(w->format, w->fd, f);

@@ -202,6 +202,21 @@ hold_end(
 	return rc;
 }
 
+int
+hold_as_mailbox(
+    int root, const struct mailbox_name *mailbox, struct mailbox_name *held)
+{
+	struct stat st;
+	int n;
+
+	*held = *mailbox;
+	n = snprintf(held->path, sizeof held->path, "%.*s/" HELD,
+	    (int)(sizeof held->path - sizeof HELD - 2), mailbox->path);
+	return n < (int)sizeof held->path &&
+	       fstatat(root, held->path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
 /* Links. */
 
 /* The cur/ of what is held of a folder; made where it is missing. */

@@ -48,6 +48,10 @@ int hold_set(int root, const struct mailbox_name *mailbox,
 int hold_end(int root, const struct mailbox_name *mailbox, int64_t now,
     struct fault *f) MUST_USE;
 
+/* What is held, as a mailbox of its own: 1, or 0 where there is nothing. */
+int hold_as_mailbox(
+    int root, const struct mailbox_name *mailbox, struct mailbox_name *held);
+
 /* Links all messages that are not held yet; *n gets how many. Durable. */
 int hold_catch(int root, const struct mailbox_name *mailbox, uint64_t *n,
     struct fault *f) MUST_USE;

@@ -100,7 +100,7 @@ class Base(unittest.TestCase):
         try:
             wait_for("an index that agrees", agrees)
         except AssertionError:
-            self.fail(verdicts[-1])
+            self.fail("%s\n%s" % (verdicts[-1], self.instance.lmtpd.log.text()))
 
     def audit(self, name=ANN):
         return [(x["what"], x["detail"]) for x in self.instance.call(
@@ -280,6 +280,11 @@ class LegalHold(Base):
             self.assertTrue(text.endswith(message(n + 1)[-60:]), text)
         self.wait_for_index()
 
+        exported = self.admin("mailbox", "export", ANN, "--held")
+        for n in (1, 2, 3):
+            self.assertIn("\nSubject: number %d\n" % n, exported)
+        self.assertIn("\nX-Folder: Sent\n", exported)
+
         holds = self.json("mailbox", "legal-hold", "list")["holds"]
         self.assertEqual([(x["mailbox"], x["why"]) for x in holds],
                          [(ANN, "case 12/3")])
@@ -287,6 +292,7 @@ class LegalHold(Base):
         self.assertEqual(
             self.json("mailbox", "legal-hold", "list")["holds"], [])
         self.assertEqual(self.held(), [])
+        self.admin("mailbox", "export", ANN, "--held", status=os.EX_NOUSER)
         self.deliver(4)
         self.assertEqual(self.held(), [])
         self.assertEqual(self.audit(), [("mailbox.hold", "case 12/3"),

@@ -167,13 +167,18 @@ END_TEST
 
 START_TEST(each_message_is_linked_once)
 {
+	struct mailbox_name held;
+
 	begin();
 	put("new/" ONE);
 	put("cur/" TWO ":2,S");
 	put(".Sent/cur/" ONE ":2,S");
 	put("new/.hidden");
 	hold();
+	ck_assert_int_eq(hold_as_mailbox(root, &ann, &held), 0);
 	ck_assert_uint_eq(catch_all(), 3);
+	ck_assert_int_eq(hold_as_mailbox(root, &ann, &held), 1);
+	ck_assert_str_eq(held.path, "example.org/ann/posthouse/held");
 	ck_assert(is_there("posthouse/held/cur/" ONE ":2,"));
 	ck_assert(is_there("posthouse/held/cur/" TWO ":2,"));
 	ck_assert(is_there("posthouse/held/.Sent/cur/" ONE ":2,"));
