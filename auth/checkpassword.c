@@ -39,9 +39,12 @@ set_number(const char *name, unsigned long n)
 }
 
 void
-checkpassword_set_environment(const char *user, const struct home *home)
+checkpassword_set_environment(
+    const char *user, const struct home *home, const char *quota_rule)
 {
-	static const char names[] = "userdb_uid userdb_gid";
+	const char *names = quota_rule[0] == '\0'
+				? "userdb_uid userdb_gid"
+				: "userdb_uid userdb_gid userdb_quota_rule";
 	const char *extra = getenv("EXTRA");
 	char all[1024];
 
@@ -50,6 +53,8 @@ checkpassword_set_environment(const char *user, const struct home *home)
 	setenv("SHELL", "/bin/sh", 1);
 	set_number("userdb_uid", home->uid);
 	set_number("userdb_gid", home->gid);
+	if (quota_rule[0] != '\0')
+		setenv("userdb_quota_rule", quota_rule, 1);
 	if (extra != NULL &&
 	    snprintf(all, sizeof all, "%s %s", extra, names) < (int)sizeof all)
 		setenv("EXTRA", all, 1);

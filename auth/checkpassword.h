@@ -30,10 +30,12 @@ bool checkpassword_parse(
 
 /*
  * What the next program finds in its environment: USER, HOME, SHELL, and for
- * Dovecot userdb_uid, userdb_gid, their names in EXTRA, and AUTHORIZED=2 where
- * only a look-up was asked for (AUTHORIZED=1).
+ * Dovecot userdb_uid, userdb_gid, userdb_quota_rule where the rule is not
+ * empty, their names in EXTRA, and AUTHORIZED=2 where only a look-up was asked
+ * for (AUTHORIZED=1).
  */
-void checkpassword_set_environment(const char *user, const struct home *home);
+void checkpassword_set_environment(
+    const char *user, const struct home *home, const char *quota_rule);
 /* Whether the caller wants to know about the user, and has no password. */
 bool checkpassword_is_lookup(void);
 

@@ -21,6 +21,7 @@
 #include "base/net.h"
 #include "base/options.h"
 #include "proto/auth_client.h"
+#include "proto/quota_value.h"
 #include "proto/socketmap.h"
 
 enum {
@@ -152,6 +153,25 @@ check(const struct place *p, struct str user, struct str password,
 		exit(CHECKPASSWORD_REFUSED);
 }
 
+/* For Dovecot. Who cannot be asked now has none: mail is read all the same. */
+static void
+find_quota_rule(const struct place *p, struct str user, struct buf *rule)
+{
+	const struct socketmap_client_conf conf = {
+	    .address = p->socketmap, .timeout_ms = WAIT_MS};
+	struct socketmap_client *client = socketmap_client_new(&conf);
+	struct quota_value quota;
+	struct buf value;
+	struct fault f;
+
+	buf_init(&value, SOCKETMAP_REPLY_MAX);
+	if (socketmap_look_up(client, "quota", user, &value, &f) > 0 &&
+	    quota_value_parse(buf_str(&value), &quota))
+		quota_value_put_rule(rule, &quota);
+	buf_clear(&value);
+	socketmap_client_free(&client);
+}
+
 /* An address of the user's is not the user. */
 static void
 look_up(const struct place *p, struct str user, struct buf *login)
@@ -214,13 +234,14 @@ main(int argc, char **argv)
 {
 	const char *file = take_arguments(argc, argv);
 	struct str user, password;
-	struct buf in, login;
+	struct buf in, login, rule;
 	struct place p = {0};
 	struct home home;
 	struct fault f;
 
 	buf_init_secret(&in, CHECKPASSWORD_MAX);
 	buf_init(&login, SOCKETMAP_REPLY_MAX);
+	buf_init(&rule, 128);
 	read_input(&in);
 	if (!checkpassword_parse(buf_str(&in), &user, &password))
 		leave(CHECKPASSWORD_MISUSE,
@@ -235,10 +256,12 @@ main(int argc, char **argv)
 	if (!home_find(&p.homes, buf_str(&login), &home))
 		leave(CHECKPASSWORD_TEMPORARY, "%s has no home",
 		    buf_text(&login));
-	checkpassword_set_environment(buf_text(&login), &home);
+	find_quota_rule(&p, buf_str(&login), &rule);
+	checkpassword_set_environment(buf_text(&login), &home, buf_text(&rule));
 	if (checkpassword_become(&home, &f) < 0)
 		leave(CHECKPASSWORD_TEMPORARY, "%s", f.text);
 	buf_clear(&login);
+	buf_clear(&rule);
 	conf_free(&p.conf);
 	execvp(argv[optind], argv + optind);
 	leave(CHECKPASSWORD_TEMPORARY, "%s: %s", argv[optind], strerror(errno));

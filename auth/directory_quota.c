@@ -204,7 +204,7 @@ holds(int64_t own, int64_t fallback)
 
 int
 directory_quota_of_user(struct directory *d, const struct directory_user *user,
-    struct directory_limits *limits, struct fault *f)
+    struct quota_value *value, struct fault *f)
 {
 	struct directory_domain domain = {.name = ""};
 
@@ -212,22 +212,23 @@ directory_quota_of_user(struct directory *d, const struct directory_user *user,
 	if (d->driver->get_domain(
 		d->store, name_domain(str(user->name)), &domain, f) < 0)
 		return -1;
-	memcpy(limits->user, user->name, sizeof limits->user);
-	limits->bytes = holds(user->quota.bytes, domain.user.bytes);
-	limits->messages = holds(user->quota.messages, domain.user.messages);
-	limits->domain_bytes = holds(domain.total.bytes, 0);
-	limits->domain_messages = holds(domain.total.messages, 0);
+	*value = (struct quota_value){
+	    .user = str(user->name),
+	    .bytes = holds(user->quota.bytes, domain.user.bytes),
+	    .messages = holds(user->quota.messages, domain.user.messages),
+	    .domain_bytes = holds(domain.total.bytes, 0),
+	    .domain_messages = holds(domain.total.messages, 0),
+	};
 	return 0;
 }
 
 int
 directory_quota_get(struct directory *d, struct str address,
-    struct directory_limits *limits, struct fault *f)
+    struct directory_user *user, struct quota_value *value, struct fault *f)
 {
-	struct directory_user user;
-	int rc = directory_find_mailbox(d, address, &user, f);
+	int rc = directory_find_mailbox(d, address, user, f);
 
 	if (rc <= 0)
 		return rc;
-	return directory_quota_of_user(d, &user, limits, f) < 0 ? -1 : 1;
+	return directory_quota_of_user(d, user, value, f) < 0 ? -1 : 1;
 }

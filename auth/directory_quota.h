@@ -9,12 +9,12 @@
 #include <stdint.h>
 
 #include "auth/directory.h"
-#include "auth/name.h"
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "proto/quota_value.h"
 
 /* For the next two: that limit stays as it is. */
 enum { DIRECTORY_QUOTA_KEEP = -2 };
@@ -31,20 +31,14 @@ int directory_domain_set_quota(struct directory *d, struct str name,
 int directory_quota_check(const struct directory_quota *quota, bool is_user,
     struct fault *f) MUST_USE;
 
-/* What holds for a mailbox; 0: no limit. */
-struct directory_limits {
-	char user[NAME_SIZE];
-	uint64_t bytes, messages;
-	uint64_t domain_bytes, domain_messages;
-};
-
-/* The mailbox that the address means, as directory_find_mailbox(): 1, 0 or
- * -1. */
+/* What holds for the mailbox that the address means, as
+ * directory_find_mailbox(): 1, 0 or -1. value->user is a view into user. */
 int directory_quota_get(struct directory *d, struct str address,
-    struct directory_limits *limits, struct fault *f) MUST_USE;
-/* The user's own limits, of a user that was read. */
+    struct directory_user *user, struct quota_value *value,
+    struct fault *f) MUST_USE;
+/* The same of a user that was read: 0 or -1. */
 int directory_quota_of_user(struct directory *d,
-    const struct directory_user *user, struct directory_limits *limits,
+    const struct directory_user *user, struct quota_value *value,
     struct fault *f) MUST_USE;
 
 /* As drivers keep it: "BYTES MESSAGES". */

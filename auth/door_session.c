@@ -8,7 +8,7 @@
 
 #include "auth/door_session.h"
 
-#include "auth/directory.h"
+#include "auth/directory_quota.h"
 #include "auth/guard.h"
 #include "auth/home.h"
 #include "auth/login.h"
@@ -133,6 +133,25 @@ take_authdaemon(struct str in, struct request *r, size_t *used)
 	return TAKE_OK;
 }
 
+/* As the first line of maildirsize. Who cannot be asked now has none. */
+static void
+put_quota(struct buf *out, const struct authd *authd, const char *name)
+{
+	struct directory_user user;
+	struct quota_value value;
+	struct buf quota;
+	struct fault f;
+
+	if (directory_quota_get(
+		authd->directory, str(name), &user, &value, &f) <= 0)
+		return;
+	buf_init(&quota, 64);
+	quota_value_put_maildir(&quota, &value);
+	if (buf_len(&quota) > 0)
+		authdaemon_put(out, "QUOTA", buf_str(&quota));
+	buf_clear(&quota);
+}
+
 static void
 put_authdaemon_ok(struct buf *out, const struct authd *authd, const char *user)
 {
@@ -149,6 +168,7 @@ put_authdaemon_ok(struct buf *out, const struct authd *authd, const char *user)
 	authdaemon_put(out, "HOME", str(home.path));
 	authdaemon_put(out, "ADDRESS", str(user));
 	authdaemon_put(out, "MAILDIR", str(home.path));
+	put_quota(out, authd, user);
 	authdaemon_put_end(out);
 }
 

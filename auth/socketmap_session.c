@@ -7,8 +7,6 @@
 
 #include "auth/socketmap_session.h"
 
-#include <inttypes.h>
-
 #include "auth/authd.h"
 #include "auth/directory.h"
 #include "auth/directory_group.h"
@@ -69,21 +67,17 @@ look_up_mailbox(
 	return 1;
 }
 
-/* "user=ann@example.org bytes=1000 messages=0 domain_bytes=0
- * domain_messages=0" */
+/* As proto/quota_value.h has it. */
 static int
 look_up_quota(
     struct directory *d, struct str key, struct buf *value, struct fault *f)
 {
-	struct directory_limits l;
-	int rc = directory_quota_get(d, key, &l, f);
+	struct directory_user user;
+	struct quota_value v;
+	int rc = directory_quota_get(d, key, &user, &v, f);
 
 	if (rc > 0)
-		buf_putf(value,
-		    "user=%s bytes=%" PRIu64 " messages=%" PRIu64
-		    " domain_bytes=%" PRIu64 " domain_messages=%" PRIu64,
-		    l.user, l.bytes, l.messages, l.domain_bytes,
-		    l.domain_messages);
+		quota_value_put(value, &v);
 	return rc;
 }
 

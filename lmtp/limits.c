@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "proto/quota_value.h"
 #include "proto/socketmap.h"
 
 enum {
@@ -69,31 +70,17 @@ bool
 limits_parse(
     struct str value, struct mailbox_name *mailbox, struct quota_limits *found)
 {
-	const struct {
-		const char *name;
-		uint64_t *limit;
-	} fields[] = {
-	    {"bytes", &found->user.bytes},
-	    {"messages", &found->user.messages},
-	    {"domain_bytes", &found->domain.bytes},
-	    {"domain_messages", &found->domain.messages},
-	};
-	bool has_user = false;
+	struct quota_value v;
+	struct fault f;
 
 	memset(found, 0, sizeof *found);
-	while (value.len > 0) {
-		struct str number = str_cut(&value, ' ');
-		struct str name = str_cut(&number, '=');
-		struct fault f;
-
-		if (str_is(name, STR_LIT("user")))
-			has_user = mailbox_name_parse(number, mailbox, &f) == 0;
-		for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-			if (str_is(name, str(fields[i].name)) &&
-			    !str_to_u64(number, 0, INT64_MAX, fields[i].limit))
-				*fields[i].limit = 0;
-	}
-	return has_user;
+	if (!quota_value_parse(value, &v) ||
+	    mailbox_name_parse(v.user, mailbox, &f) < 0)
+		return false;
+	found->user = (struct maildirsize_limits){v.bytes, v.messages};
+	found->domain =
+	    (struct maildirsize_limits){v.domain_bytes, v.domain_messages};
+	return true;
 }
 
 /* What was said. */

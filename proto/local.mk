@@ -22,6 +22,7 @@ libproto_a_SOURCES = \
 	proto/peer.c proto/peer.h \
 	proto/policy.c proto/policy.h \
 	proto/policy_client.c proto/policy_client.h \
+	proto/quota_value.c proto/quota_value.h \
 	proto/reply.c proto/reply.h \
 	proto/report.c proto/report.h \
 	proto/saslauthd.c proto/saslauthd.h \

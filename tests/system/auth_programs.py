@@ -124,6 +124,14 @@ class Checkpassword(Case):
             done = self.ask(user, password)
             self.assertEqual((done.returncode, done.stdout), (1, ""), user)
 
+    def test_a_quota_is_told(self):
+        self.instance.admin("user", "set", ANN, "--quota", "1M",
+                            "--quota-messages", "30")
+        done = self.ask(ANN, PASSWORD, EXTRA="x")
+        env = done.stdout.splitlines()
+        self.assertIn("userdb_quota_rule=*:bytes=1048576:messages=30", env)
+        self.assertIn("EXTRA=x userdb_uid userdb_gid userdb_quota_rule", env)
+
     def test_misuse(self):
         for given in (b"", b"ann", b"ann\0x\0", b"x" * 3000, None):
             done = self.run_it(given)
@@ -289,12 +297,20 @@ userdb {
     driver = checkpassword
     args = %s
 }
+mail_plugins = quota
+plugin {
+    quota = maildir:User quota
+}
 """ % (run, run))
         self.assertWorks()
         found = self.dovecot.doveadm("user", ANN)
         self.assertIn(self.instance.path("mail", "example.org", "ann"),
                       found.stdout, found.stderr)
         self.assertNotEqual(self.dovecot.doveadm("user", EVE).returncode, 0)
+        self.instance.admin("user", "set", ANN, "--quota-messages", "30")
+        found = self.dovecot.doveadm("-f", "tab", "quota", "get", "-u", ANN)
+        self.assertRegex(found.stdout, r"(?m)^User quota\tMESSAGE\t\d+\t30\t",
+                         found.stderr)
 
 
 @unittest.skipUnless(os.path.exists(MODULE) and is_alone() and

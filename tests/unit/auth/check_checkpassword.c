@@ -53,18 +53,20 @@ START_TEST(the_next_program_learns_who_and_where)
 
 	unsetenv("EXTRA");
 	unsetenv("AUTHORIZED");
-	checkpassword_set_environment("ann@example.org", &home);
+	checkpassword_set_environment("ann@example.org", &home, "");
 	ck_assert_str_eq(getenv("USER"), "ann@example.org");
 	ck_assert_str_eq(getenv("HOME"), "/mail/example.org/ann");
 	ck_assert_str_eq(getenv("userdb_uid"), "7");
 	ck_assert_str_eq(getenv("userdb_gid"), "8");
 	ck_assert_str_eq(getenv("EXTRA"), "userdb_uid userdb_gid");
 	ck_assert_ptr_null(getenv("AUTHORIZED"));
-	setenv("EXTRA", "userdb_quota", 1);
+	setenv("EXTRA", "x", 1);
 	setenv("AUTHORIZED", "1", 1);
 	ck_assert(checkpassword_is_lookup());
-	checkpassword_set_environment("ann@example.org", &home);
-	ck_assert_str_eq(getenv("EXTRA"), "userdb_quota userdb_uid userdb_gid");
+	checkpassword_set_environment("ann@example.org", &home, "*:bytes=1000");
+	ck_assert_str_eq(
+	    getenv("EXTRA"), "x userdb_uid userdb_gid userdb_quota_rule");
+	ck_assert_str_eq(getenv("userdb_quota_rule"), "*:bytes=1000");
 	ck_assert_str_eq(getenv("AUTHORIZED"), "2");
 	ck_assert(!checkpassword_is_lookup());
 }

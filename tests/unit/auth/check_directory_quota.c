@@ -44,10 +44,11 @@ static void
 assert_limits(uint64_t bytes, uint64_t messages, uint64_t domain_bytes,
     uint64_t domain_messages)
 {
-	struct directory_limits l;
+	struct directory_user user;
+	struct quota_value l;
 
-	ck_assert_int_eq(directory_quota_get(d, ANN, &l, &f), 1);
-	ck_assert_str_eq(l.user, "ann@example.org");
+	ck_assert_int_eq(directory_quota_get(d, ANN, &user, &l, &f), 1);
+	ck_assert_view_eq(l.user, "ann@example.org");
 	ck_assert_uint_eq(l.bytes, bytes);
 	ck_assert_uint_eq(l.messages, messages);
 	ck_assert_uint_eq(l.domain_bytes, domain_bytes);
@@ -149,17 +150,20 @@ END_TEST
 
 START_TEST(a_quota_is_found_by_what_means_the_mailbox)
 {
-	struct directory_limits l;
+	struct directory_user user;
+	struct quota_value l;
 
 	begin();
 	set_user(1000, 0);
-	ck_assert_int_eq(
-	    directory_quota_get(d, STR_LIT("Ann+lists@EXAMPLE.org"), &l, &f),
+	ck_assert_int_eq(directory_quota_get(d,
+			     STR_LIT("Ann+lists@EXAMPLE.org"), &user, &l, &f),
 	    1);
-	ck_assert_str_eq(l.user, "ann@example.org");
+	ck_assert_view_eq(l.user, "ann@example.org");
 	ck_assert_int_eq(
-	    directory_quota_get(d, STR_LIT("bob@example.org"), &l, &f), 0);
-	ck_assert_int_eq(directory_quota_get(d, STR_LIT("?"), &l, &f), 0);
+	    directory_quota_get(d, STR_LIT("bob@example.org"), &user, &l, &f),
+	    0);
+	ck_assert_int_eq(
+	    directory_quota_get(d, STR_LIT("?"), &user, &l, &f), 0);
 	end_directory(&d);
 }
 END_TEST

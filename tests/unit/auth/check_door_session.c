@@ -4,6 +4,7 @@
 #include "auth/door_session.h"
 
 #include "auth/sasl.h"
+#include "auth/directory_quota.h"
 #include "tests/unit/auth/served.h"
 
 static struct buf in, out;
@@ -193,9 +194,28 @@ START_TEST(authdaemon_gives_attributes_or_fails)
 }
 END_TEST
 
+START_TEST(authdaemon_tells_a_quota)
+{
+	const struct directory_quota quota = {1000, 10};
+	struct fault f;
+
+	begin(&authdaemon_session_ops);
+	ck_assert_int_eq(directory_user_set_quota(authd.directory,
+			     str("ann@example.org"), &quota, &f),
+	    0);
+	buf_puts(&out, "PRE . imap ann@example.org\n");
+	ask();
+	ck_assert_str_eq(buf_text(&in),
+	    "UID=7\nGID=8\nHOME=/mail/example.org/ann\n"
+	    "ADDRESS=ann@example.org\nMAILDIR=/mail/example.org/ann\n"
+	    "QUOTA=1000S,10C\n.\n");
+	end();
+}
+END_TEST
+
 UNIT_MAIN("door_session", saslauthd_says_ok_or_no,
     saslauthd_takes_the_address_of_newer_clients,
     a_length_without_bound_is_refused_at_once,
     a_refusal_comes_late_and_is_the_last,
     who_leaves_before_a_late_refusal_gives_its_place_back,
-    authdaemon_gives_attributes_or_fails)
+    authdaemon_gives_attributes_or_fails, authdaemon_tells_a_quota)
