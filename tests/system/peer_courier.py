@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""Debian's Courier POP3 server, unpacked: users log in by our socket in place
-of Courier's authdaemond, and read what lmtpd has delivered."""
+"""Debian's Courier POP3 and IMAP servers, unpacked: users log in by our socket
+in place of Courier's authdaemond, and read what lmtpd has delivered."""
 
+import imaplib
 import os
+import shlex
 import pwd
 import socket
 import subprocess
@@ -12,6 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
 from harness import main, need_root, temporary  # noqa: E402
+import courier  # noqa: E402
 from instance import PASSWORD, Instance  # noqa: E402
 from peers import store_user  # noqa: E402
 from unpacked import folder, need_package  # noqa: E402
@@ -29,6 +32,22 @@ ln -s "$1" /run/courier/authdaemon/socket
 shift
 exec "$@"
 """
+
+
+IMAP = "usr/lib/courier/courier/imaplogin"
+
+
+def imap(socket_path):
+    """A client of a server of one connection that wants a log-in."""
+    settings = dict(courier.ENVIRONMENT, TCPREMOTEIP="192.0.2.9",
+                    TCPLOCALIP="127.0.0.1", TCPLOCALPORT="143",
+                    IMAP_STARTTLS="NO", IMAPLOGINTAG="")
+    where = folder(courier.PACKAGE)
+    return imaplib.IMAP4_stream(shlex.join(
+        ["env"] + ["%s=%s" % x for x in settings.items()] +
+        ["unshare", "--mount", "sh", "-c", INSIDE, "sh", socket_path,
+         os.path.join(where, IMAP), os.path.join(where, courier.PROGRAM),
+         "Maildir"]) + " 2>/dev/null")
 
 
 class Pop3:
@@ -112,6 +131,24 @@ class Courier(unittest.TestCase):
             "logged in client=192.0.2.9 user=%s mechanism=PLAIN service=pop3$"
             % DORA)
 
+    def test_imap(self):
+        self.instance.add_user(DORA, "a new password")
+        with self.instance.connect() as c:
+            self.assertRegex(c.message(b"Subject: x\r\n\r\nhello, Dora\r\n",
+                                       [DORA]), "^250 ")
+        box = imap(self.instance.path("run/authdaemon.sock"))
+        self.addCleanup(box.shutdown)
+        with self.assertRaisesRegex(imaplib.IMAP4.error, "Login failed"):
+            box.login(DORA, "wrong")
+        self.assertEqual(box.login(DORA, "a new password")[0], "OK")
+        self.assertEqual(box.select(), ("OK", [b"1"]))
+        self.assertIn(b"hello, Dora\r\n", box.fetch("1", "(RFC822)")[1][0][1])
+        self.assertEqual(box.create("INBOX.Sent")[0], "OK")
+        box.logout()
+        self.instance.authd.log.wait(
+            "logged in client=192.0.2.9 user=%s mechanism=PLAIN service=imap$"
+            % DORA)
+
     def test_who_is_refused(self):
         for user, password in ((ANN, "wrong"), (BOB, PASSWORD),
                                (DORA, PASSWORD)):
@@ -127,4 +164,5 @@ class Courier(unittest.TestCase):
 if __name__ == "__main__":
     need_root("mount name spaces, and mailboxes of another user")
     need_package("courier-pop", PROGRAM)
+    need_package(courier.PACKAGE, courier.PROGRAM)
     main()
