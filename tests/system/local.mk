@@ -64,6 +64,7 @@ SYSTEM_TESTS += \
 	tests/system/quota_warning.py \
 	tests/system/relay_hostile.py \
 	tests/system/report_form.py \
+	tests/system/restore.py \
 	tests/system/sendmail.py \
 	tests/system/smtp_activation.py \
 	tests/system/smtp_after_login.py \
