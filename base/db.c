@@ -44,13 +44,6 @@ enum {
 	VALUE_GUESS = 512,
 };
 
-struct db {
-	DB *db;
-	struct db_env *env;
-	char *name;
-	bool loose;
-};
-
 struct db_txn {
 	DB_TXN *txn;
 	struct db_env *env;
@@ -86,9 +79,12 @@ reason(int code)
 static void
 on_event(DB_ENV *e, uint32_t event, void *info)
 {
-	const struct db_env *env = e->app_private;
+	struct db_env *env = e->app_private;
 
-	if (event != DB_EVENT_PANIC || !env->fatal)
+	if (event != DB_EVENT_PANIC)
+		return;
+	atomic_store(&env->failed, true);
+	if (!env->fatal)
 		return;
 	log_error(NULL, "database has failed, ending", "dir", env->dir,
 	    "reason", reason(info != NULL ? *(const int *)info : 0), NULL);
@@ -282,7 +278,8 @@ run_checkpoints(void *ctx)
 		bool full = ++polls % CHECKPOINT_POLLS == 0;
 		int rc = checkpoint(env, full ? 0 : CHECKPOINT_KBYTES, &f);
 
-		if (rc < 0 && !failing)
+		if (rc < 0 && !failing &&
+		    !(env->tended && atomic_load(&env->failed)))
 			log_error(
 			    NULL, "checkpoint failed", "reason", f.text, NULL);
 		failing = rc < 0;
@@ -384,9 +381,10 @@ db_env_open(const char *dir, const struct db_env_options *o, struct fault *f)
 	env->durability = o->durability;
 	pthread_mutex_init(&env->mutex, NULL);
 	thread_cond_init(&env->wake);
+	env->tended = o->tended;
 	if (make_dir(dir, f) < 0 || take_lock(env, f) < 0 ||
-	    open_env(env, o, f) < 0 || checkpoint(env, 0, f) < 0 ||
-	    start_checkpoints(env, f) < 0) {
+	    db_check_logs(env, f) < 0 || open_env(env, o, f) < 0 ||
+	    checkpoint(env, 0, f) < 0 || start_checkpoints(env, f) < 0) {
 		/* Whoever opens it next must know that it was not closed. */
 		env->unclean = true;
 		set_for_good(f);
@@ -397,6 +395,13 @@ db_env_open(const char *dir, const struct db_env_options *o, struct fault *f)
 	return env;
 }
 
+static bool
+is_beyond_care(struct db_env *env)
+{
+	return env->tended &&
+	       (atomic_load(&env->failed) || !db_env_is_whole(env));
+}
+
 void
 db_env_close(struct db_env **env)
 {
@@ -405,8 +410,8 @@ db_env_close(struct db_env **env)
 	if (*env == NULL)
 		return;
 	stop_checkpoints(*env);
-	(*env)->unclean = checkpoint(*env, 0, &f) < 0;
-	if ((*env)->unclean)
+	(*env)->unclean = is_beyond_care(*env) || checkpoint(*env, 0, &f) < 0;
+	if ((*env)->unclean && !is_beyond_care(*env))
 		log_error(
 		    NULL, "last checkpoint failed", "reason", f.text, NULL);
 	release(*env);
@@ -431,10 +436,10 @@ open_db(struct db_env *env, const char *name, bool loose, struct fault *f)
 	uint32_t flags = DB_CREATE | DB_AUTO_COMMIT | DB_THREAD |
 			 (loose ? DB_READ_UNCOMMITTED : 0);
 	struct db *db = mem_new(struct db);
-	char file[64];
+	char file[DB_FILE_SIZE];
 	int rc;
 
-	snprintf(file, sizeof file, "%s.db", name);
+	snprintf(file, sizeof file, DB_FILE_FORMAT, name);
 	db->env = env;
 	db->name = mem_dup(name);
 	db->loose = loose;
@@ -447,6 +452,8 @@ open_db(struct db_env *env, const char *name, bool loose, struct fault *f)
 	if (rc == 0)
 		rc = db->db->open(
 		    db->db, NULL, file, NULL, DB_BTREE, flags, 0600);
+	if (rc == 0 && db_note_file(db, file) < 0)
+		rc = DB_RUNRECOVERY;
 	if (rc == 0)
 		return db;
 	db_fail(f, env, rc, name);
@@ -472,6 +479,7 @@ db_close(struct db **db)
 {
 	if (*db == NULL)
 		return;
+	db_forget_file(*db);
 	if ((*db)->db != NULL)
 		(*db)->db->close((*db)->db, 0);
 	mem_free((*db)->name);

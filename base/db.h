@@ -43,6 +43,9 @@ struct db_env_options {
 	 * again can help: say so in the log and end the process with
 	 * EX_TEMPFAIL. Whoever starts it again has it recovered. */
 	bool fatal;
+	/* The owner looks after an environment that has failed, and says so:
+	 * nothing is logged of it here. */
+	bool tended;
 };
 
 /*
@@ -53,10 +56,14 @@ struct db_env_options {
  */
 struct db_env *db_env_open(
     const char *dir, const struct db_env_options *o, struct fault *f) MUST_USE;
-/* Makes a last checkpoint. All db and txn must be closed. */
+/* Makes a last checkpoint, unless the environment has failed or is not whole.
+ * All db and txn must be closed. */
 void db_env_close(struct db_env **env);
 /* Whether some process (perhaps we) owns the environment in dir. */
 bool db_env_is_owned(const char *dir);
+/* Whether the files that were opened still have their names: false where
+ * somebody has removed or replaced one, or the directory. */
+bool db_env_is_whole(struct db_env *env);
 /* Whether the last owner left without db_env_close(). */
 bool db_env_was_unclean(const struct db_env *env);
 /* Lives as long as the environment. */

@@ -5,6 +5,8 @@
 
 #include <db.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
 
 #include "base/db.h"
 
@@ -16,6 +18,9 @@ struct db_env {
 	int lock_fd;
 	bool unclean;
 	bool fatal; /* from when it is open */
+	bool tended;
+	atomic_bool failed; /* nothing can be done with it any more */
+	struct db *dbs;     /* under mutex: those that are open */
 	enum db_durability durability;
 
 	pthread_t checkpointer;
@@ -25,6 +30,26 @@ struct db_env {
 	bool stopping;  /* under mutex */
 	bool is_copied; /* under mutex: no log may go */
 };
+
+struct db {
+	DB *db;
+	struct db_env *env;
+	char *name;
+	bool loose;
+	ino_t ino; /* of its file */
+	struct db *next;
+};
+
+enum { DB_FILE_SIZE = 64 };
+#define DB_FILE_FORMAT "%s.db"
+
+/* db_whole.c */
+/* Temporary 4.3.5 where there are databases, but no log. Before it is opened:
+ * the library would begin a new one and take old pages for whole. */
+int db_check_logs(const struct db_env *env, struct fault *f) MUST_USE;
+/* -1 where there is no such file. */
+int db_note_file(struct db *db, const char *file) MUST_USE;
+void db_forget_file(struct db *db);
 
 /* For the library, to say what is wrong. */
 void db_remember(const DB_ENV *env, const char *prefix, const char *text);

@@ -14,6 +14,7 @@ libbase_a_SOURCES = \
 	base/crypto_md5.c \
 	base/crypto_key.c base/crypto_key.h \
 	base/db.c base/db.h base/db_private.h base/db_backup.c \
+	base/db_whole.c \
 	base/fault.c base/fault.h \
 	base/gzip.c base/gzip.h \
 	base/https.c base/https.h \

@@ -470,6 +470,8 @@ follow_index_dir(struct follow *follow)
 
 	if (follow == NULL)
 		return;
+	if (follow->index_wd > 0)
+		(void)inotify_rm_watch(follow->fd, follow->index_wd);
 	follow->index_wd =
 	    inotify_add_watch(follow->fd, follow->index_dir, mask);
 }

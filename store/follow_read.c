@@ -192,7 +192,7 @@ on_event(struct follow *follow, const struct inotify_event *e)
 		return;
 	}
 	if (e->wd == follow->index_wd) {
-		index_doubt(follow->index);
+		index_doubt(follow->index, NULL);
 		return;
 	}
 	/* NULL: it was watched a moment ago. */

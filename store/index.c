@@ -30,8 +30,6 @@
 enum {
 	QUEUE_ENTRIES = 1 << 15,
 	QUEUE_BYTES = 64 << 20,
-	RETRY_MS = 10000,
-	AGAIN_MS = 600 * 1000,
 	PURGE_MS = 3600 * 1000,
 	YIELD = 10, /* the writer's nice value */
 };
@@ -169,6 +167,11 @@ entry_free(struct index_entry *e)
 void
 index_complain(struct index *index, const struct fault *f)
 {
+	/* Of damage index_mend() will tell. */
+	if (db_is_damage(f)) {
+		index_doubt(index, f);
+		return;
+	}
 	if (!index->is_failing)
 		log_warn(NULL, "index could not be written", "reason", f->text,
 		    NULL);
@@ -218,56 +221,6 @@ index_has_news(struct index *index)
 	return has;
 }
 
-static int
-is_usable(void *ctx, struct str key, struct str value)
-{
-	(void)ctx;
-	(void)key;
-	(void)value;
-	return 1;
-}
-
-static bool
-is_fit(struct index *index, struct fault *f)
-{
-	return index->env != NULL && (db_scan(index->folders, str(""), str(""),
-					  is_usable, NULL, f) >= 0 ||
-					 !db_is_damage(f));
-}
-
-/*
- * An environment that has failed for good answers nothing any more: it is
- * closed, recovered, and compared with all mailboxes. One that fails again soon
- * is damaged where recovery does not look, and is made anew.
- */
-static void
-mend(struct index *index)
-{
-	struct fault f = {0};
-	int64_t now = clock_ms();
-	bool again = index->mended != 0 && now - index->mended < AGAIN_MS;
-
-	index->in_doubt = false;
-	if (now < index->retry_at || is_fit(index, &f))
-		return;
-	log_error(NULL, "index has failed and is opened again", "reason",
-	    f.text, NULL);
-	index->mended = now;
-	again = again && index->env != NULL;
-	if (index_db_reopen(index, again ? &f : NULL, &f) == 0 &&
-	    index_sweep(index, &f) == 0) {
-		index->retry_ms = 0;
-		return;
-	}
-	log_error(NULL, "index is out of use", "reason", f.text, NULL);
-	/* Less and less often: each try may cost memory, since the library
-	 * frees nothing of an environment that has panicked. */
-	index->retry_ms = index->retry_ms == 0         ? RETRY_MS
-			  : index->retry_ms < AGAIN_MS ? index->retry_ms * 2
-						       : AGAIN_MS;
-	index->retry_at = now + index->retry_ms;
-}
-
 static void
 run_jobs(struct index *index, struct index_job *job)
 {
@@ -282,7 +235,8 @@ run_jobs(struct index *index, struct index_job *job)
 			job->rc = job->run(index, job->ctx, job->fault);
 		if (job->rc >= 0 && index_db_flush(index, job->fault) < 0)
 			job->rc = -1;
-		index->in_doubt = index->in_doubt || job->rc < 0;
+		if (job->rc < 0)
+			index_doubt(index, job->fault);
 		pthread_mutex_lock(&index->mutex);
 		job->done = true;
 		pthread_cond_broadcast(&index->job_done);
@@ -297,12 +251,6 @@ index_ring(struct index *index)
 	index->rung = true;
 	pthread_cond_signal(&index->work);
 	pthread_mutex_unlock(&index->mutex);
-}
-
-void
-index_doubt(struct index *index)
-{
-	index->in_doubt = true;
 }
 
 /* clock_ms() until when the writer may sleep; 0: as long as nothing comes. The
@@ -390,7 +338,7 @@ run(void *ctx)
 			index_purge_delivered(index);
 		if (index->env == NULL || index->in_doubt ||
 		    index->aborts != aborts)
-			mend(index);
+			index_mend(index);
 	}
 	return NULL;
 }
@@ -445,6 +393,8 @@ index_attend(struct index *index, const struct index_attention *attention)
 int
 index_start(struct index *index, struct fault *f)
 {
+	index->purged = clock_ms();
+	index->purged_time = time(NULL);
 	if (index->follow != NULL && follow_start(index->follow, f) < 0)
 		return -1;
 	if (thread_start(&index->thread, run, index, f) < 0)

@@ -8,23 +8,11 @@
 
 #include "store/index_private.h"
 
-#include <dirent.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/log.h"
 #include "proto/ident.h"
 
-enum {
-	/* What is of another version is made anew, all of it. */
-	INDEX_VERSION = RECORD_VERSION << 4 | 1,
-	KNOWN_SIZE = 1 + 8 * 8,
-	ABOUT_SIZE = 1 + 3 * 8,
-};
-
-/* Sorts before all folders. */
-static const struct str about_key = {"\0", 1};
+enum { KNOWN_SIZE = 1 + 8 * 8 };
 
 void
 index_set_number(char *at, uint64_t n)
@@ -51,9 +39,9 @@ lose(struct index_folder *folder)
 	index_wait(folder);
 }
 
-/* Undoes the transaction; what it had changed is read again from disk. */
-static void
-give_up(struct index *index)
+/* What it had changed is read again from disk. */
+void
+index_db_abort(struct index *index)
 {
 	struct index_folder *folder = index->changed;
 
@@ -93,7 +81,7 @@ put(struct index *index, struct db *db, struct str key, struct str value,
 {
 	if (db_put(db, index->txn, key, value, f) == 0)
 		return 0;
-	give_up(index);
+	index_db_abort(index);
 	return -1;
 }
 
@@ -103,7 +91,7 @@ del(struct index *index, struct db *db, struct str key, struct fault *f)
 	int rc = db_del(db, index->txn, key, f);
 
 	if (rc < 0)
-		give_up(index);
+		index_db_abort(index);
 	return rc;
 }
 
@@ -143,13 +131,13 @@ put_folder(struct index_folder *folder, struct fault *f)
 static int
 put_about(struct index *index, struct fault *f)
 {
-	char value[ABOUT_SIZE];
+	char value[INDEX_ABOUT_SIZE];
 
 	value[0] = INDEX_VERSION;
 	index_set_number(value + 1, index->next_id);
 	index_set_number(value + 9, (uint64_t)index->swept);
 	index_set_number(value + 17, (uint64_t)index->newest_ident);
-	return db_put(index->folders, index->txn, about_key,
+	return db_put(index->folders, index->txn, index_about_key(),
 	    str_n(value, sizeof value), f);
 }
 
@@ -174,7 +162,7 @@ index_db_flush(struct index *index, struct fault *f)
 	}
 	return 0;
 fail:
-	give_up(index);
+	index_db_abort(index);
 	return -1;
 }
 
@@ -298,7 +286,7 @@ discount(
 	}
 	buf_clear(&value);
 	if (rc < 0)
-		give_up(folder->index);
+		index_db_abort(folder->index);
 	return rc;
 }
 
@@ -403,163 +391,4 @@ index_db_del_folder(struct index_folder *folder, struct fault *f)
 	buf_clear(&key);
 	folder->loaded = false;
 	return rc < 0 ? -1 : index_db_flush(index, f);
-}
-
-/* Opening. */
-
-/* 1 where it is of another version. */
-static int
-load_about(struct index *index, struct fault *f)
-{
-	struct buf value;
-	int rc;
-
-	buf_init(&value, ABOUT_SIZE * 2);
-	rc = db_get(index->folders, NULL, about_key, &value, f);
-	index->next_id = 1;
-	index->swept = 0;
-	index->newest_ident = 0;
-	if (rc > 0 && buf_len(&value) == ABOUT_SIZE &&
-	    buf_text(&value)[0] == INDEX_VERSION) {
-		index->next_id = index_get_number(buf_text(&value) + 1);
-		index->swept = (int64_t)index_get_number(buf_text(&value) + 9);
-		index->newest_ident =
-		    (int64_t)index_get_number(buf_text(&value) + 17);
-	}
-	if (rc > 0)
-		rc = buf_len(&value) == 0 ||
-		     buf_text(&value)[0] != INDEX_VERSION;
-	buf_clear(&value);
-	return rc;
-}
-
-/* 1 where it is of another version. */
-static int
-open_all(struct index *index, struct fault *f)
-{
-	const struct db_env_options options = {
-	    .cache =
-		index->cache > 0 ? index->cache : index_cache_size(index->dir),
-	    .durability = DB_WRITTEN,
-	};
-	int rc = -1;
-
-	atomic_store(&index->was_read_ahead, false);
-	index->env = db_env_open(index->dir, &options, f);
-	if (index->env == NULL)
-		return -1;
-	/* What is read beside the writer must not make it wait. */
-	index->folders = db_open_loose(index->env, "folders", f);
-	if (index->folders != NULL)
-		index->messages = db_open_loose(index->env, "messages", f);
-	if (index->messages != NULL)
-		index->delivered = db_open(index->env, "delivered", f);
-	if (index->delivered != NULL)
-		rc = load_about(index, f);
-	if (rc != 0)
-		index_db_close(index);
-	return rc;
-}
-
-/* Only the last one is kept: what comes again must not fill the disk. */
-static void
-remove_files(const char *path)
-{
-	DIR *d = opendir(path);
-	struct dirent *e;
-
-	if (d == NULL)
-		return;
-	while ((e = readdir(d)) != NULL)
-		unlinkat(dirfd(d), e->d_name, 0);
-	closedir(d);
-	rmdir(path);
-}
-
-static int
-move_aside(struct index *index, const struct fault *why, struct fault *f)
-{
-	char aside[4096];
-	int n = snprintf(aside, sizeof aside, "%s.broken", index->dir);
-
-	if (n < 0 || (size_t)n >= sizeof aside)
-		return fault_temp(f, "4.3.0", "%s: name too long", index->dir);
-	remove_files(aside);
-	if (rename(index->dir, aside) < 0)
-		return fault_errno(f, "cannot move %s aside", index->dir);
-	log_error(NULL, "index is damaged and will be made anew", "reason",
-	    why->text, "moved_to", aside, NULL);
-	return 0;
-}
-
-/* What was known of folders is to be read again. */
-static void
-forget_known(struct index *index)
-{
-	pthread_mutex_lock(&index->mutex);
-	for (size_t i = 0; i < INDEX_BUCKETS; i++) {
-		struct index_folder *folder = index->buckets[i];
-
-		for (; folder != NULL; folder = folder->next_in_bucket)
-			folder->loaded = false;
-	}
-	pthread_mutex_unlock(&index->mutex);
-}
-
-int
-index_db_open(struct index *index, struct fault *f)
-{
-	struct fault why;
-	int rc;
-
-	forget_known(index);
-	rc = open_all(index, &why);
-	if (rc == 0)
-		return 0;
-	if (rc < 0 && !db_is_damage(&why)) {
-		*f = why;
-		return -1;
-	}
-	if (rc > 0) {
-		log_info(NULL, "index is of another version and is made anew",
-		    "index", index->dir, NULL);
-		remove_files(index->dir);
-	} else if (move_aside(index, &why, f) < 0) {
-		return -1;
-	}
-	rc = open_all(index, f);
-	if (rc > 0)
-		return fault_temp(
-		    f, "4.3.0", "cannot make %s anew", index->dir);
-	return rc;
-}
-
-void
-index_db_close(struct index *index)
-{
-	if (index->txn != NULL)
-		give_up(index);
-	db_close(&index->delivered);
-	db_close(&index->messages);
-	db_close(&index->folders);
-	db_env_close(&index->env);
-}
-
-int
-index_db_reopen(
-    struct index *index, const struct fault *damaged, struct fault *f)
-{
-	struct fault why;
-	int rc = 0;
-
-	if (damaged != NULL)
-		why = *damaged;
-	pthread_rwlock_wrlock(&index->opening);
-	index_db_close(index);
-	if (damaged != NULL)
-		rc = move_aside(index, &why, f);
-	if (rc == 0)
-		rc = index_db_open(index, f);
-	pthread_rwlock_unlock(&index->opening);
-	return rc;
 }

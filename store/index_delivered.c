@@ -10,7 +10,10 @@
 
 #include "base/clock.h"
 
-enum { PURGE_KEYS = 20000 }; /* at once */
+enum {
+	PURGE_KEYS = 20000, /* at once */
+	CLOCK_SLACK_S = 3600,
+};
 
 void
 index_delivery_key(struct buf *b, struct str ident,
@@ -106,6 +109,9 @@ gather_old(void *ctx, struct str key, struct str value)
 {
 	struct purge *p = ctx;
 
+	/* No delivery: the index' own. */
+	if (str_starts(key, STR_LIT("\0")))
+		return 0;
 	if (value.len == 8 && (int64_t)index_get_number(value.at) >= p->before)
 		return 0;
 	buf_put_str(&p->keys, key);
@@ -113,15 +119,31 @@ gather_old(void *ctx, struct str key, struct str value)
 	return ++p->n == PURGE_KEYS ? 1 : 0;
 }
 
+/* Whether the system's clock went on as ours did since the last purge: one that
+ * has jumped may jump back. */
+static bool
+is_clock_steady(struct index *index, int64_t now)
+{
+	int64_t ours = (clock_ms() - index->purged) / 1000;
+	int64_t systems = now - index->purged_time;
+
+	return systems - ours < CLOCK_SLACK_S;
+}
+
 void
 index_purge_delivered(struct index *index)
 {
-	struct purge p = {
-	    .before = time(NULL) - INDEX_IDENT_DAYS * 86400,
-	};
+	int64_t now = time(NULL);
+	bool steady = index->purged == 0 || is_clock_steady(index, now);
+	struct purge p = {.before = now - INDEX_IDENT_DAYS * 86400};
 	struct str keys;
 	struct fault f;
 	int rc;
+
+	index->purged_time = now;
+	index->purged = clock_ms();
+	if (!steady)
+		return;
 
 	buf_init(&p.keys, (size_t)PURGE_KEYS * (INDEX_KEY_MAX + 1));
 	rc = db_scan(index->delivered, str(""), str(""), gather_old, &p, &f);
@@ -134,5 +156,6 @@ index_purge_delivered(struct index *index)
 		index_complain(index, &f);
 	buf_clear(&p.keys);
 	/* At once again where there may be more. */
-	index->purged = p.n == PURGE_KEYS && rc >= 0 ? 0 : clock_ms();
+	if (p.n == PURGE_KEYS && rc >= 0)
+		index->purged = 0;
 }

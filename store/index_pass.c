@@ -256,6 +256,8 @@ index_pass(struct index *index)
 
 	if (pass == NULL || index->env == NULL || clock_ms() < pass->next)
 		return;
+	/* Somebody may have removed its files. */
+	index_doubt(index, NULL);
 	if (pass->paths == NULL)
 		rc = begin(index, &f);
 	for (size_t i = 0; rc >= 0 && i < AT_ONCE && pass->done < pass->n; i++)

@@ -83,6 +83,7 @@ struct index {
 	int64_t newest_ident;
 	struct index_moved *moved; /* NULL: nothing has */
 	int64_t purged;            /* clock_ms() */
+	int64_t purged_time;       /* then, seconds since 1970 */
 	int64_t settle_at;         /* clock_ms(): not before */
 	struct follow *follow;     /* NULL: by times only */
 	struct index_pass *pass;   /* NULL: times are looked at only once */
@@ -91,8 +92,10 @@ struct index {
 	size_t in_txn;
 	uint64_t aborts; /* transactions that were lost */
 	bool is_failing; /* and the log says so */
-	bool in_doubt;   /* something failed: is it fit for use? */
-	int64_t mended;  /* clock_ms(); 0: never */
+	bool in_doubt;   /* is it fit for use? */
+	bool is_damaged; /* damage was met since the last look */
+	struct fault damage;
+	int64_t mended; /* clock_ms(); 0: never */
 	int64_t retry_at, retry_ms;
 
 	pthread_t thread;
@@ -114,14 +117,29 @@ struct index {
 void index_set_number(char *at, uint64_t n);
 uint64_t index_get_number(const char *at);
 
-/* index_db.c: the writer's transactions. A failure aborts, and marks each
- * folder that was changed in the transaction as lost. */
+/* Opening and mending. */
+
+enum {
+	/* What is of another version is made anew, all of it. */
+	INDEX_VERSION = RECORD_VERSION << 4 | 2,
+	INDEX_ABOUT_SIZE = 1 + 3 * 8,
+};
+/* Where the index keeps what is known of itself: sorts before all folders. */
+struct str index_about_key(void);
+/* 1 where it was made anew, and the log says why. */
 int index_db_open(struct index *index, struct fault *f) MUST_USE;
 void index_db_close(struct index *index);
 /* Closes it, moves it aside where `damaged`, and opens it again: with what the
- * records had, or with none. Waits for readers. */
+ * records had, or (1) with none. Waits for readers. */
 int index_db_reopen(
     struct index *index, const struct fault *damaged, struct fault *f) MUST_USE;
+/* Opens it anew where it is not fit for use any more, and has it compared with
+ * all mailboxes. */
+void index_mend(struct index *index);
+
+/* index_db.c: the writer's transactions. A failure aborts, and marks each
+ * folder that was changed in the transaction as lost. */
+void index_db_abort(struct index *index);
 int index_db_load(struct index_folder *folder, struct fault *f) MUST_USE;
 /* Each may begin a transaction; index_db_flush() ends it. */
 int index_db_put_message(struct index_folder *folder, struct str base,
@@ -169,8 +187,9 @@ struct index_folder **index_take_waiting(struct index *index) MUST_USE;
 bool index_has_news(struct index *index);
 /* From any thread: follow_read() has something to read. */
 void index_ring(struct index *index);
-/* Whether it is still fit for use is to be looked at soon. */
-void index_doubt(struct index *index);
+/* Whether it is still fit for use is to be looked at soon, since this has
+ * failed (may be NULL). */
+void index_doubt(struct index *index, const struct fault *met);
 /* Goes through the folders that wait; those that need more wait again. At the
  * end of the process nothing is reconciled any more. */
 void index_settle(struct index *index, bool at_end);

@@ -179,8 +179,12 @@ wait_if_gone(void *ctx, struct str key, struct str value)
 static int
 sweep(struct index *index, struct fault *f)
 {
-	struct sweep s = {.index = index, .before = index->swept};
 	int64_t began = clock_unix_us();
+	/* A time that is still to come is none of ours. */
+	struct sweep s = {
+	    .index = index,
+	    .before = index->swept < began ? index->swept : 0,
+	};
 
 	if (index_walk(index, str(""), sweep_folder, &s, f) < 0 ||
 	    index_db_flush(index, f) < 0 ||

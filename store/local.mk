@@ -35,8 +35,10 @@ libstore_a_SOURCES = \
 	store/index_digest.c \
 	store/index_file.c \
 	store/index_folder.c \
+	store/index_mend.c \
 	store/index_moved.c \
 	store/index_names.c \
+	store/index_open.c \
 	store/index_pass.c \
 	store/index_read.c \
 	store/index_reconcile.c \

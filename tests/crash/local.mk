@@ -5,7 +5,7 @@ SYSTEM_TESTS += tests/crash/faults.py tests/crash/kill.py \
 EXTRA_DIST += tests/crash/shim.c
 CLEANFILES += tests/crash/shim.so
 
-check_DATA = tests/crash/shim.so
+check_DATA += tests/crash/shim.so
 tests/crash/shim.so: $(srcdir)/tests/crash/shim.c
 	$(AM_V_CCLD)$(MKDIR_P) tests/crash && $(CC) -std=gnu11 -O1 -Wall -Wextra \
 	    -fPIC -shared -o $@ $(srcdir)/tests/crash/shim.c -ldl

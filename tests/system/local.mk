@@ -80,6 +80,7 @@ SYSTEM_TESTS += \
 	tests/system/socketmap.py \
 	tests/system/stolen_smtpd.py \
 	tests/system/store_full.py \
+	tests/system/store_index.py \
 	tests/system/store_shared.py \
 	tests/system/store_verify.py \
 	tests/system/tls_certificates.py \
@@ -113,6 +114,13 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 check_PROGRAMS += tests/system/make_report
 tests_system_make_report_SOURCES = tests/system/lib/make_report.c
 tests_system_make_report_LDADD = libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
+
+EXTRA_DIST += tests/system/lib/jump.c
+CLEANFILES += tests/system/jump.so
+check_DATA += tests/system/jump.so
+tests/system/jump.so: $(srcdir)/tests/system/lib/jump.c
+	$(AM_V_CCLD)$(MKDIR_P) tests/system && $(CC) -std=gnu11 -O1 -Wall -Wextra \
+	    -fPIC -shared -o $@ $(srcdir)/tests/system/lib/jump.c -ldl
 
 check_PROGRAMS += tests/system/dns_ask
 tests_system_dns_ask_LDADD = libmta.a $(MTA_LIBS)

@@ -885,6 +885,77 @@ START_TEST(ten_days_later_a_delivery_is_forgotten)
 }
 END_TEST
 
+/* What is damaged is not mended by looking at it here. */
+static void
+await_sum(uint64_t messages)
+{
+	struct job j = {.folders = 0};
+	struct fault f;
+
+	for (int i = 0; i < 3000 && j.stat.messages != messages; i++) {
+		usleep(10000);
+		j = (struct job){.folders = 0};
+		ck_assert_int_eq(index_run(index_, sum, &j, &f), 0);
+	}
+	ck_assert_uint_eq(j.stat.messages, messages);
+}
+
+START_TEST(an_index_without_one_of_its_tables_is_made_anew)
+{
+	static const char *const files[] = {
+	    "folders.db", "messages.db", "delivered.db"};
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		char path[128];
+
+		begin();
+		learn("1.a");
+		index_close(&index_);
+		snprintf(path, sizeof path, "%s/%s", index_dir, files[i]);
+		ck_assert_int_eq(unlink(path), 0);
+		open_index();
+		await_sum(1);
+		assert_messages("1.a new 94 <1@b> \"x y\" bob@b\n");
+		snprintf(path, sizeof path, "%s.broken", index_dir);
+		ck_assert_int_eq(access(path, F_OK), 0);
+		end();
+	}
+}
+END_TEST
+
+static void
+set_times(time_t time)
+{
+	const struct timespec times[2] = {{.tv_sec = time}, {.tv_sec = time}};
+
+	ck_assert_int_eq(utimensat(root, "b/ann/new", times, 0), 0);
+	ck_assert_int_eq(utimensat(root, "b/ann/cur", times, 0), 0);
+}
+
+/* The clock was ahead, and is no longer. */
+START_TEST(a_folder_changed_in_the_future_is_known_to_be_as_it_was)
+{
+	time_t future = time(NULL) + 86400;
+
+	begin();
+	learn("1.a");
+	run_check(INDEX_MEND);
+	set_times(future);
+	run_check(INDEX_MEND);
+	index_close(&index_);
+	/* Nobody would do so: it shows that the folder is not read. */
+	write_file("b/ann/cur/2.a:2,", "x");
+	set_times(future);
+	open_index();
+	ck_assert_uint_eq(run_check(INDEX_COMPARE).sum.missing, 1);
+	set_times(future - 1);
+	index_close(&index_);
+	open_index();
+	await_sum(2);
+	end();
+}
+END_TEST
+
 UNIT_MAIN("index", what_is_delivered_is_known,
     what_an_imap_server_does_is_found,
     what_is_moved_while_it_is_read_is_read_again, a_digest_is_never_taken_anew,
@@ -903,4 +974,6 @@ UNIT_MAIN("index", what_is_delivered_is_known,
     what_the_queue_can_not_hold_is_found_by_looking,
     what_was_learnt_before_a_job_is_known_to_it, a_rebuild_gives_the_same_again,
     a_delivery_is_remembered, a_delivery_is_known_though_its_table_is_damaged,
-    ten_days_later_a_delivery_is_forgotten)
+    ten_days_later_a_delivery_is_forgotten,
+    an_index_without_one_of_its_tables_is_made_anew,
+    a_folder_changed_in_the_future_is_known_to_be_as_it_was)
