@@ -83,6 +83,7 @@ static const struct option options[] = {
     {"quota", required_argument, NULL, 'o'},
     {"quota-messages", required_argument, NULL, 'o'},
     {"receive", required_argument, NULL, 'o'},
+    {"recount", no_argument, NULL, 'o'},
     {"repair", no_argument, NULL, 'o'},
     {"resume", required_argument, NULL, 'o'},
     {"send", required_argument, NULL, 'o'},

@@ -14,6 +14,8 @@ const struct cmd cmd_mailbox[] = {
 	  "all mailboxes, or a domain's", mailbox_list },
 	{ "mailbox", "stat", "NAME", 1, 1, CMD_JSON,
 	  "a mailbox and its folders", mailbox_stat },
+	{ "mailbox", "quota", "NAME [--recount]", 1, 1, CMD_JSON,
+	  "how much it holds, and may hold", mailbox_quota },
 	{ "mailbox", "search", "[NAME | @DOMAIN] " SELECT_USAGE " [--count]",
 	  0, 1, CMD_JSON, "messages, by what is in their headers",
 	  mailbox_search },

@@ -5,6 +5,7 @@
 
 #include "admin/cmd.h"
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/fault.h"
 #include "base/json.h"
 
@@ -16,6 +17,14 @@ int mailbox_ask(struct cmd_line *line, const char *method, json_t **result,
 /* cmd_mailbox_list.c */
 int mailbox_list(struct cmd_line *line, struct fault *f) MUST_USE;
 int mailbox_stat(struct cmd_line *line, struct fault *f) MUST_USE;
+
+/* cmd_mailbox_quota.c */
+int mailbox_quota(struct cmd_line *line, struct fault *f) MUST_USE;
+/* What that would show of the mailbox (new); NULL where it cannot be had. */
+json_t *mailbox_quota_ask(const struct cmd_line *line, const char *mailbox,
+    bool recount, struct fault *f) MUST_USE;
+/* "1.9 GiB of 2.0 GiB, 12 of 1000 messages (95 %)", or what is used. */
+void mailbox_quota_put(struct buf *b, const json_t *quota);
 
 /* cmd_mailbox_check.c */
 int mailbox_verify(struct cmd_line *line, struct fault *f) MUST_USE;

@@ -29,6 +29,7 @@ static const struct table_column stat_fields[] = {
 	{ "messages", "messages", TABLE_NUMBER },
 	{ "unseen", "unseen", TABLE_NUMBER },
 	{ "size", "bytes", TABLE_SIZE },
+	{ "quota", "quota", TABLE_TEXT },
 	{ 0 },
 };
 /* clang-format on */
@@ -58,6 +59,27 @@ print_folders(struct cmd_line *line, const json_t *folders)
 	table_clear(&table);
 }
 
+/* A directory that is others' has none to tell. */
+static void
+add_quota(const struct cmd_line *line, json_t *result)
+{
+	struct fault ignored;
+	json_t *quota = mailbox_quota_ask(line, line->args[0], false, &ignored);
+	struct buf text;
+
+	if (quota == NULL)
+		return;
+	if (line->json) {
+		json_put(result, "quota", quota);
+		return;
+	}
+	buf_init(&text, 200);
+	mailbox_quota_put(&text, quota);
+	json_put_str(result, "quota", buf_str(&text));
+	buf_clear(&text);
+	json_free(&quota);
+}
+
 int
 mailbox_stat(struct cmd_line *line, struct fault *f)
 {
@@ -65,6 +87,7 @@ mailbox_stat(struct cmd_line *line, struct fault *f)
 
 	if (mailbox_ask(line, "mailbox.stat", &result, f) < 0)
 		return -1;
+	add_quota(line, result);
 	list_print_object(line, stat_fields, result);
 	if (!line->json)
 		print_folders(line, json_get(result, "folders"));

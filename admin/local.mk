@@ -20,6 +20,7 @@ libadmin_a_SOURCES = \
 	admin/cmd_lock.c \
 	admin/cmd_mailbox.c admin/cmd_mailbox.h \
 	admin/cmd_mailbox_check.c admin/cmd_mailbox_list.c \
+	admin/cmd_mailbox_quota.c \
 	admin/cmd_mailbox_search.c \
 	admin/cmd_mailbox_delete.c \
 	admin/cmd_mailbox_expire.c \

@@ -18,6 +18,8 @@
  *   user.set        user, main_password? send? receive?: bool; quota?
  *                   quota_messages?: a number; 0: the domain's; -1: none;
  *                   node?: its name, "": none; moving?: bool
+ *   quota.get       user; returns what holds: {user, quota?, quota_messages?,
+ *                   domain_quota?, domain_quota_messages?}
  *   alias.add       alias, targets: [address…]
  *   alias.del       alias
  *   alias.list      domain? after? limit?
@@ -468,6 +470,34 @@ user_get(void *ctx, const json_t *params, struct fault *f)
 	return result;
 }
 
+/* What holds for a user, the domain's included; what is no limit is left out. */
+static json_t *
+quota_get(void *ctx, const json_t *params, struct fault *f)
+{
+	const char *name = directory_methods_need_text(params, "user", f);
+	struct directory_user user;
+	struct quota_value v;
+	json_t *result;
+	int rc;
+
+	if (name == NULL)
+		return NULL;
+	rc = directory_quota_get(ctx, str(name), &user, &v, f);
+	mem_wipe(user.hash, sizeof user.hash);
+	if (rc == 0)
+		fault_perm(f, "5.1.1", "%.100s: there is no such user", name);
+	if (rc <= 0)
+		return NULL;
+	result = json_new_object();
+	json_put_text(result, "user", user.name);
+	directory_quota_put(result, "",
+	    &(struct directory_quota){(int64_t)v.bytes, (int64_t)v.messages});
+	directory_quota_put(result, "domain_",
+	    &(struct directory_quota){
+		(int64_t)v.domain_bytes, (int64_t)v.domain_messages});
+	return result;
+}
+
 static int
 list_user(void *ctx, const struct directory_user *user)
 {
@@ -603,6 +633,7 @@ const struct control_method directory_methods[] = {
     {"user.enable", user_enable},
     {"user.get", user_get},
     {"user.set", user_set},
+    {"quota.get", quota_get},
     {"app_password.add", directory_method_app_add},
     {"app_password.list", directory_method_app_list},
     {"app_password.revoke", directory_method_app_revoke},

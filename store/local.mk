@@ -61,6 +61,7 @@ libstore_a_SOURCES = \
 	store/search.c store/search.h \
 	store/store.c store/store.h store/store_private.h \
 	store/store_methods.c \
+	store/store_methods_quota.c \
 	store/store_methods_check.c \
 	store/store_methods_retention.c \
 	store/subscription.c store/subscription.h \

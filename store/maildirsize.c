@@ -366,6 +366,17 @@ count_all(int box, struct count *c)
 }
 
 int
+maildirsize_count(int box, struct maildirsize *size, struct fault *f)
+{
+	struct count c = {.size = size};
+
+	*size = (struct maildirsize){.lines = 1, .changed = time(NULL)};
+	if (count_all(box, &c) < 0)
+		return fault_errno(f, "cannot count the messages");
+	return 0;
+}
+
+int
 maildirsize_recount(int box, const struct maildirsize_limits *limits,
     struct maildirsize *size, struct fault *f)
 {

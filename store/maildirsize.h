@@ -71,6 +71,9 @@ void maildirsize_add(int box, int64_t bytes, int64_t messages);
 void maildirsize_add_file(
     int box, struct str folder, struct str file, uint64_t size, int sign);
 
+/* Counts the messages of all folders, without limits. */
+int maildirsize_count(
+    int box, struct maildirsize *size, struct fault *f) MUST_USE;
 /*
  * Counts the messages of all folders and writes the file anew, with these
  * limits; once more where a directory changed meanwhile. *size gets what was

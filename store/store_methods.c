@@ -7,6 +7,7 @@
  *   mailbox.list     domain? after? limit?
  *   mailbox.stat     mailbox
  *   mailbox.settle   mailbox
+ *   mailbox.quota    store_methods_quota.c
  *   mailbox.search   store/search.h
  *
  * and those of store_methods_check.c and store_methods_retention.c.
@@ -269,5 +270,6 @@ const struct control_method store_methods[] = {
     {"audit.add", store_method_audit_add},
     {"audit.list", store_method_audit_list},
     {"mailbox.settle", on_settle},
+    {"mailbox.quota", store_method_quota},
     {NULL, NULL},
 };

@@ -52,6 +52,10 @@ json_t *store_method_audit_list(
 json_t *store_method_hold(
     void *ctx, const json_t *params, struct fault *f) MUST_USE;
 
+/* store_methods_quota.c */
+json_t *store_method_quota(
+    void *ctx, const json_t *params, struct fault *f) MUST_USE;
+
 /* store_methods.c: the mailbox that params name, in the directory's form; text
  * "" where none is named, and none is needed. */
 int store_read_mailbox(const json_t *params, bool needed,

@@ -69,7 +69,7 @@ def as_store(instance_options="", **options):
     i = Instance(
         start=False,
         lmtpd=('user = "%s"\n' % user.pw_name if os.geteuid() == 0 else "") +
-        instance_options,
+        "    quota_warnings = {}\n    " + instance_options,
         authd='socketmap_mode = "0666"\n    auth_without_tls = on', **options)
     for name in ("mail", "state/index"):
         os.makedirs(i.path(name), exist_ok=True)
@@ -230,6 +230,35 @@ class Delivery(Case):
         self.assertRegex(ask(ANN, 100), "552")
         self.assertEqual(ask(BOB, 100), "action=DUNNO")
         i.lmtpd.log.wait("quotas not known")
+
+    def test_the_operator_sees_and_mends_it(self):
+        i = self.instance()
+        i.admin("user", "set", ANN, "--quota", "1M")
+        for rcpt in (ANN, ANN, BOB):
+            self.assertRegex(self.lmtp(i, message(100000), rcpt)[0], "^250 ")
+        size = self.truth(i, "ann")[0]
+        self.assertEqual(
+            i.admin_json("mailbox", "quota", ANN),
+            {"mailbox": ANN, "bytes": size, "messages": 2,
+             "quota": 1 << 20, "percent": size * 100 // (1 << 20)})
+        self.assertEqual(i.admin_json("mailbox", "quota", BOB),
+                         {"mailbox": BOB, "bytes": self.truth(i, "bob")[0],
+                          "messages": 1})
+        self.assertRegex(i.admin("mailbox", "stat", ANN),
+                         r"(?m)^quota: +193.\d KiB of 1.0 MiB \(18 %\)$")
+        self.assertRegex(i.admin("mailbox", "stat", BOB),
+                         r"(?m)^quota: +none$")
+        # Somebody has removed one, and told nobody.
+        os.remove(i.maildir("ann").messages()[0].path)
+        self.assertEqual(i.admin_json("mailbox", "quota", ANN)["messages"], 2)
+        self.assertRegex(i.admin("mailbox", "quota", ANN, "--recount"),
+                         r"(?m)^messages: +1$")
+        self.assertEqual(self.file(i, "ann")[1:], self.truth(i, "ann"))
+        i.stop()
+        self.assertEqual(
+            i.admin_json("mailbox", "quota", ANN)["messages"], 1)
+        done = i.try_admin("mailbox", "quota", "who@example.org")
+        self.assertIn("there is no such user", done.stderr)
 
     def test_off(self):
         i = self.instance("quota = off")
