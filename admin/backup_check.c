@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -231,54 +230,23 @@ find_strangers(struct check *c, struct fault *f)
 	return rc;
 }
 
-/* Databases: in a copy, as opening one changes it. */
-
-struct scratch {
-	struct check *check;
-	const char *dir;
-	size_t skip;
-};
-
-static int
-copy_table(void *ctx, int at, const char *path, struct fault *f)
-{
-	struct scratch *s = ctx;
-	char to[TREE_PATH_SIZE];
-	struct tree_file file;
-
-	if (strchr(path + s->skip, '/') != NULL)
-		return 0; /* a body */
-	if (!tree_join(to, s->dir, path + s->skip))
-		return fault_perm(f, "5.3.0", "%.100s… is too long", path);
-	return tree_copy(s->check->tree, at, path, AT_FDCWD, to, &file, f) < 0
-		   ? -1
-		   : 0;
-}
-
 static int
 check_database(struct check *c, const char *name, struct fault *f)
 {
-	const char *tmp = getenv("TMPDIR");
 	char dir[TREE_PATH_SIZE], path[TREE_PATH_SIZE];
-	struct scratch s = {c, dir, strlen(name) + 1};
 	struct fault why;
-	int rc;
 
 	if (faccessat(c->dir, name, F_OK, 0) < 0) {
 		find(c, "missing", name);
 		return 0;
 	}
-	if (!tree_join(dir, tmp != NULL ? tmp : "/tmp", "posthouse-XXXXXX") ||
-	    mkdtemp(dir) == NULL)
-		return fault_errno(f, "cannot make a folder in TMPDIR");
-	rc = tree_each_file(c->dir, name, copy_table, &s, f);
-	if (rc == 0 && db_env_verify(dir, &why) < 0) {
+	if (snapshot_copy_tables(c->tree, c->dir, name, dir, f) < 0)
+		return -1;
+	if (db_env_verify(dir, &why) < 0) {
 		snprintf(path, sizeof path, "%s (%s)", name, why.text);
 		find(c, "no sound database", path);
 	}
-	if (tree_remove(AT_FDCWD, dir, &why) < 0 && rc == 0)
-		rc = -1;
-	return rc;
+	return tree_remove(AT_FDCWD, dir, f);
 }
 
 static int

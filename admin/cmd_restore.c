@@ -6,12 +6,16 @@
 #include "admin/restore.h"
 
 static int all(struct cmd_line *line, struct fault *f);
+static int user(struct cmd_line *line, struct fault *f);
 static int mailbox(struct cmd_line *line, struct fault *f);
 
 /* clang-format off */
 const struct cmd cmd_restore[] = {
 	{ "restore", "all", "DIR [SNAPSHOT]", 1, 2, CMD_JSON | CMD_LONG,
 	  "everything, onto a machine that has nothing yet", all },
+	{ "restore", "user", "DIR NAME [--snapshot NAME]", 2, 2,
+	  CMD_JSON | CMD_LONG,
+	  "a user that was deleted, and what the mailbox does not have", user },
 	{ "restore", "mailbox",
 	  "DIR NAME [--folder FOLDER] [--message-id ID] [--snapshot NAME]",
 	  2, 2, CMD_JSON | CMD_LONG,
@@ -49,6 +53,21 @@ mailbox(struct cmd_line *line, struct fault *f)
 
 	if (rc == 0)
 		rc = restore_mailbox(&r, &choice, f);
+	restore_close(&r);
+	if (rc == 0)
+		restore_print(&r);
+	return rc;
+}
+
+static int
+user(struct cmd_line *line, struct fault *f)
+{
+	struct restore r;
+	int rc = restore_open(
+	    &r, line, line->args[0], cmd_option(line, "snapshot"), f);
+
+	if (rc == 0)
+		rc = restore_user(&r, line->args[1], f);
 	restore_close(&r);
 	if (rc == 0)
 		restore_print(&r);

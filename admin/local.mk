@@ -52,7 +52,7 @@ libadmin_a_SOURCES = \
 	admin/place.c admin/place.h \
 	admin/progress.c admin/progress.h \
 	admin/restore.c admin/restore.h \
-	admin/restore_all.c admin/restore_mailbox.c \
+	admin/restore_all.c admin/restore_mailbox.c admin/restore_user.c \
 	admin/select.c admin/select.h \
 	admin/snapshot.c admin/snapshot.h \
 	admin/supervisor.c admin/supervisor.h \

@@ -18,6 +18,7 @@
 /* clang-format off */
 static const struct table_column fields[] = {
 	{ "snapshot", "snapshot", TABLE_TEXT },
+	{ "users", "users", TABLE_NUMBER },
 	{ "mailboxes", "mailboxes", TABLE_NUMBER },
 	{ "files", "files", TABLE_NUMBER },
 	{ "size", "bytes", TABLE_SIZE },
@@ -69,6 +70,7 @@ restore_print(struct restore *r)
 	json_t *o = json_new_object();
 
 	json_put_text(o, "snapshot", r->facts.name);
+	may_put(o, "users", r->users);
 	json_put_int(o, "mailboxes", (int64_t)r->mailboxes);
 	json_put_int(o, "files", (int64_t)r->files);
 	json_put_int(o, "bytes", (int64_t)r->bytes);

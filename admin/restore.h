@@ -20,7 +20,7 @@ struct restore {
 	struct snapshot facts;
 	struct tree *tree;
 	struct progress progress;
-	uint64_t mailboxes, files, bytes;
+	uint64_t users, mailboxes, files, bytes;
 	uint64_t there;   /* messages that the mailbox has already */
 	uint64_t damaged; /* files that are not as they were */
 	uint64_t kept;    /* the configuration's files that are others here */
@@ -61,5 +61,9 @@ struct restore_choice {
  */
 int restore_mailbox(struct restore *r, const struct restore_choice *choice,
     struct fault *f) MUST_USE;
+
+/* The records of a user that the directory does not have any more, and what is
+ * gone of the mailbox; as restore_mailbox(). One that is there stays as it is. */
+int restore_user(struct restore *r, const char *name, struct fault *f) MUST_USE;
 
 #endif

@@ -277,6 +277,47 @@ snapshots_open_one(const struct snapshots *s, const char *name,
 	return -1;
 }
 
+/* Databases. */
+
+struct scratch {
+	struct tree *tree;
+	const char *dir;
+	size_t skip; /* bytes in front of a table's name */
+};
+
+static int
+copy_table(void *ctx, int at, const char *path, struct fault *f)
+{
+	const struct scratch *s = ctx;
+	char to[TREE_PATH_SIZE];
+	struct tree_file file;
+
+	if (strchr(path + s->skip, '/') != NULL)
+		return 0; /* a body */
+	if (!tree_join(to, s->dir, path + s->skip))
+		return fault_perm(f, "5.3.0", "%.100s… is too long", path);
+	return tree_copy(s->tree, at, path, AT_FDCWD, to, &file, f) < 0 ? -1
+									: 0;
+}
+
+int
+snapshot_copy_tables(struct tree *tree, int snapshot, const char *name,
+    char dir[TREE_PATH_SIZE], struct fault *f)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct scratch s = {tree, dir, strlen(name) + 1};
+	struct fault why;
+
+	if (!tree_join(dir, tmp != NULL ? tmp : "/tmp", "posthouse-XXXXXX") ||
+	    mkdtemp(dir) == NULL)
+		return fault_errno(f, "cannot make a folder in TMPDIR");
+	if (tree_each_file(snapshot, name, copy_table, &s, f) == 0)
+		return 0;
+	if (tree_remove(AT_FDCWD, dir, &why) < 0)
+		*f = why;
+	return -1;
+}
+
 /* Finishing. */
 
 static void

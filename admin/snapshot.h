@@ -78,6 +78,12 @@ void snapshots_list_clear(struct snapshot_list *list);
 int snapshots_open_one(const struct snapshots *s, const char *name,
     struct snapshot *snapshot, struct fault *f) MUST_USE;
 
+/* Copies the tables of a database of an open snapshot ("directory", "queue"),
+ * without bodies in files, into a new folder in TMPDIR, as opening them changes
+ * them. Whoever called removes it. */
+int snapshot_copy_tables(struct tree *tree, int snapshot, const char *name,
+    char dir[TREE_PATH_SIZE], struct fault *f) MUST_USE;
+
 /* Makes partial/ into a snapshot, durably: writes snapshot.json, with a name by
  * the mark, which is put into snapshot. */
 int snapshots_finish(const struct snapshots *s, struct snapshot *snapshot,

@@ -19,6 +19,9 @@
 #ifndef AUTH_DIRECTORY_COPY_H
 #define AUTH_DIRECTORY_COPY_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "auth/directory.h"
 #include "base/attr.h"
 #include "base/fault.h"
@@ -35,5 +38,15 @@ int directory_export(struct directory *d,
 int directory_import(
     struct directory *d, struct str line, struct fault *f) MUST_USE;
 int directory_import_flush(struct directory *d, struct fault *f) MUST_USE;
+
+/* Whether a line is a user's: its own, or one of its credentials. */
+bool directory_line_is_of(struct str line, struct str name) MUST_USE;
+/*
+ * Brings back a user that is not there, from those lines, durably. Permanent
+ * faults: 5.1.0 where something has the name, 5.1.2 where the domain is not ours,
+ * 5.6.0 where a line is not the user's.
+ */
+int directory_restore_user(struct directory *d, struct str name,
+    const struct str *lines, size_t n, struct fault *f) MUST_USE;
 
 #endif

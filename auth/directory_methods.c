@@ -639,6 +639,7 @@ const struct control_method directory_methods[] = {
     {"app_password.revoke", directory_method_app_revoke},
     {"audit.list", directory_method_audit_list},
     {"directory.backup", directory_method_backup},
+    {"user.restore", directory_method_restore_user},
     {"sender.add", directory_method_sender_add},
     {"sender.del", directory_method_sender_del},
     {"sender.list", directory_method_sender_list},

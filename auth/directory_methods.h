@@ -44,7 +44,7 @@ control_call directory_method_app_add, directory_method_app_list,
 
 control_call directory_method_audit_list;
 
-control_call directory_method_backup;
+control_call directory_method_backup, directory_method_restore_user;
 
 control_call directory_method_sender_add, directory_method_sender_del,
     directory_method_sender_list;

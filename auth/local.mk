@@ -25,7 +25,7 @@ libauth_a_SOURCES = \
 	auth/directory_methods_sender.c \
 	auth/directory_node.c auth/directory_node.h \
 	auth/directory_quota.c auth/directory_quota.h \
-	auth/directory_resolve.c \
+	auth/directory_resolve.c auth/directory_restore.c \
 	auth/directory_form.c \
 	auth/directory_secret.c auth/directory_sender.c \
 	auth/directory_srs.c \

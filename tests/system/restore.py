@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import shutil
+import smtplib
 import subprocess
 import sys
 import unittest
@@ -17,6 +18,7 @@ from harness import main, temporary
 from instance import DOMAIN, PASSWORD, Instance
 from peers import Dovecot, store_user
 from postgres import Postgres, binaries
+from wire import lax_context
 
 ANN = "ann@" + DOMAIN
 
@@ -150,6 +152,44 @@ class Running(Case):
     def test_nobody_else_has_a_mailbox_there(self):
         done = self.instance.try_admin(
             "restore", "mailbox", self.backup, "eve@" + DOMAIN)
+        self.assertEqual(done.returncode, os.EX_NOUSER)
+
+
+class Deleted(Case):
+    """A user that was deleted comes back with all passwords."""
+
+    def log_in(self, instance, password):
+        with smtplib.SMTP("127.0.0.1", instance.port("submission")) as s:
+            s.starttls(context=lax_context())
+            s.login(ANN, password)
+
+    def test_a_user(self):
+        instance = self.start()
+        self.deliver(instance, "ann", range(3))
+        shown = instance.admin("user", "app-password", "add", ANN, "phone")
+        word = shown.split()[-1]
+        self.log_in(instance, word)
+        before = instance.admin_json("user", "show", ANN)
+        instance.admin("backup", self.backup)
+        instance.admin("user", "del", ANN)
+        shutil.rmtree(instance.maildir("ann").path)
+        done = instance.admin_json("restore", "user", self.backup, ANN)
+        self.assertEqual((done["users"], done["mailboxes"]), (1, 1))
+        after = instance.admin_json("user", "show", ANN)
+        self.assertEqual(after, before)
+        self.log_in(instance, PASSWORD)
+        self.log_in(instance, word)
+        self.assertEqual(len(instance.maildir("ann").messages()), 3)
+        self.assertIn("user.restore", instance.admin("audit", ANN))
+        # Again, with the user there; and one without mail.
+        done = instance.admin_json("restore", "user", self.backup, ANN)
+        self.assertNotIn("users", done)
+        instance.admin("user", "del", "bob@" + DOMAIN)
+        done = instance.admin_json(
+            "restore", "user", self.backup, "bob@" + DOMAIN)
+        self.assertEqual((done["users"], done["mailboxes"]), (1, 0))
+        done = instance.try_admin(
+            "restore", "user", self.backup, "eve@" + DOMAIN)
         self.assertEqual(done.returncode, os.EX_NOUSER)
 
 
