@@ -82,6 +82,7 @@ static const struct option options[] = {
     {"posters", required_argument, NULL, 'o'},
     {"quota", required_argument, NULL, 'o'},
     {"quota-messages", required_argument, NULL, 'o'},
+    {"raw", no_argument, NULL, 'o'},
     {"receive", required_argument, NULL, 'o'},
     {"recount", no_argument, NULL, 'o'},
     {"repair", no_argument, NULL, 'o'},

@@ -33,6 +33,9 @@ int mailbox_rebuild(struct cmd_line *line, struct fault *f) MUST_USE;
 /* cmd_mailbox_search.c */
 int mailbox_search(struct cmd_line *line, struct fault *f) MUST_USE;
 
+/* cmd_mailbox_show.c */
+int mailbox_show(struct cmd_line *line, struct fault *f) MUST_USE;
+
 /* cmd_mailbox_delete.c */
 int mailbox_delete(struct cmd_line *line, struct fault *f) MUST_USE;
 

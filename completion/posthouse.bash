@@ -69,6 +69,7 @@ _posthouse() {
 		fi
 		case ${plain[0]-}:${plain[1]-} in
 		audit:*) choices+=' --since' ;;
+		mailbox:show) choices+=' --folder --message-id --raw' ;;
 		mailbox:search)
 			choices+=' --attachments --before --count --digest --flags'
 			choices+=' --folder --from --id --larger --list-id'
@@ -102,7 +103,7 @@ _posthouse() {
 		*:group:member | *:group:add)
 			choices=$(_posthouse_names "$command" user) ;;
 		2:alias:del) choices=$(_posthouse_names "$command" alias) ;;
-		2:lock:lift | 2:mailbox:stat | 2:mailbox:search | 2:mailbox:verify | 2:mailbox:rebuild)
+		2:lock:lift | 2:mailbox:stat | 2:mailbox:search | 2:mailbox:show | 2:mailbox:verify | 2:mailbox:rebuild)
 			choices=$(_posthouse_names "$command" user) ;;
 		*:alias:add) choices=$(_posthouse_names "$command" user) ;;
 		esac

@@ -39,6 +39,7 @@ SYSTEM_TESTS += \
 	tests/system/lmtp_delivery.py \
 	tests/system/lmtp_repeat.py \
 	tests/system/mailbox_retention.py \
+	tests/system/mailbox_search.py \
 	tests/system/mailbox_export.py \
 	tests/system/mailbox_import.py \
 	tests/system/mailbox_move.py \
