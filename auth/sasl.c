@@ -312,15 +312,16 @@ switch_on(const char *const *names, size_t n, struct fault *f)
 	return 0;
 }
 
-int
-sasl_open(const char *const *names, size_t n, struct token_rules *tokens,
-    struct fault *f)
+/* Once, and for good: what modules have of their own is not freed when they are
+ * unloaded. */
+static int
+open_library(struct fault *f)
 {
+	static bool is_open;
 	int rc;
 
-	sasl_own_open(tokens);
-	if (switch_on(names, n, f) < 0)
-		return -1;
+	if (is_open)
+		return 0;
 	sasl_set_alloc(malloc, calloc, resize, wipe_and_free);
 	sasl_set_mutex(lock_new, lock, unlock, lock_free);
 	/* Without a name it looks for no configuration file. */
@@ -330,6 +331,17 @@ sasl_open(const char *const *names, size_t n, struct token_rules *tokens,
 	if (rc != SASL_OK)
 		return fault_perm(
 		    f, "5.3.5", "libsasl2: %s", sasl_errstring(rc, NULL, NULL));
+	is_open = true;
+	return 0;
+}
+
+int
+sasl_open(const char *const *names, size_t n, struct token_rules *tokens,
+    struct fault *f)
+{
+	sasl_own_open(tokens);
+	if (switch_on(names, n, f) < 0 || open_library(f) < 0)
+		return -1;
 	return need_mechanisms(f);
 }
 
@@ -343,7 +355,8 @@ sasl_set_kerberos(const char *our_host, const char *domain)
 void
 sasl_close(void)
 {
-	sasl_done();
+	memset(is_on, 0, sizeof is_on);
+	sasl_own_open(NULL);
 }
 
 /* Exchanges. */

@@ -23,7 +23,7 @@ struct sasl_exchange;
 struct token_rules;
 
 /*
- * Once in a process: offers the n mechanisms of that name. tokens, which is
+ * Until sasl_close(): offers the n mechanisms of that name. tokens, which is
  * borrowed until sasl_close(), says which tokens are good; it may be NULL where
  * no mechanism takes any. Permanent 5.3.5 where the library cannot do what is
  * asked: a module is not installed.
