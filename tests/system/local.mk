@@ -44,6 +44,7 @@ SYSTEM_TESTS += \
 	tests/system/mailbox_import.py \
 	tests/system/mailbox_move.py \
 	tests/system/peer_courier.py \
+	tests/system/peer_cyrus.py \
 	tests/system/peer_dovecot_imap.py \
 	tests/system/peer_dovecot_lmtp.py \
 	tests/system/peer_exim.py \
