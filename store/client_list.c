@@ -113,14 +113,15 @@ settle(struct client_list *list)
 	qsort(e, list->n, sizeof *e, compare_times);
 }
 
-int
-client_list_read(struct client_list *list, const struct client_folder *folder,
-    struct fault *f)
+/* Up to so many times, as long as it changes. */
+static int
+read_some(struct client_list *list, const struct client_folder *folder,
+    int tries, struct fault *f)
 {
 	bool again = true;
 
 	*list = (struct client_list){0};
-	for (int i = 0; again && i < TRIES; i++) {
+	for (int i = 0; again && i < tries; i++) {
 		int64_t new_time = part_time(folder->dir, "new");
 		int64_t cur_time = part_time(folder->dir, "cur");
 		int64_t now = clock_unix_us() * 1000;
@@ -135,6 +136,13 @@ client_list_read(struct client_list *list, const struct client_folder *folder,
 	}
 	settle(list);
 	return 0;
+}
+
+int
+client_list_read(struct client_list *list, const struct client_folder *folder,
+    struct fault *f)
+{
+	return read_some(list, folder, TRIES, f);
 }
 
 void
@@ -155,29 +163,65 @@ client_file_name(struct str base, struct str flags, bool is_new,
 	return n > 0 && n < MAILDIR_NAME_SIZE;
 }
 
+static void
+update(struct client_list *list, struct client_entry *entry,
+    const struct client_entry *now)
+{
+	if (now->is_new == entry->is_new &&
+	    str_is(str(now->file), str(entry->file)))
+		return;
+	entry->file = arena_text(&list->arena, str(now->file));
+	entry->is_new = now->is_new;
+	(void)maildir_name_parse(str(entry->file), &entry->name);
+}
+
+/* All that both have, since where one message was flagged others were. */
+static void
+update_all(struct client_list *list, const struct client_list *now)
+{
+	size_t i = 0, k = 0;
+
+	while (i < list->n && k < now->n) {
+		int rc = compare_times(&list->entries[i], &now->entries[k]);
+
+		if (rc == 0)
+			update(list, &list->entries[i], &now->entries[k]);
+		i += rc <= 0;
+		k += rc >= 0;
+	}
+}
+
+static bool
+find_in(struct client_list *list, struct client_entry *entry,
+    const struct client_list *now)
+{
+	for (size_t i = 0; i < now->n; i++) {
+		if (!str_is(now->entries[i].name.base, entry->name.base))
+			continue;
+		update(list, entry, &now->entries[i]);
+		return true;
+	}
+	return false;
+}
+
 /* Where the message is now. False where it is not. */
 static bool
 find_again(const struct client_folder *folder, struct client_list *list,
     struct client_entry *entry)
 {
-	struct client_list now;
-	struct fault f;
 	bool found = false;
 
-	if (client_list_read(&now, folder, &f) == 0) {
-		for (size_t i = 0; !found && i < now.n; i++) {
-			const struct client_entry *e = &now.entries[i];
+	/* Once is enough to find it, but not to miss it. */
+	for (int tries = 1; !found && tries <= TRIES; tries += TRIES - 1) {
+		struct client_list now;
+		struct fault f;
 
-			if (!str_is(e->name.base, entry->name.base))
-				continue;
-			found = true;
-			entry->file = arena_text(&list->arena, str(e->file));
-			entry->is_new = e->is_new;
-			(void)maildir_name_parse(
-			    str(entry->file), &entry->name);
+		if (read_some(&now, folder, tries, &f) == 0) {
+			found = find_in(list, entry, &now);
+			update_all(list, &now);
 		}
+		client_list_clear(&now);
 	}
-	client_list_clear(&now);
 	return found;
 }
 

@@ -35,6 +35,9 @@ FUZZ_TESTS += tests/fuzz/fuzz_downgrade
 tests_fuzz_fuzz_downgrade_LDADD = $(FUZZ_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_header
 tests_fuzz_fuzz_header_LDADD = $(FUZZ_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_import_name
+tests_fuzz_fuzz_import_name_LDADD = $(FUZZ_MAIN) libstore.a libproto.a \
+	libbase.a $(PROTO_LIBS) $(BASE_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_list_header
 tests_fuzz_fuzz_list_header_LDADD = $(FUZZ_MAIN) libmta.a $(MTA_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_mbox

@@ -19,6 +19,9 @@ from instance import PASSWORD, Instance
 from maildir import Maildir
 from peers import Dovecot, store_user
 
+import courier
+import unpacked
+
 ANN = "ann@example.org"
 DATE = '"23-Nov-2021 10:11:12 +0000"'
 WHEN = 1637662272
@@ -162,6 +165,81 @@ class FromDovecot(unittest.TestCase):
         self.assertIn("no name@x is left out", done.stderr)
         for user in ("bob", "carl"):
             self.assertEqual(len(self.instance.maildir(user).names("cur")), 1)
+
+
+class FromCourier(unittest.TestCase):
+    def setUp(self):
+        reason = unpacked.fetch(courier.PACKAGE, courier.PROGRAM)
+        if reason is not None:
+            self.skipTest(reason)
+        self.instance = instance()
+        self.addCleanup(self.instance.close)
+        self.place = temporary("courier-")
+        self.addCleanup(shutil.rmtree, self.place, ignore_errors=True)
+        user = pwd.getpwnam(store_user())
+        self.old = os.path.join(self.place, "example.org", "ann", "Maildir")
+        for path in (os.path.dirname(self.old), self.old,
+                     *(os.path.join(self.old, x)
+                       for x in ("tmp", "new", "cur"))):
+            os.makedirs(path, exist_ok=True)
+            os.chown(path, user.pw_uid, user.pw_gid)
+
+    def server(self, maildir):
+        box = courier.imap(maildir, ANN, self.place)
+        self.addCleanup(box.logout)
+        return box
+
+    def look(self, box, folder):
+        box.select(folder)
+        found = []
+        for n in box.search(None, "ALL")[1][0].split():
+            answer = box.fetch(n, "(FLAGS INTERNALDATE BODY.PEEK[])")[1]
+            said = b" ".join(b" ".join(x) if isinstance(x, tuple) else x
+                             for x in answer)
+            self.assertIn(DATE.strip('"').encode(), said)
+            name = said.split(b"Subject: ")[1].split(b"\r\n")[0].decode()
+            flags = said.split(b"FLAGS (")[1].split(b")")[0].decode().split()
+            self.assertIn(message(name), said)
+            found.append((name, set(flags) - {r"\Recent"}))
+        return sorted(found)
+
+    def test_a_tree_of_courier(self):
+        box = self.server(self.old)
+        box.append("INBOX", r"(\Seen)", DATE, message("one"))
+        for name in ("INBOX.Work", "INBOX.B&APw-cher"):
+            box.create(name)
+            box.append(name, r"(\Flagged \Answered)", DATE, message("two"))
+        rows = self.instance.admin_json("mailbox", "import-tree",
+                                        self.place)["mailboxes"]
+        self.assertEqual([(x["mailbox"], x["messages"]) for x in rows],
+                         [(ANN, 3)])
+        # Courier has UTF-8 on disk, we have what Dovecot has.
+        folders = self.instance.admin_json("mailbox", "stat", ANN)["folders"]
+        self.assertEqual([x["folder"] for x in folders],
+                         ["INBOX", "B\u00fccher", "Work"])
+        new = self.instance.path("mail", "example.org", "ann")
+        os.chmod(self.instance.path(), 0o711)
+        box = self.server(new)
+        self.assertEqual(self.look(box, "INBOX"), [("one", {r"\Seen"})])
+        self.assertEqual(self.look(box, "INBOX.Work"),
+                         [("two", {r"\Flagged", r"\Answered"})])
+
+    def test_folders_are_subscribed_to_in_couriers_list(self):
+        new = self.instance.path("mail", "example.org", "ann")
+        user = pwd.getpwnam(store_user())
+        for path in (os.path.dirname(new), new,
+                     *(os.path.join(new, x) for x in ("tmp", "new", "cur"))):
+            os.makedirs(path, exist_ok=True)
+            os.chown(path, user.pw_uid, user.pw_gid)
+        box = self.server(new)
+        box.create("INBOX.Mine")
+        box.subscribe("INBOX.Mine")
+        other = self.server(self.old)
+        other.create("INBOX.Theirs")
+        self.instance.admin("mailbox", "import", ANN, self.old)
+        names = {x.split()[-1].strip(b'"') for x in box.lsub()[1]}
+        self.assertIn(b"INBOX.Mine", names)
+        self.assertIn(b"INBOX.Theirs", names)
 
 
 class Killed(unittest.TestCase):

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -205,6 +206,54 @@ class Savings(unittest.TestCase):
         self.assertEqual((one["messages"], one["saved"]), (1, 0))
         self.assertEqual(
             i.admin_json("mailbox", "savings", "@none.example")["messages"], 0)
+
+
+class Busy(unittest.TestCase):
+    MESSAGES = 3000
+
+    def test_no_message_is_lost_while_others_flag_them(self):
+        """Like an IMAP server, which renames a message for each flag."""
+        i = Instance(fill=False, start=False)
+        self.addCleanup(i.close)
+        ann = i.path("mail/example.org/ann/cur")
+        for part in ("tmp", "new", "cur"):
+            for user in ("ann", "carl"):
+                os.makedirs(i.path("mail/example.org", user, part))
+        for n in range(self.MESSAGES):
+            with open(os.path.join(ann, "%d.a:2," % (1600000000 + n)),
+                      "wb") as f:
+                f.write(text(n))
+        stop = threading.Event()
+
+        def flag():
+            while not stop.is_set():
+                for name in os.listdir(ann):
+                    base, _, flags = name.partition(":2,")
+                    try:
+                        os.rename(os.path.join(ann, name),
+                                  os.path.join(ann, base + ":2," + (
+                                      "" if flags else "S")))
+                    except FileNotFoundError:
+                        pass
+
+        thread = threading.Thread(target=flag)
+        thread.start()
+        try:
+            for args in (("copy", ANN, BOB), ("copy", ANN, ANN, "--into",
+                                              "Copy"),
+                         ("move", ANN, "carl@example.org")):
+                told = i.admin_json("mailbox", *args)
+                self.assertGreaterEqual(told["messages"], self.MESSAGES)
+        finally:
+            stop.set()
+            thread.join()
+        self.assertEqual(i.maildir("ann").messages(), [])
+        wanted = {text(n) for n in range(self.MESSAGES)}
+        for user, folder in (("bob", ""), ("carl", ""), ("carl", ".Copy")):
+            got = [m.raw for m in Maildir(i.path(
+                "mail/example.org", user, folder)).messages()]
+            self.assertEqual(len(got), self.MESSAGES)
+            self.assertEqual(set(got), wanted)
 
 
 class Killed(unittest.TestCase):

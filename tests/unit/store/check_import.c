@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "store/import_source.h"
+#include "store/maildirsize.h"
 #include "tests/unit/unit.h"
 
 static char dir[64];
@@ -265,6 +266,32 @@ START_TEST(a_batch_that_was_written_down_gets_its_names_later)
 }
 END_TEST
 
+START_TEST(what_comes_is_counted_for_the_quota)
+{
+	struct maildirsize size;
+	struct import *im;
+	struct fault f;
+	char path[128];
+	int fd, box;
+
+	begin();
+	im = open_import("x");
+	snprintf(path, sizeof path, "%s/b/ann", dir);
+	box = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(box, "maildirsize", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	ck_assert_int_eq(write(fd, "1000S\n100 1\n", 12), 12);
+	close(fd);
+	ck_assert(bring(im, "1.a.h", "one"));
+	ck_assert(bring(im, "", "four"));
+	finish(&im, true);
+	ck_assert_int_eq(maildirsize_read(box, &size, &f), 1);
+	ck_assert_uint_eq(size.bytes, 107);
+	ck_assert_uint_eq(size.messages, 3);
+	close(box);
+	end();
+}
+END_TEST
+
 START_TEST(the_same_is_not_imported_twice_at_once)
 {
 	struct import *first, *second;
@@ -324,5 +351,5 @@ UNIT_MAIN("import", a_maildirs_message_keeps_its_name_and_gets_sizes,
     what_has_no_name_is_known_by_its_bytes,
     what_was_removed_meanwhile_does_not_come_back_before_the_end,
     a_batch_that_was_written_down_gets_its_names_later,
-    the_same_is_not_imported_twice_at_once,
+    what_comes_is_counted_for_the_quota, the_same_is_not_imported_twice_at_once,
     every_folder_of_others_has_a_name_here)
