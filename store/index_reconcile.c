@@ -31,6 +31,7 @@ struct file {
 	enum record_place place;
 	bool has_record;
 	bool is_changed;
+	uint64_t inode;
 	size_t base_len, len;
 	char name[];
 };
@@ -104,7 +105,7 @@ file_new(struct str name)
 	return file;
 }
 
-static void
+static struct file *
 add_file(
     struct scan *s, struct str name, struct str base, enum record_place place)
 {
@@ -122,6 +123,7 @@ add_file(
 	memcpy(file->name, name.at, name.len);
 	file->base_len = base.len;
 	file->place = place;
+	return file;
 }
 
 static void
@@ -173,7 +175,7 @@ read_part(
 			continue;
 		if (s->n_files > s->n_buckets * 2)
 			grow(s);
-		add_file(s, str(e->d_name), name.base, place);
+		add_file(s, str(e->d_name), name.base, place)->inode = e->d_ino;
 	}
 	if (errno != 0) {
 		fault_errno(f, "cannot read %s/%s/%s", s->folder->path,
@@ -213,26 +215,49 @@ compare_record(void *ctx, struct str key, struct str value)
 }
 
 static int
+compare_inodes(const void *a, const void *b)
+{
+	uint64_t x = (*(struct file *const *)a)->inode;
+	uint64_t y = (*(struct file *const *)b)->inode;
+
+	return (x > y) - (x < y);
+}
+
+/* The files to be written, ended by NULL, in the order in which the disk has
+ * them, as far as inodes tell: many times faster than any other. */
+static struct file **
+list_files(const struct scan *s, bool all)
+{
+	struct file **list = mem_zeroed(s->n_files + 1, sizeof(*list));
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_buckets; i++) {
+		struct file *file = s->buckets[i];
+
+		for (; file != NULL; file = file->next_in_bucket) {
+			if (all || !file->has_record || file->is_changed)
+				list[n++] = file;
+		}
+	}
+	qsort(list, n, sizeof(*list), compare_inodes);
+	return list;
+}
+
+static int
 write_files(struct scan *s, bool all, struct fault *f)
 {
+	struct file **list = list_files(s, all);
 	struct index_maker m;
 	int rc = 0;
 
 	index_maker_init(&m, s->folder, s->dir);
-	for (size_t i = 0; i < s->n_buckets && rc == 0; i++) {
-		struct file *file = s->buckets[i];
-
-		for (; file != NULL && rc == 0; file = file->next_in_bucket) {
-			bool is_renamed = file->has_record && !all;
-
-			if (is_renamed && !file->is_changed)
-				continue;
-			rc = index_make_record(&m, file->place,
-			    str_n(file->name, file->len),
-			    is_renamed ? INDEX_MAKE_RENAMED : INDEX_MAKE_FOUND,
-			    f);
-		}
-	}
+	for (size_t i = 0; list[i] != NULL && rc == 0; i++)
+		rc = index_make_record(&m, list[i]->place,
+		    str_n(list[i]->name, list[i]->len),
+		    list[i]->has_record && !all ? INDEX_MAKE_RENAMED
+						: INDEX_MAKE_FOUND,
+		    f);
+	mem_free(list);
 	s->difference->damaged += m.damaged;
 	s->has_missed = s->has_missed || m.has_missed;
 	index_maker_clear(&m);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -810,6 +811,73 @@ START_TEST(what_was_learnt_before_a_job_is_known_to_it)
 }
 END_TEST
 
+/* Rebuilds until it is killed. */
+static void
+rebuild_for_good(int begun)
+{
+	open_index();
+	ck_assert_int_eq(write(begun, "x", 1), 1);
+	for (;;)
+		run_check(INDEX_REMAKE);
+}
+
+static void
+kill_a_rebuild(useconds_t after)
+{
+	int begun[2], status;
+	char byte;
+	pid_t child;
+
+	ck_assert_int_eq(pipe(begun), 0);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0)
+		rebuild_for_good(begun[1]);
+	ck_assert_int_eq(read(begun[0], &byte, 1), 1);
+	usleep(after);
+	ck_assert_int_eq(kill(child, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFSIGNALED(status));
+	close(begun[0]);
+	close(begun[1]);
+}
+
+START_TEST(a_rebuild_may_be_killed_at_any_point)
+{
+	enum { FILES = 3000 };
+	char path[80];
+
+	begin();
+	learn_digest("0.a");
+	for (unsigned i = 1; i < FILES; i++) {
+		snprintf(path, sizeof path, "b/ann/cur/%u.a:2,S", i);
+		write_file(path, "x");
+	}
+	run_check(INDEX_MEND);
+	index_close(&index_);
+	for (unsigned i = 0; i < 12; i++) {
+		kill_a_rebuild(i * 7000);
+		if (i % 3 != 2)
+			continue;
+		open_index();
+		assert_agrees(FILES);
+		assert_sum(1, FILES, 1, sizeof text - 1 + FILES - 1);
+		index_close(&index_);
+	}
+	open_index();
+	ck_assert_int_eq(unlinkat(root, "b/ann/new/0.a", 0), 0);
+	write_file("b/ann/new/0.a", "rotten");
+	run_check(INDEX_REMAKE);
+	for (unsigned i = 1; i < FILES; i++) {
+		snprintf(path, sizeof path, "b/ann/cur/%u.a:2,S", i);
+		ck_assert_int_eq(unlinkat(root, path, 0), 0);
+	}
+	run_check(INDEX_MEND);
+	assert_digests(false, "0.a 30313233 7\n");
+	end();
+}
+END_TEST
+
 START_TEST(a_rebuild_gives_the_same_again)
 {
 	begin();
@@ -972,7 +1040,8 @@ UNIT_MAIN("index", what_is_delivered_is_known,
     an_index_with_a_byte_turned_over_is_made_anew,
     an_index_that_was_cut_is_made_anew,
     what_the_queue_can_not_hold_is_found_by_looking,
-    what_was_learnt_before_a_job_is_known_to_it, a_rebuild_gives_the_same_again,
+    what_was_learnt_before_a_job_is_known_to_it,
+    a_rebuild_may_be_killed_at_any_point, a_rebuild_gives_the_same_again,
     a_delivery_is_remembered, a_delivery_is_known_though_its_table_is_damaged,
     ten_days_later_a_delivery_is_forgotten,
     an_index_without_one_of_its_tables_is_made_anew,
