@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
 from harness import main, need_program, program  # noqa: E402
 from instance import PASSWORD, Instance  # noqa: E402
+from maildir import Maildir  # noqa: E402
 from peers import Dovecot, store_user  # noqa: E402
 
 ANN = "ann@example.org"
@@ -192,14 +193,17 @@ class Expire(Base):
 
     def test_killed_in_the_middle(self):
         self.deliver(1)
-        folder = self.instance.maildir("ann").make_folder("Trash")
+        made = Maildir(self.instance.dir).make_folder("made")
         for i in range(MANY):
             with open("%s/cur/%d.M1P2Q%d.mx,S=5:2,S" % (
-                    folder.path, 1700000000 + i, i), "w") as f:
+                    made.path, 1700000000 + i, i), "w") as f:
                 f.write("x: y\n")
-        for d, _, files in os.walk(folder.path):
+        for d, _, files in os.walk(made.path):
             for x in [d] + [os.path.join(d, y) for y in files]:
                 os.chown(x, self.user.pw_uid, self.user.pw_gid)
+        # Nobody sees it before lmtpd's user may.
+        os.rename(made.path,
+                  self.instance.maildir("ann").path + "/.Trash")
         wait_for("old messages", lambda: self.json(
             "mailbox", "expire", ANN, "--dry-run")["messages"] == MANY)
 
