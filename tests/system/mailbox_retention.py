@@ -15,10 +15,12 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
+import courier  # noqa: E402
 from harness import main, need_program, program  # noqa: E402
 from instance import PASSWORD, Instance  # noqa: E402
 from maildir import Maildir  # noqa: E402
 from peers import Dovecot, store_user  # noqa: E402
+from unpacked import fetch  # noqa: E402
 
 ANN = "ann@example.org"
 BOB = "bob@example.org"
@@ -347,6 +349,59 @@ class LegalHold(Base):
     def test_who_is_not_there_is_not_held(self):
         self.admin("mailbox", "legal-hold", "on", BOB, status=os.EX_NOUSER)
         self.admin("mailbox", "legal-hold", "off", BOB, status=os.EX_NOUSER)
+
+
+class BesideCourier(Base):
+    """Courier and Dovecot serve the mailbox at the same time."""
+
+    def setUp(self):
+        reason = fetch(courier.PACKAGE, courier.PROGRAM)
+        if reason is not None:
+            self.skipTest(reason)
+        super().setUp()
+        self.deliver(1)
+        os.chmod(self.instance.dir, 0o755)
+        self.other = courier.imap(self.instance.maildir("ann").path, ANN,
+                                  self.instance.dir)
+        self.addCleanup(self.other.shutdown)
+        self.box = self.login()
+
+    def test_what_goes_and_comes_back_is_seen_by_both(self):
+        self.assertEqual(self.other.create("INBOX.Trash")[0], "OK")
+        self.assertEqual(self.other.select("INBOX")[1], [b"1"])
+        self.other.copy("1", "INBOX.Trash")
+        self.assertEqual(self.count(self.box, "Trash"), 1)
+        wait_for("an old message", lambda: self.json(
+            "mailbox", "expire", ANN)["messages"] == 1)
+        self.assertEqual(self.count(self.box, "Trash"), 0)
+        self.assertEqual(self.other.select("INBOX.Trash")[1], [b"0"])
+        self.assertEqual(
+            self.json("mailbox", "undelete", ANN)["messages"], 1)
+        self.assertEqual(self.count(self.box, "Trash"), 1)
+        self.assertEqual(self.other.select("INBOX.Trash")[1], [b"1"])
+        self.assertIn(message(1), self.other.fetch("1", "(RFC822)")[1][0][1])
+        self.assertEqual(
+            self.json("mailbox", "delete", ANN, "--id", self.json(
+                "mailbox", "search", ANN, "--folder",
+                "INBOX")["messages"][0]["id"])["messages"], 1)
+        self.assertEqual(self.other.select("INBOX")[1], [b"0"])
+        self.assertEqual(self.count(self.box, "INBOX"), 0)
+        self.wait_for_index()
+
+    def test_a_hold_catches_what_courier_does(self):
+        self.admin("mailbox", "legal-hold", "on", ANN)
+        self.assertEqual(self.other.create("INBOX.Sent")[0], "OK")
+        self.other.append("INBOX.Sent", None, None, message(2))
+        wait_for("two held messages",
+                 lambda: len(self.below("posthouse", "held")) == 2)
+        for folder in ("INBOX", "INBOX.Sent"):
+            self.assertEqual(self.other.select(folder)[1], [b"1"])
+            self.other.store("1", "+FLAGS", r"(\Deleted)")
+            self.other.expunge()
+        self.other.select("INBOX")
+        self.assertEqual(self.other.delete("INBOX.Sent")[0], "OK")
+        self.assertEqual(len(self.below("posthouse", "held")), 2)
+        self.assertNotIn("posthouse", repr(self.other.list()))
 
 
 class Delete(Base):
