@@ -6,7 +6,6 @@
  */
 #include "config.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -14,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/service.h"
+#include "base/user.h"
 #include "mta/queue/limit.h"
 #include "mta/queue/methods.h"
 #include "mta/queue/notifier.h"
@@ -78,18 +78,12 @@ static void
 set_up_users(const struct conf_list *names)
 {
 	struct receiver *r = &queued.receiver;
+	struct fault f;
 
 	r->users = mem_zeroed(names->n + 1, sizeof *r->users);
-	for (size_t i = 0; i < names->n; i++) {
-		const struct passwd *user = getpwnam(names->items[i]);
-
-		if (user == NULL)
-			die(EX_CONFIG,
-			    "posthouse-queued: trusted_users: there is no user "
-			    "\"%s\"",
-			    names->items[i]);
-		r->users[r->n_users++] = user->pw_uid;
-	}
+	r->n_users = names->n;
+	if (user_find_all(names, r->users, &f) < 0)
+		die(EX_CONFIG, "posthouse-queued: trusted_users: %s", f.text);
 }
 
 /* That the rate is one was checked with the options. */

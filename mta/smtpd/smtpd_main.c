@@ -6,7 +6,6 @@
  */
 #include "config.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -15,6 +14,7 @@
 #include "base/mem.h"
 #include "base/service.h"
 #include "base/tls.h"
+#include "base/user.h"
 #include "mta/queue/template.h"
 #include "mta/send/lmtp_pool.h"
 #include "mta/smtpd/explain_session.h"
@@ -159,17 +159,10 @@ set_up_local(const struct conf_list *names)
 	struct local_rules *local = &smtpd.local;
 	const char *domain = smtpd.options->local_domain;
 	uid_t *anyone = mem_zeroed(names->n + 1, sizeof *anyone);
+	struct fault f;
 
-	for (size_t i = 0; i < names->n; i++) {
-		const struct passwd *user = getpwnam(names->items[i]);
-
-		if (user == NULL)
-			die(EX_CONFIG,
-			    "posthouse-smtpd: trusted_users: there is no user "
-			    "\"%s\"",
-			    names->items[i]);
-		anyone[i] = user->pw_uid;
-	}
+	if (user_find_all(names, anyone, &f) < 0)
+		die(EX_CONFIG, "posthouse-smtpd: trusted_users: %s", f.text);
 	local->domain = domain == NULL ? smtpd.hostname : domain;
 	local->anyone = anyone;
 	local->n_anyone = names->n;
