@@ -48,7 +48,7 @@ smtpd_recipient_restrictions = reject_unauth_destination,
 
 class Smtpd(unittest.TestCase):
     def instance(self, smtpd="", **options):
-        i = Instance(smtpd=smtpd, **options)
+        i = Instance(smtpd=smtpd, lmtpd="quota_warnings = {}", **options)
         self.addCleanup(i.close)
         return i
 
