@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: ISC */
-/* The one that asks is a child: where lmtpd does not run it becomes the store's
- * user for good, and what we write may have to belong to somebody else. */
 #include "config.h"
 
 #include "admin/chosen.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "admin/apart.h"
 #include "admin/select.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "store/maildir.h"
 
-enum { LINE_SIZE = MAILBOX_FOLDER_SIZE + MAILDIR_NAME_SIZE + 8 };
+enum {
+	LINE_SIZE = MAILBOX_FOLDER_SIZE + MAILDIR_NAME_SIZE + 8,
+	FOUND_MAX = 512 << 20, /* bytes of lines */
+};
 
 struct node {
 	struct map_node node;
@@ -39,17 +36,21 @@ put_key(struct buf *b, const struct mailbox_folder *folder, struct str base)
 	buf_put_str(b, base);
 }
 
-/* The child's side. */
+/* The other process: a key a line. */
+
+struct asking {
+	const struct cmd_line *line;
+	const struct mailbox_name *mailbox;
+};
 
 static int
-write_one(void *ctx, const json_t *message, struct fault *f)
+put_one(void *ctx, const json_t *message, struct fault *f)
 {
 	const char *name = json_get_text(message, "folder");
 	const char *file = json_get_text(message, "file");
 	struct mailbox_folder folder;
 	struct maildir_name parsed;
 	struct str base;
-	struct buf b;
 
 	if (name == NULL || file == NULL ||
 	    mailbox_folder_parse(str(name), &folder, f) < 0)
@@ -58,107 +59,59 @@ write_one(void *ctx, const json_t *message, struct fault *f)
 	base = str_from(str(file), str_find(str(file), '/') + 1);
 	if (!maildir_name_parse(base, &parsed))
 		return 0;
-	buf_init(&b, LINE_SIZE);
-	put_key(&b, &folder, parsed.base);
-	buf_putc(&b, '\n');
-	fwrite(buf_text(&b), 1, buf_len(&b), ctx);
-	buf_clear(&b);
+	put_key(ctx, &folder, parsed.base);
+	buf_putc(ctx, '\n');
 	return 0;
 }
 
 static int
-ask(const struct cmd_line *line, const struct mailbox_name *mailbox, FILE *out,
-    struct fault *f)
+ask(void *ctx, struct buf *answer, struct fault *f)
 {
-	json_t *params = select_params(line, mailbox->text, f);
+	const struct asking *a = ctx;
+	json_t *params = select_params(a->line, a->mailbox->text, f);
 	struct call *call = NULL;
 	int rc = -1;
 
 	if (params != NULL)
-		call = call_open(line->file, PLACE_LMTPD, f);
+		call = call_open(a->line->file, PLACE_LMTPD, f);
 	if (call != NULL)
-		rc = select_each(call, params, write_one, out, f);
+		rc = select_each(call, params, put_one, answer, f);
 	call_close(&call);
 	if (params != NULL)
 		json_free(&params);
-	if (rc == 0 && fflush(out) != 0)
-		rc = fault_errno(f, "cannot keep what was found");
+	if (rc == 0 && buf_is_full(answer))
+		rc = fault_temp(f, "4.3.1", "these are too many at once");
 	return rc;
-}
-
-/* Never returns. The fault, where there is one, stands in shared memory. */
-static void
-run_child(const struct cmd_line *line, const struct mailbox_name *mailbox,
-    int fd, struct fault *f)
-{
-	FILE *out = fdopen(fd, "w");
-	int rc = out == NULL ? fault_errno(f, "cannot keep what is found")
-			     : ask(line, mailbox, out, f);
-
-	_exit(rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 /* Ours. */
 
 static void
-read_lines(struct chosen *c, FILE *in)
+read_lines(struct chosen *c, struct buf *lines)
 {
-	char line[LINE_SIZE];
+	struct str line;
 
-	while (fgets(line, sizeof line, in) != NULL) {
+	while (buf_take_line(lines, &line)) {
 		struct node *n = arena_new(&c->arena, struct node);
 
-		n->key = arena_str(
-		    &c->arena, str_head(str(line), str_find(str(line), '\n')));
+		n->key = arena_str(&c->arena, line);
 		map_add(&c->found, &n->node, str_hash(n->key));
 	}
-}
-
-static int
-wait_for(pid_t child, struct fault *f)
-{
-	int status;
-
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return fault_errno(f, "the search has not ended");
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
-		return 0;
-	if (f->text[0] == '\0')
-		fault_temp(f, "4.3.0", "the search was broken off");
-	return -1;
 }
 
 static int
 find(struct chosen *c, const struct cmd_line *line,
     const struct mailbox_name *mailbox, struct fault *f)
 {
-	struct fault *shared = mmap(NULL, sizeof *shared,
-	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int fd = memfd_create("chosen", MFD_CLOEXEC), rc = -1;
-	FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
-	pid_t child = -1;
+	struct asking asking = {line, mailbox};
+	struct buf lines;
+	int rc;
 
-	if (shared != MAP_FAILED && in != NULL) {
-		memset(shared, 0, sizeof *shared);
-		child = fork();
-	}
-	if (child == 0)
-		run_child(line, mailbox, fd, shared);
-	if (child < 0) {
-		fault_errno(f, "cannot search");
-	} else {
-		rc = wait_for(child, shared);
-		*f = *shared;
-	}
-	if (rc == 0) {
-		rewind(in);
-		read_lines(c, in);
-	}
-	if (in != NULL)
-		(void)fclose(in);
-	if (shared != MAP_FAILED)
-		munmap(shared, sizeof *shared);
+	buf_init(&lines, FOUND_MAX);
+	rc = apart_run(ask, &asking, &lines, f);
+	if (rc == 0)
+		read_lines(c, &lines);
+	buf_clear(&lines);
 	return rc;
 }
 

@@ -228,11 +228,13 @@ mailbox_dedupe(struct cmd_line *line, struct fault *f)
 	w.has_folder = rc > 0;
 	if (rc >= 0)
 		rc = mail_client_name(line->args[0], &w.mailbox, f);
+	if (rc == 0)
+		rc = mail_client_prepare(&w.mail, line, f);
 	if (rc == 0 && !line->dry_run)
-		rc = mail_client_note(
+		rc = mail_client_note_options(
 		    line, "mailbox.dedupe", w.mailbox.text, "", f);
 	if (rc == 0)
-		rc = mail_client_open(&w.mail, line, MAIL_CLIENT_CHANGE, f);
+		rc = mail_client_begin(&w.mail, MAIL_CLIENT_CHANGE, f);
 	if (rc == 0)
 		rc = run(&w, f);
 	mail_client_close(&w.mail);

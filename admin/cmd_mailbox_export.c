@@ -245,6 +245,14 @@ begin(struct work *w, struct cmd_line *line, struct fault *f)
 	return chosen_read(&w->chosen, line, &w->mailbox, f);
 }
 
+/* The mail of others may go anywhere from here. */
+static int
+note(const struct work *w, struct fault *f)
+{
+	return mail_client_note_apart(
+	    w->line, "mailbox.export", w->mailbox.text, "", f);
+}
+
 int
 mailbox_export(struct cmd_line *line, struct fault *f)
 {
@@ -253,7 +261,7 @@ mailbox_export(struct cmd_line *line, struct fault *f)
 
 	if (begin(&w, line, f) == 0 &&
 	    mail_client_open(&w.mail, line, MAIL_CLIENT_READ, f) == 0 &&
-	    open_output(&w, f) == 0) {
+	    open_output(&w, f) == 0 && note(&w, f) == 0) {
 		progress_begin(&w.progress, line, "messages", 0);
 		rc = export_all(&w, f);
 		progress_end(&w.progress);

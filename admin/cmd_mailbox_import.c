@@ -244,6 +244,9 @@ import_one(struct work *w, const struct mailbox_name *mailbox,
 		rc = -1;
 	if (rc > 0)
 		rc = progress_stop(&w->progress, again, f);
+	if (rc == 0 && forget && import_sum(import)->folders == 0)
+		rc = fault_perm(f, "5.6.0",
+		    "%s has no mail in a form that is known", in->name);
 	if (rc == 0 && forget)
 		rc = import_forget(import, f);
 	tell(w, mailbox, import_sum(import));
@@ -321,6 +324,8 @@ mailbox_import(struct cmd_line *line, struct fault *f)
 	    mail_client_name(line->args[0], &mailbox, f) < 0)
 		return -1;
 	if (input_open(&in, line->args[1], f) == 0 &&
+	    mail_client_note_apart(
+		line, "mailbox.import", mailbox.text, in.path, f) == 0 &&
 	    mail_client_open(&w.mail, line, MAIL_CLIENT_BRING, f) == 0) {
 		begin_list(&w);
 		rc = import_one(&w, &mailbox, &in, true, f);
@@ -525,7 +530,9 @@ mailbox_import_tree(struct cmd_line *line, struct fault *f)
 		if (!t.top.is_dir)
 			fault_perm(
 			    f, "5.6.0", "%s is no directory", t.top.name);
-		else if (mail_client_open(
+		else if (mail_client_note_apart(line, "mailbox.import-tree", "",
+			     t.top.path, f) == 0 &&
+			 mail_client_open(
 			     &w.mail, line, MAIL_CLIENT_BRING, f) == 0)
 			rc = import_all(&t, f);
 	}

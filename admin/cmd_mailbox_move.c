@@ -15,8 +15,6 @@
 #include "admin/list.h"
 #include "admin/mail_client.h"
 #include "admin/progress.h"
-#include "base/buf.h"
-#include "base/mem.h"
 #include "store/hold.h"
 
 enum { BATCH = 500 }; /* messages for one sync */
@@ -231,27 +229,17 @@ tell(const struct work *w)
 		w->line->status = EX_NOUSER;
 }
 
-/* Which messages go where, for the audit. */
 static int
 note(const struct work *w, struct fault *f)
 {
-	struct buf b;
-	int rc;
+	char to[MAILBOX_NAME_SIZE + 8];
 
 	if (w->line->dry_run)
 		return 0;
-	buf_init(&b, 1024);
-	buf_putf(&b, "to %s", w->to.text);
-	for (size_t i = 0; i < w->line->n_options; i++)
-		buf_putf(&b, " --%s %s", w->line->options[i].name,
-		    w->line->options[i].value != NULL
-			? w->line->options[i].value
-			: "");
-	rc = mail_client_note(w->line,
+	snprintf(to, sizeof to, "to %s", w->to.text);
+	return mail_client_note_options(w->line,
 	    w->how == CLIENT_MOVE ? "mailbox.move" : "mailbox.copy",
-	    w->from.text, buf_text(&b), f);
-	buf_clear(&b);
-	return rc;
+	    w->from.text, to, f);
 }
 
 static int
@@ -279,8 +267,9 @@ mailbox_move(struct cmd_line *line, struct fault *f)
 	struct work w;
 	int rc = -1;
 
-	if (begin(&w, line, f) == 0 && note(&w, f) == 0 &&
-	    mail_client_open(&w.mail, line, MAIL_CLIENT_CHANGE, f) == 0) {
+	if (begin(&w, line, f) == 0 &&
+	    mail_client_prepare(&w.mail, line, f) == 0 && note(&w, f) == 0 &&
+	    mail_client_begin(&w.mail, MAIL_CLIENT_CHANGE, f) == 0) {
 		progress_begin(&w.progress, line, "messages", 0);
 		rc = run(&w, f);
 		progress_end(&w.progress);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "admin/apart.h"
 #include "admin/call.h"
 #include "admin/trace_filter.h"
 #include "base/options.h"
@@ -165,6 +166,36 @@ mail_client_note_options(const struct cmd_line *line, const char *what,
 						   : "");
 	rc = mail_client_note(line, what, name, buf_text(&b), f);
 	buf_clear(&b);
+	return rc;
+}
+
+struct noting {
+	const struct cmd_line *line;
+	const char *what, *name, *detail;
+};
+
+static int
+note_apart(void *ctx, struct buf *answer, struct fault *f)
+{
+	const struct noting *n = ctx;
+
+	(void)answer;
+	return mail_client_note_options(
+	    n->line, n->what, n->name, n->detail, f);
+}
+
+int
+mail_client_note_apart(const struct cmd_line *line, const char *what,
+    const char *name, const char *detail, struct fault *f)
+{
+	struct noting noting = {line, what, name, detail};
+
+	struct buf none;
+	int rc;
+
+	buf_init(&none, 1);
+	rc = apart_run(note_apart, &noting, &none, f);
+	buf_clear(&none);
 	return rc;
 }
 

@@ -66,6 +66,10 @@ int mail_client_note(const struct cmd_line *line, const char *what,
 int mail_client_note_options(const struct cmd_line *line, const char *what,
     const char *name, const char *detail, struct fault *f) MUST_USE;
 
+/* The same from another process, so that this one stays who it is. */
+int mail_client_note_apart(const struct cmd_line *line, const char *what,
+    const char *name, const char *detail, struct fault *f) MUST_USE;
+
 /* Asks on a terminal; elsewhere, and with --json, nobody is there to ask. False:
  * it is not to be done. */
 bool mail_client_confirm(const struct cmd_line *line, const char *question);

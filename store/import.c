@@ -81,6 +81,7 @@ open_folder(struct import *im, const struct mailbox_folder *name,
 	im->folders = mem_resize(
 	    im->folders, im->n_folders + 1, sizeof(struct import_folder *));
 	im->folders[im->n_folders++] = new;
+	im->sum.folders++;
 	*folder = new;
 	if (client_target_read(&new->target, &new->open, f) < 0)
 		return -1;

@@ -43,6 +43,7 @@ struct import_sum {
 	uint64_t messages, bytes; /* brought in */
 	uint64_t known;           /* were there from an earlier time */
 	uint64_t refused;         /* over IMPORT_MESSAGE_MAX */
+	uint64_t folders;         /* that the source has, or has had */
 };
 
 /*

@@ -182,7 +182,7 @@ import_single(const struct here *h, struct str name, int fd, struct fault *f)
 	int rc = import_map_folder(s->prefix, h->path, &folder, f);
 	struct import_what what = {
 	    .folder = &folder,
-	    .name = str_head(name, name.len - 4),
+	    .name = import_single_name(name),
 	};
 
 	if (rc == 0 && fstat(fd, &st) < 0)
@@ -209,7 +209,7 @@ import_regular(const struct here *h, const char *name, struct fault *f)
 	n = pread(fd, begin, sizeof begin, 0);
 	if (n < 0)
 		rc = fault_errno(f, "cannot read %s", name);
-	else if (str_ends(str(name), STR_LIT(".eml")))
+	else if (import_is_single(str(name)))
 		rc = import_single(h, str(name), fd, f);
 	else if (mbox_is_start(str_n(begin, (size_t)n)))
 		rc = import_mbox_at(h, str(name), fd, f);

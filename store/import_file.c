@@ -78,7 +78,7 @@ is_part(struct str name)
 	return str_is(name, STR_LIT("cur")) || str_is(name, STR_LIT("new"));
 }
 
-/* "…/.Folder/cur/FILE", "…/.Folder/cur/" or "A/B/FILE.eml". */
+/* "…/.Folder/cur/FILE", "…/.Folder/cur/" or "A/B/FILE" of a single message. */
 static bool
 read_path(struct str path, bool is_dir, struct member *m)
 {
@@ -104,7 +104,7 @@ read_path(struct str path, bool is_dir, struct member *m)
 		path = str_from(path, 2);
 	m->is_plain = true;
 	m->folder = str_is(path, STR_LIT(".")) ? STR_LIT("") : path;
-	return !is_dir && str_ends(last, STR_LIT(".eml"));
+	return !is_dir && import_is_single(last);
 }
 
 static int
@@ -122,7 +122,7 @@ begin_member(const struct import_source *s, const struct member *m,
 	int rc;
 
 	if (m->is_plain) {
-		what.name = str_head(m->file, m->file.len - 4);
+		what.name = import_single_name(m->file);
 		rc = import_map_folder(s->prefix, m->folder, &folder, f);
 	} else {
 		what.name = m->file;

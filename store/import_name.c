@@ -41,6 +41,31 @@ put_levels(struct buf *b, struct str name)
 	}
 }
 
+bool
+import_is_single(struct str name)
+{
+	uint64_t n;
+
+	if (str_ends(name, STR_LIT(".")))
+		name.len--;
+	return str_ends(name, STR_LIT(".eml")) ||
+	       str_to_u64(name, 1, UINT32_MAX, &n);
+}
+
+struct str
+import_single_name(struct str name)
+{
+	enum { LONG_AGO = 100000000 }; /* a number that is no time of mail */
+	struct maildir_name parsed;
+
+	if (!str_ends(name, STR_LIT(".eml")))
+		return STR_LIT("");
+	name.len -= 4;
+	return maildir_name_parse(name, &parsed) && parsed.time > LONG_AGO
+		   ? name
+		   : STR_LIT("");
+}
+
 int
 import_map_folder(struct str prefix, struct str name,
     struct mailbox_folder *folder, struct fault *f)

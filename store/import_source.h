@@ -39,6 +39,12 @@ int import_mbox(
 int import_archive(
     const struct import_source *source, int fd, struct fault *f) MUST_USE;
 
+/* The name of a file that is one message, of a mail program or as it is sent:
+ * "NAME.eml", or "12" and "12." of MH and Cyrus. */
+bool import_is_single(struct str name);
+/* What of it can be a message's name in a Maildir; "": nothing. */
+struct str import_single_name(struct str name);
+
 /*
  * The folder that a source calls so: levels with "/" between, in UTF-8. What a
  * folder's name may not have becomes "_"; the inbox is "" or "INBOX". 5.2.0

@@ -246,8 +246,10 @@ class Transfer(unittest.TestCase):
         odd = i.path("odd")
         with open(odd, "w") as f:
             f.write("this is neither\n" * 100)
+        os.makedirs(i.path("nothing", "dbox-Mails"))
         for args, status in (
                 (("import", self.name, odd), EX_DATAERR),
+                (("import", self.name, i.path("nothing")), EX_DATAERR),
                 (("import", self.name, i.path("none")), EX_DATAERR),
                 (("import", self.name, "/dev/null"), EX_DATAERR),
                 (("import", "no name", self.ann), EX_DATAERR),
@@ -281,20 +283,25 @@ class Transfer(unittest.TestCase):
             f.write(start + "\r\nin\r\n\r\n" + start + "\r\ntwo\r\n")
         with open(top + "/Note.eml", "w") as f:
             f.write("single\n")
+        os.makedirs(top + "/mh")
+        for name in ("mh/7", "mh/8.", "mh/9.idx"):
+            with open(os.path.join(top, name), "w") as f:
+                f.write("numbered %s\n" % name)
         with open(top + "/Local.msf", "w") as f:
             f.write("index\n")
         with open(top + "/dovecot.index.log", "w") as f:
             f.write("From me\n")
         os.symlink("/etc", top + "/Out")
         row = self.take(top)
-        self.assertEqual(row["messages"], 5)
+        self.assertEqual(row["messages"], 7)
         self.assertEqual(
             [(m[0], m[1], m[3]) for m in state(self.box)],
             [("", b"\nin\n", ""), ("", b"\ntwo\n", ""), ("", b"single\n", ""),
              (".Local.Deep", b"\ndeep\n", "S"),
-             (".Work.2026", b"nested\n", "S")])
+             (".Work.2026", b"nested\n", "S"),
+             (".mh", b"numbered mh/7\n", ""), (".mh", b"numbered mh/8.\n", "")])
         row = self.take(top)
-        self.assertEqual((row["messages"], row["known"]), (0, 5))
+        self.assertEqual((row["messages"], row["known"]), (0, 7))
 
     def test_two_alike_messages_stay_two(self):
         path = self.instance.path("alike.mbox")
@@ -304,6 +311,18 @@ class Transfer(unittest.TestCase):
         self.assertEqual(self.take(path)["messages"], 3)
         self.assertEqual(self.take(path)["known"], 3)
         self.assertEqual(len(state(self.box)), 3)
+
+    def test_who_did_it_is_known(self):
+        i = self.instance
+        out = i.path("audited.mbox")
+        i.admin("mailbox", "export", "ann@example.org", "--folder", "Sent",
+                "--output", out)
+        self.take(out)
+        entries = [x for x in i.admin_json("audit")["entries"]
+                   if x.get("detail", "").endswith(out)]
+        self.assertEqual([(x["what"], x["name"]) for x in entries],
+                         [("mailbox.export", "ann@example.org"),
+                          ("mailbox.import", self.name)])
 
     def test_progress_has_no_place_in_json(self):
         done = self.instance.try_admin("mailbox", "import", self.name,
