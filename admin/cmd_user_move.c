@@ -146,7 +146,7 @@ static int
 copy(const struct move *m, bool last, struct fault *f)
 {
 	char to[PATH_SIZE];
-	const char *const argv[] = {"rsync", "-a", "--mkpath", "--fsync",
+	const char *const argv[] = {"rsync", "-aH", "--mkpath", "--fsync",
 	    "--exclude=/tmp/*", "--exclude=/.*/tmp/*",
 	    last ? "--delete-after" : "--ignore-errors", m->from, to, NULL};
 	pid_t pid;

@@ -18,7 +18,9 @@ libstore_a_SOURCES = \
 	store/follow_apply.c \
 	store/follow_read.c \
 	store/handle.c store/handle.h \
-	store/hold.c store/hold.h \
+	store/hold.c store/hold.h store/hold_private.h \
+	store/hold_catch.c \
+	store/hold_link.c \
 	store/hold_watch.c store/hold_watch.h \
 	store/import.c store/import.h store/import_private.h \
 	store/import_batch.c \

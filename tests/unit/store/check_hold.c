@@ -58,13 +58,19 @@ end(void)
 }
 
 static void
-put(const char *path)
+put_text(const char *path, const char *text)
 {
 	int fd = openat(box, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, "hallo", 5), 5);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (int)strlen(text));
 	close(fd);
+}
+
+static void
+put(const char *path)
+{
+	put_text(path, "hallo");
 }
 
 static bool
@@ -213,10 +219,30 @@ START_TEST(another_message_of_the_same_name_is_held_too)
 	hold();
 	ck_assert_uint_eq(catch_all(), 1);
 	ck_assert_int_eq(unlinkat(box, "cur/" ONE ":2,", 0), 0);
-	put("new/" ONE);
+	put_text("new/" ONE, "Hallo");
 	ck_assert_uint_eq(catch_all(), 1);
 	ck_assert_uint_eq(catch_all(), 0);
 	ck_assert_uint_eq(count("posthouse/held"), 2);
+	end();
+}
+END_TEST
+
+START_TEST(what_a_restore_has_copied_becomes_one_file_again)
+{
+	struct stat st;
+
+	begin();
+	put("cur/" ONE ":2,");
+	hold();
+	ck_assert_uint_eq(catch_all(), 1);
+	/* The mailbox was copied file by file. */
+	ck_assert_int_eq(unlinkat(box, "cur/" ONE ":2,", 0), 0);
+	put("cur/" ONE ":2,S");
+	ck_assert_uint_eq(catch_all(), 1);
+	ck_assert_uint_eq(catch_all(), 0);
+	ck_assert_uint_eq(count("posthouse/held"), 1);
+	ck_assert_int_eq(fstatat(box, "cur/" ONE ":2,S", &st, 0), 0);
+	ck_assert_uint_eq(st.st_nlink, 2);
 	end();
 }
 END_TEST
@@ -288,6 +314,7 @@ UNIT_MAIN("hold", a_switch_says_who_and_why, a_damaged_switch_still_holds,
     nobody_is_held_without_a_mailbox, each_message_is_linked_once,
     a_message_that_moves_or_is_flagged_is_the_same,
     another_message_of_the_same_name_is_held_too,
+    what_a_restore_has_copied_becomes_one_file_again,
     a_delivery_is_linked_and_taken_back,
     what_was_held_goes_some_time_after_the_hold,
     what_came_as_the_hold_ended_goes_too)
