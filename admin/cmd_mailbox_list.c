@@ -21,6 +21,10 @@ static const struct table_column folder_columns[] = {
 	{ "MESSAGES", "messages", TABLE_NUMBER },
 	{ "UNSEEN", "unseen", TABLE_NUMBER },
 	{ "SIZE", "bytes", TABLE_SIZE },
+	{ "OLDEST", "oldest", TABLE_DATE },
+	{ "NEWEST", "newest", TABLE_DATE },
+	{ "7 DAYS", "messages_7d", TABLE_NUMBER },
+	{ "30 DAYS", "messages_30d", TABLE_NUMBER },
 	{ 0 },
 };
 
@@ -29,6 +33,10 @@ static const struct table_column stat_fields[] = {
 	{ "messages", "messages", TABLE_NUMBER },
 	{ "unseen", "unseen", TABLE_NUMBER },
 	{ "size", "bytes", TABLE_SIZE },
+	{ "oldest", "oldest", TABLE_DATE },
+	{ "newest", "newest", TABLE_DATE },
+	{ "in 7 days", "week", TABLE_TEXT },
+	{ "in 30 days", "month", TABLE_TEXT },
 	{ "quota", "quota", TABLE_TEXT },
 	{ 0 },
 };
@@ -80,6 +88,22 @@ add_quota(const struct cmd_line *line, json_t *result)
 	json_free(&quota);
 }
 
+/* "12 messages, 1.5 MiB", for people. */
+static void
+add_growth(
+    json_t *result, const char *key, const char *messages, const char *bytes)
+{
+	const struct table_column size = {"", bytes, TABLE_SIZE};
+	struct buf text;
+
+	buf_init(&text, 100);
+	buf_putf(&text, "%lld messages, ",
+	    (long long)json_get_int(result, messages, 0));
+	table_format(&text, &size, result);
+	json_put_str(result, key, buf_str(&text));
+	buf_clear(&text);
+}
+
 int
 mailbox_stat(struct cmd_line *line, struct fault *f)
 {
@@ -88,6 +112,10 @@ mailbox_stat(struct cmd_line *line, struct fault *f)
 	if (mailbox_ask(line, "mailbox.stat", &result, f) < 0)
 		return -1;
 	add_quota(line, result);
+	if (!line->json) {
+		add_growth(result, "week", "messages_7d", "bytes_7d");
+		add_growth(result, "month", "messages_30d", "bytes_30d");
+	}
 	list_print_object(line, stat_fields, result);
 	if (!line->json)
 		print_folders(line, json_get(result, "folders"));

@@ -88,8 +88,6 @@ int64_t index_newest_ident(const struct index *index);
 /* What is known of a folder. */
 struct index_stat {
 	uint64_t messages, unseen, bytes;
-	int64_t oldest, newest; /* seconds since 1970; 0 where there is none.
-				 * Only by index_each_message()'s callers */
 };
 
 /*
@@ -155,7 +153,10 @@ struct index_difference {
 enum index_check_how {
 	INDEX_COMPARE, /* writes nothing */
 	INDEX_MEND,    /* the records then agree with the files */
-	INDEX_REMAKE,  /* all records are made anew */
+	/* The same, but folders whose directories have not changed since are
+	 * not read. */
+	INDEX_CATCH_UP,
+	INDEX_REMAKE, /* all records are made anew */
 };
 /*
  * Each folder of a mailbox ("domain/user"), or of all (""), that is on disk or

@@ -64,6 +64,21 @@ compare_pointers(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* 1 where the directories are as they were when the records agreed. */
+static int
+is_current(struct index_folder *folder, struct fault *f)
+{
+	const struct index_known *known = &folder->known;
+	int64_t new_time, cur_time;
+
+	if (follow_apply(folder, f) < 0 || index_db_load(folder, f) < 0)
+		return -1;
+	return !atomic_load(&folder->lost) &&
+	       index_folder_times(folder, &new_time, &cur_time) &&
+	       known->new_time == new_time && known->cur_time == cur_time &&
+	       !index_is_too_new(new_time) && !index_is_too_new(cur_time);
+}
+
 static int
 check(struct index_folder *folder, enum index_check_how how,
     struct index_difference *sum, struct fault *f)
@@ -71,6 +86,13 @@ check(struct index_folder *folder, enum index_check_how how,
 	struct index_difference one;
 	uint64_t waiting;
 
+	if (how == INDEX_CATCH_UP) {
+		int rc = is_current(folder, f);
+
+		if (rc != 0)
+			return rc < 0 ? -1 : 0;
+		how = INDEX_MEND;
+	}
 	/* What the index knows to be behind is no difference yet. */
 	if (how == INDEX_COMPARE && follow_apply(folder, f) < 0)
 		return -1;

@@ -61,6 +61,7 @@ libstore_a_SOURCES = \
 	store/retired.c store/retired.h \
 	store/savings.c store/savings.h \
 	store/search.c store/search.h \
+	store/stat.c store/stat.h \
 	store/store.c store/store.h store/store_private.h \
 	store/store_methods.c \
 	store/store_methods_quota.c \

@@ -220,26 +220,6 @@ read_params(struct search *s, const json_t *params, struct fault *f)
 	return read_cursor(s, params, f);
 }
 
-/* Only what is asked for at the first page: what was delivered before has been
- * learnt, and a single mailbox is as its Maildir is. */
-static int
-catch_up(struct index *index, void *ctx, struct fault *f)
-{
-	const struct search *s = ctx;
-	struct index_difference difference;
-	uint64_t folders;
-
-	if (s->mailbox.text[0] == '\0')
-		return 0;
-	if (index_check(index, str(s->mailbox.path), INDEX_MEND, &difference,
-		&folders, f) < 0)
-		return -1;
-	if (folders == 0)
-		return fault_perm(
-		    f, "5.1.1", "there is no mailbox %s", s->mailbox.text);
-	return 0;
-}
-
 static int
 read_page(struct search *s, struct fault *f)
 {
@@ -287,7 +267,8 @@ search(struct search *s, const json_t *params, struct fault *f)
 {
 	if (read_params(s, params, f) < 0)
 		return NULL;
-	if (s->from.len == 0 && index_run(s->store->index, catch_up, s, f) < 0)
+	/* At the first page only. */
+	if (s->from.len == 0 && store_catch_up(s->store, &s->mailbox, f) < 0)
 		return NULL;
 	return read_page(s, f) < 0 ? NULL : answer(s);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The operator's methods on mailboxes. Each but the search, which has its own
- * header, is one job of the index' writer, so what it answers is not overtaken
+ * The operator's methods on mailboxes. Each but those that have headers of
+ * their own is one job of the index' writer, so what it answers is not overtaken
  * by what it reads. Parameters, "?" where they may be missing:
  *
  *   mailbox.list     domain? after? limit?
- *   mailbox.stat     mailbox
+ *   mailbox.stat     store/stat.h
  *   mailbox.settle   mailbox
  *   mailbox.quota    store_methods_quota.c
  *   mailbox.search   store/search.h
@@ -25,6 +25,7 @@
 #include "store/box.h"
 #include "store/index.h"
 #include "store/search.h"
+#include "store/stat.h"
 #include "store/store_private.h"
 
 enum {
@@ -34,8 +35,7 @@ enum {
 
 struct call {
 	struct store *store;
-	struct mailbox_name mailbox; /* text "": all */
-	struct str domain;           /* "": all */
+	struct str domain; /* "": all */
 	json_t *result;
 	json_t *items; /* in the result */
 	/* mailbox.list */
@@ -65,6 +65,37 @@ store_read_mailbox(const json_t *params, bool needed,
 	if (!address_key(&a, key))
 		return fault_perm(f, "5.1.3", "%s is no mailbox", text);
 	return mailbox_name_parse(str(key), mailbox, f);
+}
+
+struct catching_up {
+	const struct mailbox_name *mailbox;
+};
+
+static int
+catch_up(struct index *index, void *ctx, struct fault *f)
+{
+	const struct catching_up *c = ctx;
+	struct index_difference difference;
+	uint64_t folders;
+
+	if (c->mailbox->text[0] == '\0')
+		return 0;
+	if (index_check(index, str(c->mailbox->path), INDEX_CATCH_UP,
+		&difference, &folders, f) < 0)
+		return -1;
+	if (folders == 0)
+		return fault_perm(
+		    f, "5.1.1", "there is no mailbox %s", c->mailbox->text);
+	return 0;
+}
+
+int
+store_catch_up(
+    struct store *store, const struct mailbox_name *mailbox, struct fault *f)
+{
+	struct catching_up c = {mailbox};
+
+	return index_run(store->index, catch_up, &c, f);
 }
 
 static json_t *
@@ -185,56 +216,12 @@ on_list(void *ctx, const json_t *params, struct fault *f)
 	return run(&c, list, f);
 }
 
-/* mailbox.stat */
-
-static int
-stat_folder(void *ctx, const struct mailbox_name *mailbox,
-    const struct mailbox_folder *folder, const struct index_stat *stat)
-{
-	struct call *c = ctx;
-	json_t *item = json_new_object();
-
-	(void)mailbox;
-	json_put_text(item, "folder", mailbox_folder_shown(folder));
-	put_stat(item, stat);
-	json_add(c->items, item);
-	add_stat(&c->sum, stat);
-	return 0;
-}
-
-static int
-stat_mailbox(struct index *index, void *ctx, struct fault *f)
-{
-	struct call *c = ctx;
-	struct str path = str(c->mailbox.path);
-	struct index_difference difference;
-	uint64_t folders;
-
-	if (index_check(index, path, INDEX_MEND, &difference, &folders, f) < 0)
-		return -1;
-	if (folders == 0)
-		return fault_perm(
-		    f, "5.1.1", "there is no mailbox %s", c->mailbox.text);
-	c->items = json_new_array();
-	if (index_each_folder(index, (struct index_range){.path = path},
-		stat_folder, c, f) < 0) {
-		json_free(&c->items);
-		return -1;
-	}
-	json_put_text(c->result, "mailbox", c->mailbox.text);
-	put_stat(c->result, &c->sum);
-	json_put(c->result, "folders", c->items);
-	return 0;
-}
+/* What stands in files of its own. */
 
 static json_t *
 on_stat(void *ctx, const json_t *params, struct fault *f)
 {
-	struct call c = {.store = ctx};
-
-	if (store_read_mailbox(params, true, &c.mailbox, f) < 0)
-		return NULL;
-	return run(&c, stat_mailbox, f);
+	return stat_mailbox(ctx, params, f);
 }
 
 static json_t *

@@ -61,4 +61,9 @@ json_t *store_method_quota(
 int store_read_mailbox(const json_t *params, bool needed,
     struct mailbox_name *mailbox, struct fault *f) MUST_USE;
 
+/* What was delivered before has been learnt, and a mailbox (text "": none) is
+ * as its Maildir is: 5.1.1 where there is none. */
+int store_catch_up(struct store *store, const struct mailbox_name *mailbox,
+    struct fault *f) MUST_USE;
+
 #endif

@@ -9,6 +9,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/delivery.h"
@@ -222,15 +223,36 @@ START_TEST(the_operator_turns_pages)
 }
 END_TEST
 
+/* A message of four bytes, named for a time that long ago. */
+static void
+put_file(const char *rest, int64_t seconds_ago)
+{
+	char path[200];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/b.example/ann/cur/%lld%s", root,
+	    (long long)(time(NULL) - seconds_ago), rest);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, "a:b\n", 4), 4);
+	close(fd);
+}
+
 START_TEST(the_operator_looks_into_one)
 {
 	begin();
 	deliver("ann@b.example");
-	ck_assert_str_eq(
-	    call("mailbox.stat", "{\"mailbox\":\"Ann@B.example\"}"),
-	    "{\"mailbox\":\"ann@b.example\",\"messages\":1,\"unseen\":1,"
-	    "\"bytes\":12,\"folders\":[{\"folder\":\"INBOX\",\"messages\":1,"
-	    "\"unseen\":1,\"bytes\":12}]}");
+	put_file(".x:2,S", 400 * 86400);
+	put_file(".y:2,", 20 * 86400);
+	put_file("odd:2,", 0);
+	ck_assert_ptr_nonnull(
+	    strstr(call("mailbox.stat", "{\"mailbox\":\"Ann@B.example\"}"),
+		"{\"mailbox\":\"ann@b.example\",\"messages\":4,\"unseen\":3,"
+		"\"bytes\":24,\"oldest\":"));
+	ck_assert_ptr_nonnull(strstr(
+	    call("mailbox.stat", "{\"mailbox\":\"ann@b.example\"}"),
+	    "\"messages_7d\":1,\"bytes_7d\":12,\"messages_30d\":2,"
+	    "\"bytes_30d\":16,\"folders\":[{\"folder\":\"INBOX\",\"messages\":4"));
 	ck_assert_str_eq(call("mailbox.stat", "{}"), "5.5.4");
 	ck_assert_str_eq(
 	    call("mailbox.stat", "{\"mailbox\":\"bob@b.example\"}"), "5.1.1");
