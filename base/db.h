@@ -73,8 +73,9 @@ const char *db_env_dir(const struct db_env *env);
  * Copies the environment, as it is at one moment between the call and its end,
  * into dir, which is made (0700) where it is missing and loses the copy that it
  * has. Readers and writers go on meanwhile. The copy is recovered there, and is
- * then an environment, without a log, that db_env_open() opens. A second one at the same time is
- * a temporary fault 4.3.2; 4.3.1 where there is no room for it. May block long.
+ * then an environment with a short log that db_env_open() opens. A second one at
+ * the same time is a temporary fault 4.3.2; 4.3.1 where there is no room for it.
+ * May block long.
  */
 int db_env_backup(
     struct db_env *env, const char *dir, struct fault *f) MUST_USE;

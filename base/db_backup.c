@@ -305,32 +305,30 @@ remove_log(void *ctx, int at, const char *name, struct fault *f)
 	return is_log(name) ? remove_file(ctx, at, name, f) : 0;
 }
 
-/* What is left are the tables alone, as small as they can be. */
+static int
+recover(const char *dir, uint32_t how, bool reset, struct fault *f)
+{
+	struct db_env env = {.dir = mem_dup(dir)};
+	int rc = open_copy(&env, how), failed = 0;
+
+	if (rc == 0 && reset)
+		failed = each_file(dir, reset_table, &env, f);
+	rc = close_copy(&env, rc);
+	if (rc != 0)
+		failed = db_fail(f, &env, rc, "cannot recover");
+	mem_free(env.dir);
+	return failed < 0 ? -1 : 0;
+}
+
+/* What is left are the tables and the begin of a log, as small as they can
+ * be. */
 static int
 settle_copy(const char *dir, struct fault *f)
 {
-	struct db_env env = {.dir = mem_dup(dir)};
-	int rc = open_copy(&env, DB_RECOVER_FATAL), reset = 0;
-
-	if (rc == 0)
-		reset = each_file(dir, reset_table, &env, f);
-	rc = close_copy(&env, rc);
-	if (rc != 0)
-		reset = db_fail(f, &env, rc, "cannot recover");
-	mem_free(env.dir);
-	return reset < 0 ? -1 : each_file(dir, remove_log, NULL, f);
-}
-
-static int
-recover(const char *dir, struct fault *f)
-{
-	struct db_env env = {.dir = mem_dup(dir)};
-	int rc = close_copy(&env, open_copy(&env, DB_RECOVER));
-
-	if (rc != 0)
-		rc = db_fail(f, &env, rc, "cannot recover");
-	mem_free(env.dir);
-	return rc;
+	if (recover(dir, DB_RECOVER_FATAL, true, f) < 0 ||
+	    each_file(dir, remove_log, NULL, f) < 0)
+		return -1;
+	return recover(dir, DB_RECOVER, false, f);
 }
 
 int
@@ -377,7 +375,7 @@ int
 db_env_verify(const char *dir, struct fault *f)
 {
 	char *borrowed = mem_dup(dir);
-	int rc = recover(dir, f);
+	int rc = recover(dir, DB_RECOVER, false, f);
 
 	if (rc == 0)
 		rc = each_file(dir, verify_table, borrowed, f);
