@@ -32,6 +32,8 @@ enum {
 	READ_PAGES = 256,
 	READ_SLEEP_US = 2000,
 	ROOM_LOGS = 4, /* files more than there are */
+	SHORT_LOG = 256 << 10,
+	SHORT_LOG_BUFFER = 32 << 10,
 };
 
 static int
@@ -268,6 +270,11 @@ open_copy(struct db_env *env, uint32_t how)
 		return rc;
 	env->env->app_private = env;
 	rc = db_configure(env->env, &plain);
+	/* The library makes a log file as long as it may become. */
+	if (rc == 0 && how != DB_RECOVER_FATAL)
+		rc = env->env->set_lg_bsize(env->env, SHORT_LOG_BUFFER);
+	if (rc == 0 && how != DB_RECOVER_FATAL)
+		rc = env->env->set_lg_max(env->env, SHORT_LOG);
 	if (rc == 0)
 		rc = env->env->open(env->env, env->dir, flags, 0600);
 	if (rc == 0)

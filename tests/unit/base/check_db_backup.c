@@ -181,6 +181,34 @@ START_TEST(a_copy_made_while_others_write_is_of_one_moment)
 }
 END_TEST
 
+/* The copy goes on as an environment. */
+START_TEST(a_copy_is_small_and_can_be_written_to)
+{
+	struct fault f = {0};
+	struct pair p;
+	char path[120];
+	struct stat st;
+
+	make_dir();
+	p = open_pair(dir, &busy);
+	put_pair(&p, 1, 1);
+	ck_assert_int_eq(db_env_backup(p.env, copy, &f), 0);
+	close_pair(&p);
+	snprintf(path, sizeof path, "%s/log.0000000001", copy);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_lt(st.st_size, 1 << 20);
+	p = open_pair(copy, &busy);
+	for (unsigned n = 1; n <= 20000; n++)
+		put_pair(&p, n % KEYS, n);
+	close_pair(&p);
+	p = open_pair(copy, &busy);
+	ck_assert_uint_eq(get_number(p.right, 1), 19601);
+	close_pair(&p);
+	ck_assert_int_eq(db_env_verify(copy, &f), 0);
+	remove_dir();
+}
+END_TEST
+
 static unsigned
 count_logs(void)
 {
@@ -265,5 +293,6 @@ START_TEST(a_copy_into_what_is_no_directory_is_a_fault_and_the_next_one_works)
 END_TEST
 
 UNIT_MAIN("db_backup", a_copy_made_while_others_write_is_of_one_moment,
-    logs_go_again_when_the_copy_is_made, a_flipped_bit_in_a_copy_is_found,
+    a_copy_is_small_and_can_be_written_to, logs_go_again_when_the_copy_is_made,
+    a_flipped_bit_in_a_copy_is_found,
     a_copy_into_what_is_no_directory_is_a_fault_and_the_next_one_works)
