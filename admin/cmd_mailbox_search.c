@@ -64,5 +64,6 @@ mailbox_search(struct cmd_line *line, struct fault *f)
 		return -1;
 	if (cmd_option(line, "count") != NULL)
 		return print_count(line, params, f);
+	json_put_bool(params, "brief", !line->json);
 	return list_print(line, &messages, params, f);
 }

@@ -34,7 +34,7 @@ struct search {
 	struct mailbox_name mailbox; /* text "": all */
 	struct buf path;             /* of the range */
 	size_t limit;
-	bool count;
+	bool count, brief;
 
 	/* Where the page before ended. */
 	struct buf cursor; /* path NUL dir NUL base NUL "1" or "0" */
@@ -70,30 +70,20 @@ put_digest(json_t *item, struct str digest)
 	buf_clear(&hex);
 }
 
-static json_t *
-item_of(const struct search *s, struct str base, const struct record *r)
+/* What a list of messages does not show. */
+static void
+put_rest(json_t *item, struct str base, const struct record *r)
 {
-	json_t *item = json_new_object();
-	char handle[HANDLE_SIZE], file[MAILDIR_NAME_SIZE + 8];
+	char file[MAILDIR_NAME_SIZE + 8];
 	struct maildir_name name;
 
-	handle_format(str(s->in_folder->dir), base, handle);
 	snprintf(file, sizeof file, "%s/%.*s%.*s",
 	    r->place == RECORD_NEW ? "new" : "cur", STR_ARG(base),
 	    STR_ARG(r->info));
-	json_put_text(item, "mailbox", s->in_mailbox->text);
-	json_put_text(item, "folder", mailbox_folder_shown(s->in_folder));
-	json_put_text(item, "id", handle);
 	json_put_text(item, "file", file);
-	json_put_int(item, "size", (int64_t)r->size);
-	if (r->stored != 0)
-		json_put_int(item, "stored", r->stored);
 	if (r->date != 0)
 		json_put_int(item, "date", r->date);
-	json_put(item, "flags", criteria_flags(r->info));
-	put_text(item, "from", r->sender);
 	put_text(item, "to", r->recipients);
-	put_text(item, "subject", r->subject);
 	put_text(item, "message_id", r->message_id);
 	put_text(item, "list_id", r->list_id);
 	if (r->has_attachments)
@@ -103,6 +93,26 @@ item_of(const struct search *s, struct str base, const struct record *r)
 	put_digest(item, r->digest);
 	if (maildir_name_parse(base, &name))
 		put_text(item, "delivery_id", name.ident);
+}
+
+static json_t *
+item_of(const struct search *s, struct str base, const struct record *r)
+{
+	json_t *item = json_new_object();
+	char handle[HANDLE_SIZE];
+
+	handle_format(str(s->in_folder->dir), base, handle);
+	json_put_text(item, "mailbox", s->in_mailbox->text);
+	json_put_text(item, "folder", mailbox_folder_shown(s->in_folder));
+	json_put_text(item, "id", handle);
+	json_put_int(item, "size", (int64_t)r->size);
+	if (r->stored != 0)
+		json_put_int(item, "stored", r->stored);
+	json_put(item, "flags", criteria_flags(r->info));
+	put_text(item, "from", r->sender);
+	put_text(item, "subject", r->subject);
+	if (!s->brief)
+		put_rest(item, base, r);
 	return item;
 }
 
@@ -214,6 +224,7 @@ read_params(struct search *s, const json_t *params, struct fault *f)
 		return fault_perm(f, "5.5.4", "limit: from 1 to %d", LIMIT_MAX);
 	s->limit = (size_t)limit;
 	s->count = json_get_bool(params, "count", false);
+	s->brief = json_get_bool(params, "brief", false);
 	if (criteria_read(&s->criteria, params, f) < 0 ||
 	    read_range(s, params, f) < 0)
 		return -1;

@@ -18,6 +18,7 @@ BENCH = tests/bench/bench.py \
 	tests/bench/deferred.py \
 	tests/bench/disk.py \
 	tests/bench/lookups.py \
+	tests/bench/mailbox.py \
 	tests/bench/measure.py \
 	tests/bench/opensmtpd.py \
 	tests/bench/relay.py \
@@ -42,6 +43,19 @@ bench-lookups: all tests/bench/lookups
 	USERS='$(USERS)' SECONDS='$(SECONDS)' REPEATS='$(REPEATS)' \
 	$(PYTHON3) -B $(srcdir)/tests/bench/lookups.py
 
+# make bench-store [MESSAGES=N] [REPEATS=N]
+bench-store: all
+	$(AM_TESTS_ENVIRONMENT) \
+	MESSAGES='$(MESSAGES)' REPEATS='$(REPEATS)' \
+	$(PYTHON3) -B $(srcdir)/tests/bench/mailbox.py
+
+# make bench-search [MESSAGES=N]: an index without its messages.
+bench-search: all tests/bench/search
+	dir=$$(mktemp -d bench-search.XXXXXX) && \
+	trap 'rm -rf "$$dir"' EXIT && \
+	tests/bench/search "$$dir" fill '$(or $(MESSAGES),1000000)' && \
+	tests/bench/search "$$dir" ask
+
 # make bench-deferred [WAITING="50000 1000000"] [REPEATS=N]
 bench-deferred: all
 	$(AM_TESTS_ENVIRONMENT) \
@@ -53,4 +67,4 @@ soak: all
 	$(AM_TESTS_ENVIRONMENT) \
 	MINUTES='$(MINUTES)' RATE='$(RATE)' \
 	$(PYTHON3) -u -B $(srcdir)/tests/bench/soak.py
-.PHONY: bench bench-lookups bench-deferred soak
+.PHONY: bench bench-lookups bench-store bench-search bench-deferred soak
