@@ -53,6 +53,16 @@ struct auth_exchange {
 	auth_binding_call *binding;
 	void *binding_ctx;
 	struct buf channel; /* what goes with the next line */
+	/* Of a step that is waited for without a thread. */
+	struct loop *loop; /* NULL: none is */
+	void (*done)(void *ctx);
+	void *done_ctx;
+	bool is_late; /* the time for its answer is over */
+	/* The first step, where its connection is a kept one, which may turn
+	 * out to be dead; "": it is not. */
+	char mechanism[24];
+	struct buf response; /* secret */
+	bool has_response;
 };
 
 enum { CHANNEL_MAX = 256 };
@@ -72,14 +82,20 @@ auth_client_new(
 }
 
 void
+auth_client_quit(struct auth_client *c)
+{
+	while (c->n > 0)
+		auth_connection_close(&c->idle[--c->n]);
+}
+
+void
 auth_client_free(struct auth_client **client)
 {
 	struct auth_client *c = *client;
 
 	if (c == NULL)
 		return;
-	while (c->n > 0)
-		auth_connection_close(&c->idle[--c->n]);
+	auth_client_quit(c);
 	while (c->n_lists > 0)
 		mem_free(c->lists[--c->n_lists]);
 	pthread_mutex_destroy(&c->mutex);
@@ -199,6 +215,10 @@ auth_exchange_new(struct auth_client *client, const struct auth_facts *facts)
 	x->binding = facts->binding;
 	x->binding_ctx = facts->binding_ctx;
 	buf_init(&x->channel, CHANNEL_MAX);
+	x->loop = facts->loop;
+	x->done = facts->done;
+	x->done_ctx = facts->done_ctx;
+	buf_init_secret(&x->response, AUTH_LINE_MAX);
 	/* Half a name is another's. */
 	if (!str_copy(
 		str(facts->certificate), x->certificate, sizeof x->certificate))
@@ -213,6 +233,7 @@ auth_exchange_free(struct auth_exchange **exchange)
 		return;
 	auth_connection_close(&(*exchange)->connection);
 	buf_clear(&(*exchange)->channel);
+	buf_clear(&(*exchange)->response);
 	mem_free(*exchange);
 	*exchange = NULL;
 }
@@ -399,15 +420,12 @@ take_answer(struct auth_connection *c, struct str line, struct answer *a,
 	return true;
 }
 
-/* Sends what is in out and reads the answer. -1 where the connection failed
- * before there was one. */
+/* -1 where the connection failed before there was an answer. */
 static int
-converse(struct auth_connection *c, struct answer *a, struct fault *f)
+receive(struct auth_connection *c, struct answer *a, struct fault *f)
 {
 	struct str line;
 
-	if (io_flush(c->io, &c->out, f) < 0)
-		return -1;
 	for (int i = 0; i < AUTH_ANSWER_LINES; i++) {
 		if (auth_connection_read(c, &line, f) < 0)
 			return -1;
@@ -415,6 +433,21 @@ converse(struct auth_connection *c, struct answer *a, struct fault *f)
 			return 0;
 	}
 	a->result = broken(c, f);
+	return 0;
+}
+
+/* Sends what is in out, and reads the answer where that is to be waited for
+ * here. -1 as above. */
+static int
+converse(const struct auth_exchange *x, struct answer *a, struct fault *f)
+{
+	struct auth_connection *c = x->connection;
+
+	if (io_flush(c->io, &c->out, f) < 0)
+		return -1;
+	if (x->loop == NULL)
+		return receive(c, a, f);
+	a->result = AUTH_WAIT;
 	return 0;
 }
 
@@ -463,7 +496,30 @@ open_exchange(struct auth_exchange *x, const struct opening *o,
 		a->result = refuse("too long", f);
 		return 0;
 	}
-	return converse(c, a, f);
+	return converse(x, a, f);
+}
+
+static int
+begin_anew(struct auth_exchange *x, const struct opening *o, struct answer *a,
+    struct fault *f)
+{
+	auth_connection_close(&x->connection);
+	x->mechanism[0] = '\0';
+	x->connection =
+	    connect_now(x->client, clock_ms() + x->client->timeout_ms, f);
+	return x->connection == NULL ? -1 : open_exchange(x, o, a, f);
+}
+
+/* For when its answer does not come; too long a name is none. */
+static void
+keep_opening(struct auth_exchange *x, const struct opening *o)
+{
+	if (x->loop == NULL ||
+	    !str_copy(str(o->mechanism), x->mechanism, sizeof x->mechanism))
+		return;
+	buf_reset(&x->response);
+	buf_put_str(&x->response, o->response);
+	x->has_response = o->has_response;
 }
 
 /* A kept connection may have died since: then a new one is tried, once. */
@@ -471,18 +527,17 @@ static int
 begin(struct auth_exchange *x, const struct opening *o, struct answer *a,
     struct fault *f)
 {
-	int64_t deadline = clock_ms() + x->client->timeout_ms;
-
 	auth_connection_close(&x->connection);
+	x->mechanism[0] = '\0';
 	x->connection = take_idle(x->client);
 	if (x->connection != NULL) {
-		io_set_deadline(x->connection->io, deadline);
+		io_set_deadline(
+		    x->connection->io, clock_ms() + x->client->timeout_ms);
+		keep_opening(x, o);
 		if (open_exchange(x, o, a, f) == 0)
 			return 0;
-		auth_connection_close(&x->connection);
 	}
-	x->connection = connect_now(x->client, deadline, f);
-	return x->connection == NULL ? -1 : open_exchange(x, o, a, f);
+	return begin_anew(x, o, a, f);
 }
 
 static int
@@ -500,7 +555,7 @@ go_on(struct auth_exchange *x, struct str response, struct answer *a,
 		return 0;
 	}
 	io_set_deadline(c->io, clock_ms() + x->client->timeout_ms);
-	return converse(c, a, f);
+	return converse(x, a, f);
 }
 
 /* What the server wants to hear of the channel, which our caller knows. */
@@ -523,6 +578,50 @@ fetch_binding(struct auth_exchange *x, struct fault *f)
 	return refuse("the channel is not bound in the way it wants", f);
 }
 
+static enum auth_result
+conclude(struct auth_exchange *x, int rc, struct answer *a, struct fault *why,
+    struct fault *f)
+{
+	if (rc < 0)
+		a->result = AUTH_TEMP;
+	else if (a->result == AUTH_CONTINUE)
+		a->result = fetch_binding(x, why);
+	if (a->result == AUTH_FAILED)
+		*f = *why;
+	else if (a->result == AUTH_TEMP)
+		fault_temp(f, "4.7.0", "authentication at %s: %s",
+		    x->client->where, why->text);
+	if (rc < 0)
+		auth_connection_close(&x->connection);
+	else if (a->result != AUTH_CONTINUE)
+		put_idle(x->client, &x->connection);
+	return a->result;
+}
+
+/* Without a thread. */
+
+static void
+on_answer(struct loop_task *task, enum loop_why why)
+{
+	struct auth_exchange *x = ((struct auth_connection *)task)->waiter;
+
+	x->is_late = why == LOOP_DEADLINE;
+	x->done(x->done_ctx);
+}
+
+/* From here on the exchange is done()'s. */
+static enum auth_result
+wait_for_answer(struct auth_exchange *x)
+{
+	struct auth_connection *c = x->connection;
+
+	c->waiter = x;
+	x->is_late = false;
+	c->task.run = on_answer;
+	loop_park_always(x->loop, &c->task, clock_ms() + x->client->timeout_ms);
+	return AUTH_WAIT;
+}
+
 enum auth_result
 auth_exchange_step(struct auth_exchange *x, const char *mechanism,
     struct str response, bool has_response, struct buf *challenge,
@@ -534,18 +633,33 @@ auth_exchange_step(struct auth_exchange *x, const char *mechanism,
 	int rc = mechanism != NULL ? begin(x, &o, &a, &why)
 				   : go_on(x, response, &a, &why);
 
-	if (rc < 0)
-		a.result = AUTH_TEMP;
-	else if (a.result == AUTH_CONTINUE)
-		a.result = fetch_binding(x, &why);
-	if (a.result == AUTH_FAILED)
-		*f = why;
-	else if (a.result == AUTH_TEMP)
-		fault_temp(f, "4.7.0", "authentication at %s: %s",
-		    x->client->where, why.text);
-	if (rc < 0)
-		auth_connection_close(&x->connection);
-	else if (a.result != AUTH_CONTINUE)
-		put_idle(x->client, &x->connection);
-	return a.result;
+	if (rc == 0 && a.result == AUTH_WAIT)
+		return wait_for_answer(x);
+	return conclude(x, rc, &a, &why, f);
+}
+
+enum auth_result
+auth_exchange_finish(struct auth_exchange *x, struct buf *challenge,
+    struct buf *user, struct fault *f)
+{
+	char mechanism[sizeof x->mechanism];
+	const struct opening o = {
+	    mechanism, buf_str(&x->response), x->has_response};
+	struct answer a = {AUTH_TEMP, challenge, user};
+	struct fault why;
+	int rc;
+
+	memcpy(mechanism, x->mechanism, sizeof mechanism);
+	if (x->is_late)
+		rc = fault_temp(&why, "4.4.2", "no answer in time");
+	else
+		rc = receive(x->connection, &a, &why);
+	if (rc < 0 && !x->is_late && mechanism[0] != '\0') {
+		/* A new connection is no everyday matter: it is waited for. */
+		x->loop = NULL;
+		rc = begin_anew(x, &o, &a, &why);
+	}
+	buf_clear(&x->response);
+	x->mechanism[0] = '\0';
+	return conclude(x, rc, &a, &why, f);
 }

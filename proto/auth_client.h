@@ -19,10 +19,13 @@
 #include "proto/smtp_server.h"
 
 struct auth_client;
+struct loop;
 
 /* May be used by many threads. Connects when first needed, and again. */
 struct auth_client *auth_client_new(const struct net_address *address,
     const char *service, int64_t timeout_ms) MUST_USE;
+/* Closes what is kept: the loop that waited for it may be freed then. */
+void auth_client_quit(struct auth_client *client);
 void auth_client_free(struct auth_client **client);
 
 /* The mechanisms that the server lists, split by blanks, without anonymous
@@ -44,6 +47,12 @@ struct auth_facts {
 	bool tls;                   /* it is TLS */
 	auth_binding_call *binding; /* NULL: none; within a step only */
 	void *binding_ctx;
+	/* Where answers are waited for without a thread: done() is called on a
+	 * worker when there is one, or none in time; it must be short. NULL:
+	 * steps block. */
+	struct loop *loop;
+	void (*done)(void *ctx);
+	void *done_ctx;
 	/* Whom a certificate of the client's, which was verified, names; NULL:
 	 * there was none. */
 	const char *certificate;
@@ -52,12 +61,18 @@ struct auth_facts {
 /* One exchange: it has a connection of its own until it ends. */
 struct auth_exchange;
 
-/* Begins; then steps until something else than AUTH_CONTINUE comes. */
+/* Begins; then steps until something else than AUTH_CONTINUE, or AUTH_WAIT,
+ * comes. */
 struct auth_exchange *auth_exchange_new(
     struct auth_client *client, const struct auth_facts *facts) MUST_USE;
+/* Not while the worker that calls done() may be running. */
 void auth_exchange_free(struct auth_exchange **exchange);
 enum auth_result auth_exchange_step(struct auth_exchange *exchange,
     const char *mechanism, struct str response, bool has_response,
+    struct buf *challenge, struct buf *user, struct fault *f);
+/* After a step's AUTH_WAIT and done(): what that step returns. Blocks only where
+ * a kept connection had died and another is needed. */
+enum auth_result auth_exchange_finish(struct auth_exchange *exchange,
     struct buf *challenge, struct buf *user, struct fault *f);
 
 #endif

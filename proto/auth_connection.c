@@ -20,6 +20,8 @@ auth_connection_close(struct auth_connection **connection)
 
 	if (c == NULL)
 		return;
+	if (c->task.loop != NULL)
+		loop_forget(c->task.loop, &c->task);
 	io_free(&c->io);
 	buf_clear(&c->in);
 	buf_clear(&c->out);
@@ -176,6 +178,7 @@ auth_connection_open(
 	if (fd < 0)
 		return NULL;
 	c = mem_new(struct auth_connection);
+	c->task.fd = fd;
 	c->io = io_new(fd);
 	io_set_deadline(c->io, deadline);
 	buf_init_secret(&c->in, AUTH_LINE_MAX);

@@ -15,6 +15,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/fault.h"
+#include "base/loop.h"
 #include "base/net.h"
 #include "base/str.h"
 
@@ -25,6 +26,10 @@ enum {
 };
 
 struct auth_connection {
+	/* While an answer is waited for without a thread. The first member: the
+	 * task is its connection. */
+	struct loop_task task;
+	struct auth_exchange *waiter;
 	struct io *io;
 	struct buf in, out, field;
 	char names[AUTH_NAMES_SIZE]; /* of mechanisms, split by blanks */

@@ -279,6 +279,8 @@ feed_line(struct smtp_server *s, struct buf *in, struct buf *out,
 			smtp_server_body_refuse(s, r);
 		return true;
 	}
+	if (s->phase == PHASE_PROVING)
+		return true;
 	smtp_server_say(s, r, out);
 	if (s->is_over)
 		smtp_server_end_transaction(s);
@@ -289,8 +291,8 @@ feed_line(struct smtp_server *s, struct buf *in, struct buf *out,
 static bool
 takes_input(const struct smtp_server *s)
 {
-	return s->phase != PHASE_PENDING && s->phase != PHASE_TLS &&
-	       s->phase != PHASE_CLOSED;
+	return s->phase != PHASE_PENDING && s->phase != PHASE_PROVING &&
+	       s->phase != PHASE_TLS && s->phase != PHASE_CLOSED;
 }
 
 enum smtp_next
@@ -316,6 +318,7 @@ smtp_server_feed(struct smtp_server *s, struct buf *in, struct buf *out)
 	case PHASE_TLS:
 		return SMTP_NEXT_STARTTLS;
 	case PHASE_PENDING:
+	case PHASE_PROVING:
 		return SMTP_NEXT_WAIT;
 	default:
 		return SMTP_NEXT_INPUT;
@@ -327,10 +330,15 @@ smtp_server_finish(struct smtp_server *s, struct buf *out)
 {
 	struct smtp_reply r;
 
-	if (s->phase != PHASE_PENDING)
-		die_bug("an answer to no message");
 	reply_init(&r);
-	smtp_server_body_answer(s, out, &r);
+	if (s->phase == PHASE_PROVING) {
+		smtp_server_auth_finish(s, &r);
+		smtp_server_say(s, &r, out);
+	} else if (s->phase == PHASE_PENDING) {
+		smtp_server_body_answer(s, out, &r);
+	} else {
+		die_bug("an answer to no message");
+	}
 	reply_clear(&r);
 	if (buf_is_full(out))
 		close_session(s);

@@ -75,6 +75,7 @@ enum auth_result {
 	AUTH_CONTINUE,
 	AUTH_FAILED, /* 535 5.7.8 */
 	AUTH_TEMP,   /* 454 4.7.0 */
+	AUTH_WAIT,   /* not known yet: SMTP_NEXT_WAIT */
 };
 
 struct smtp_outcome {
@@ -99,7 +100,12 @@ struct smtp_policy {
 	enum auth_result (*auth_step)(void *ctx, const struct smtp_state *st,
 	    const char *mechanism, struct str response, bool has_response,
 	    struct buf *challenge, struct buf *user);
-	/* The client gave up ("*") or broke the dialogue. */
+	/* After AUTH_WAIT, called by smtp_server_finish(): what that step has
+	 * come to. */
+	enum auth_result (*auth_finish)(
+	    void *ctx, struct buf *challenge, struct buf *user);
+	/* The client gave up ("*") or broke the dialogue; or the session ends
+	 * while AUTH_WAIT holds. */
 	void (*auth_abort)(void *ctx);
 
 	/* st->mail is NULL still. */
@@ -162,7 +168,8 @@ enum smtp_next {
 	SMTP_NEXT_INPUT,    /* flush out, then feed more */
 	SMTP_NEXT_STARTTLS, /* flush out, do the handshake, then
 				 * smtp_server_tls_done() */
-	SMTP_NEXT_WAIT,     /* when body_close()'s outcomes are filled,
+	SMTP_NEXT_WAIT,     /* when body_close()'s outcomes are filled, or what
+				 * auth_step() waits for is there,
 				 * smtp_server_finish() and feed
 				 * again, what is left in `in` or nothing; out
 				 * may wait as long */
@@ -179,7 +186,8 @@ enum smtp_next smtp_server_feed(
     struct smtp_server *server, struct buf *in, struct buf *out);
 /*
  * At SMTP_NEXT_WAIT, where body_close() has returned 1: answers by what its
- * outcomes and words have now, and ends the transaction. While the engine waits
+ * outcomes and words have now, and ends the transaction; where auth_step() has
+ * returned AUTH_WAIT, by auth_finish(). While the engine waits
  * nothing else is taken or answered; smtp_server_timeout() and _shutdown() say
  * their 421 instead of the answer, and reset() is called, as by
  * smtp_server_free(): the outcomes are gone then.

@@ -79,6 +79,21 @@ finish(struct smtp_server *s, enum auth_result result, const struct buf *user,
 	}
 }
 
+/* What is waited for ends with the session, as a dialogue does. */
+static void
+conclude(struct smtp_server *s, enum auth_result result,
+    const struct buf *challenge, const struct buf *user, struct smtp_reply *r)
+{
+	if (result == AUTH_WAIT) {
+		s->input = INPUT_AUTH;
+		smtp_server_enter(s, PHASE_PROVING);
+	} else if (result == AUTH_CONTINUE) {
+		challenge_client(s, challenge, r);
+	} else {
+		finish(s, result, user, r);
+	}
+}
+
 static void
 run_step(struct smtp_server *s, const char *mechanism, struct str response,
     bool has_response, struct smtp_reply *r)
@@ -90,10 +105,22 @@ run_step(struct smtp_server *s, const char *mechanism, struct str response,
 	buf_init(&user, USER_MAX);
 	result = s->policy->auth_step(s->ctx, &s->st, mechanism, response,
 	    has_response, &challenge, &user);
-	if (result == AUTH_CONTINUE)
-		challenge_client(s, &challenge, r);
-	else
-		finish(s, result, &user, r);
+	conclude(s, result, &challenge, &user, r);
+	buf_clear(&challenge);
+	buf_clear(&user);
+}
+
+void
+smtp_server_auth_finish(struct smtp_server *s, struct smtp_reply *r)
+{
+	struct buf challenge, user;
+	enum auth_result result;
+
+	smtp_server_enter(s, PHASE_READY);
+	buf_init_secret(&challenge, CHALLENGE_MAX);
+	buf_init(&user, USER_MAX);
+	result = s->policy->auth_finish(s->ctx, &challenge, &user);
+	conclude(s, result, &challenge, &user, r);
 	buf_clear(&challenge);
 	buf_clear(&user);
 }

@@ -19,6 +19,7 @@ enum smtp_phase {
 	PHASE_RCPT,
 	PHASE_BODY,
 	PHASE_PENDING, /* the body is whole, its outcomes are awaited */
+	PHASE_PROVING, /* the answer of AUTH's step is awaited */
 	PHASE_TLS,     /* the handshake is awaited */
 	PHASE_CLOSED,
 };
@@ -103,6 +104,8 @@ void smtp_server_auth_begin(
 /* A line of the dialogue. */
 void smtp_server_auth_line(
     struct smtp_server *s, struct str line, struct smtp_reply *r);
+/* In PHASE_PROVING, when the answer is there. */
+void smtp_server_auth_finish(struct smtp_server *s, struct smtp_reply *r);
 void smtp_server_auth_abort(struct smtp_server *s);
 
 void smtp_server_body_init(struct smtp_server *s);

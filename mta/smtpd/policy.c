@@ -110,6 +110,12 @@ get_binding(void *ctx, const char *type, struct buf *data)
 }
 
 static void
+on_proven(void *ctx)
+{
+	session_resume(ctx);
+}
+
+static void
 start_exchange(
     struct smtpd_session *s, const struct smtp_state *st, const char *mechanism)
 {
@@ -123,6 +129,9 @@ start_exchange(
 	    .tls = st->tls,
 	    .binding = get_binding,
 	    .binding_ctx = s,
+	    .loop = s->smtpd->loop,
+	    .done = on_proven,
+	    .done_ctx = s->session,
 	};
 
 	auth_exchange_free(&s->exchange);
@@ -139,6 +148,7 @@ note_auth(struct smtpd_session *s, enum auth_result result, struct str user,
 
 	switch (result) {
 	case AUTH_CONTINUE:
+	case AUTH_WAIT:
 		return;
 	case AUTH_OK:
 		name = str_dup(user);
@@ -162,6 +172,16 @@ note_auth(struct smtpd_session *s, enum auth_result result, struct str user,
 }
 
 static enum auth_result
+end_step(struct smtpd_session *s, enum auth_result result, struct str user,
+    const struct fault *f)
+{
+	note_auth(s, result, user, f);
+	if (s->auth_failures >= s->smtpd->options->max_auth_failures)
+		s->hang_up = true;
+	return result;
+}
+
+static enum auth_result
 on_auth_step(void *ctx, const struct smtp_state *st, const char *mechanism,
     struct str response, bool has_response, struct buf *challenge,
     struct buf *user)
@@ -177,12 +197,25 @@ on_auth_step(void *ctx, const struct smtp_state *st, const char *mechanism,
 		start_exchange(s, st, mechanism);
 	if (s->exchange == NULL)
 		return AUTH_TEMP;
+	/* It may be resumed before the step has returned. */
+	s->is_proving = true;
 	result = auth_exchange_step(s->exchange, mechanism, response,
 	    has_response, challenge, user, &f);
-	note_auth(s, result, buf_str(user), &f);
-	if (s->auth_failures >= s->smtpd->options->max_auth_failures)
-		s->hang_up = true;
-	return result;
+	if (result == AUTH_WAIT)
+		return result;
+	s->is_proving = false;
+	return end_step(s, result, buf_str(user), &f);
+}
+
+static enum auth_result
+on_auth_finish(void *ctx, struct buf *challenge, struct buf *user)
+{
+	struct smtpd_session *s = ctx;
+	struct fault f = {.text = ""};
+	enum auth_result result =
+	    auth_exchange_finish(s->exchange, challenge, user, &f);
+
+	return end_step(s, result, buf_str(user), &f);
 }
 
 static void
@@ -373,6 +406,7 @@ on_refused(void *ctx, const struct smtp_state *st, const char *verb,
 const struct smtp_policy smtpd_policy = {
     .auth_mechanisms = on_auth_mechanisms,
     .auth_step = on_auth_step,
+    .auth_finish = on_auth_finish,
     .auth_abort = on_auth_abort,
     .mail = on_mail,
     .etrn = etrn_start,

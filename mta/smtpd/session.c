@@ -232,7 +232,7 @@ on_input(void *state)
 	return park(s);
 }
 
-/* lmtpd or the queue has answered, or will not. What has come meanwhile is read when the
+/* lmtpd, the queue or authd has answered, or will not. What has come meanwhile is read when the
  * session is parked. */
 static enum session_next
 on_resume(void *state)
@@ -240,8 +240,9 @@ on_resume(void *state)
 	struct smtpd_session *s = state;
 	enum session_next next;
 
-	if (!smtpd_policy_finish(s))
+	if (!s->is_proving && !smtpd_policy_finish(s))
 		return SESSION_WAIT;
+	s->is_proving = false;
 	smtp_server_finish(s->engine, &s->out);
 	next = work(s);
 	return next == SESSION_PARK ? park(s) : next;

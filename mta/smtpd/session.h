@@ -51,6 +51,7 @@ struct smtpd {
 	/* For listeners of users, who are asked for a certificate. NULL: tls */
 	struct tls_server *tls_users;
 	struct auth_client *auth;
+	struct loop *loop; /* where its answers are waited for */
 	struct socketmap_client *directory;
 	struct lmtp_pool *lmtp;
 	struct nodes *nodes;       /* NULL: all mailboxes are lmtpd's */
@@ -105,6 +106,7 @@ struct smtpd_session {
 	unsigned auth_failures;
 	char mechanism[24];             /* of the AUTH that is under way */
 	struct auth_exchange *exchange; /* NULL: none under way */
+	bool is_proving;                /* its answer is waited for */
 	struct message *message;        /* NULL outside a transaction */
 	struct delivery *delivery;      /* NULL: none is under way */
 	struct buf *words;              /* of its answer */

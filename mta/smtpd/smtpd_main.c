@@ -265,6 +265,7 @@ set_up(struct service *service)
 	delivers_on_this_host =
 	    net_is_loopback(&lmtp.address) && o->transport_map == NULL;
 	smtpd.directory = socketmap_client_new(&directory);
+	smtpd.loop = service_loop(service);
 	smtpd.auth = auth_client_new(&auth, "smtp", (int64_t)o->auth_timeout);
 	smtpd.lmtp = lmtp_pool_new(&lmtp);
 	if (smtpd_has_queue(o)) {
@@ -412,6 +413,7 @@ main(int argc, char **argv)
 	service_control(service, explain_session_methods, &smtpd, put_status);
 	service_drop(service, smtpd.options->user);
 	status = service_run(service);
+	auth_client_quit(smtpd.auth);
 	lmtp_pool_quit(smtpd.lmtp);
 	lmtp_pool_quit(smtpd.queue);
 	nodes_quit(smtpd.nodes);

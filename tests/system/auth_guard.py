@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -184,6 +185,62 @@ class Fail2ban(Case):
                             r"Nov 29 09:01:02 mail \1: ", x) for x in lines]
         self.assertNotEqual(by_syslog, lines)
         self.assertEqual(self.addresses(by_syslog), wanted)
+
+
+class Smtpd(unittest.TestCase):
+    """More log-ins wait for the answer to a wrong password than smtpd may have
+    threads."""
+
+    GUESSERS = 12
+
+    def setUp(self):
+        self.i = Instance(smtpd="threads = 4\n    max_auth_failures = 9",
+                          authd="failure_delay = 60s\n    lock_failures = 0")
+        self.addCleanup(self.i.close)
+
+    def guess(self):
+        c = self.i.connect("submissions")
+        self.addCleanup(c.close)
+        for word in ("one", "two", "three"):
+            c.send("AUTH PLAIN %s\r\n" % plain("eve@" + DOMAIN, word))
+        return c
+
+    def test_none_of_its_threads_waits(self):
+        mark = self.i.authd.log.mark()
+        guessers = [self.guess() for _ in range(self.GUESSERS)]
+        self.i.authd.log.wait("login refused", self.GUESSERS, mark)
+        with self.i.connect() as c:
+            self.assertRegex(c.message(b"Subject: x\r\n\r\nx\r\n", [ANN]),
+                             "^250 ")
+        with self.i.connect("submissions") as c:
+            c.expect("AUTH PLAIN " + plain(ANN, PASSWORD), "235")
+        # The first few may have their first answer by now.
+        silent = 0
+        for c in guessers:
+            c.socket.setblocking(False)
+            try:
+                c.socket.recv(10000)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                silent += 1
+        self.assertGreaterEqual(silent, self.GUESSERS / 2)
+
+    def test_it_ends_while_they_wait(self):
+        mark = self.i.authd.log.mark()
+        self.guess()
+        self.i.authd.log.wait("login refused", 2, mark)
+        self.assertEqual(self.i.smtpd.stop(), 0)
+
+    def test_authd_may_end_while_they_wait(self):
+        mark = self.i.authd.log.mark()
+        c = self.guess()
+        self.i.authd.log.wait("login refused", 2, mark)
+        self.i.authd.kill()
+        # Whether the answer was wrong is not known, nor can it be now.
+        answers = {c.reply()[:3] for _ in range(3)}
+        self.assertIn("454", answers)
+        self.assertLessEqual(answers, {"454", "535"})
+        self.i.authd.start()
+        c.expect("AUTH PLAIN " + plain(ANN, PASSWORD), "235")
 
 
 if __name__ == "__main__":

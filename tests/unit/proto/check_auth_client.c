@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"
@@ -276,6 +277,142 @@ START_TEST(what_binds_to_tls_may_be_listed_another_time)
 	set_up_client(20000);
 	ck_assert_int_eq(step("SCRAM-SHA-256-PLUS", str("x"), true), AUTH_TEMP);
 	ck_assert_int_eq(step("SCRAM-SHA-256", str("x"), true), AUTH_FAILED);
+	tear_down();
+}
+END_TEST
+
+/* Waiting without a thread. */
+
+static struct {
+	struct loop *loop;
+	pthread_t worker;
+	pthread_mutex_t mutex;
+	pthread_cond_t come;
+	unsigned done;
+} waiting = {
+    .mutex = PTHREAD_MUTEX_INITIALIZER,
+    .come = PTHREAD_COND_INITIALIZER,
+};
+
+static void *
+run_loop(void *ctx)
+{
+	loop_run(ctx);
+	return NULL;
+}
+
+static void
+on_done(void *ctx)
+{
+	ck_assert_ptr_eq(ctx, &waiting);
+	pthread_mutex_lock(&waiting.mutex);
+	waiting.done++;
+	pthread_cond_signal(&waiting.come);
+	pthread_mutex_unlock(&waiting.mutex);
+}
+
+static void
+begin_loop(void)
+{
+	static const struct loop_limits few = {.max = 4};
+
+	waiting.loop = loop_new(&few, &f);
+	ck_assert_ptr_nonnull(waiting.loop);
+	ck_assert_int_eq(
+	    pthread_create(&waiting.worker, NULL, run_loop, waiting.loop), 0);
+}
+
+static void
+end_loop(void)
+{
+	loop_stop(waiting.loop);
+	pthread_join(waiting.worker, NULL);
+	auth_exchange_free(&exchange);
+	auth_client_quit(client);
+	loop_free(&waiting.loop);
+}
+
+static void
+new_waiting(void)
+{
+	const struct auth_facts told = {
+	    .loop = waiting.loop,
+	    .done = on_done,
+	    .done_ctx = &waiting,
+	};
+
+	auth_exchange_free(&exchange);
+	exchange = auth_exchange_new(client, &told);
+	waiting.done = 0;
+}
+
+/* A step that does not end at once. */
+static enum auth_result
+slow_step(const char *mechanism, const char *response)
+{
+	unsigned had = waiting.done;
+
+	ck_assert_int_eq(auth_exchange_step(exchange, mechanism, str(response),
+			     true, &challenge, &user, &f),
+	    AUTH_WAIT);
+	pthread_mutex_lock(&waiting.mutex);
+	while (waiting.done == had)
+		pthread_cond_wait(&waiting.come, &waiting.mutex);
+	pthread_mutex_unlock(&waiting.mutex);
+	return auth_exchange_finish(exchange, &challenge, &user, &f);
+}
+
+START_TEST(answers_can_be_waited_for_without_a_thread)
+{
+	set_up_client(20000);
+	begin_loop();
+	script.answers[0] = "CONT\t%ID%\tVXNlcm5hbWU6\n";
+	script.answers[1] = "OK\t%ID%\tuser=ann@example.org\n";
+	for (int i = 0; i < 3; i++) {
+		new_waiting();
+		ck_assert_int_eq(slow_step("LOGIN", "x"), AUTH_CONTINUE);
+		ck_assert_str_eq(buf_text(&challenge), "Username:");
+		ck_assert_int_eq(slow_step(NULL, "y"), AUTH_OK);
+		ck_assert_str_eq(buf_text(&user), "ann@example.org");
+		ck_assert_uint_eq(waiting.done, 2);
+	}
+	ck_assert_uint_eq(peer_connections(&server), 1);
+	script.answers[0] = "FAIL\t%ID%\n";
+	new_waiting();
+	ck_assert_int_eq(slow_step("PLAIN", "x"), AUTH_FAILED);
+	end_loop();
+	tear_down();
+}
+END_TEST
+
+START_TEST(a_kept_connection_that_has_died_is_replaced_meanwhile)
+{
+	set_up_client(20000);
+	begin_loop();
+	script.lives = 1;
+	for (int i = 0; i < 4; i++) {
+		new_waiting();
+		ck_assert_int_eq(slow_step("PLAIN", "x"), AUTH_OK);
+	}
+	end_loop();
+	tear_down();
+}
+END_TEST
+
+START_TEST(a_server_that_does_not_answer_is_not_waited_for_any_longer)
+{
+	set_up_client(300);
+	begin_loop();
+	script.answers[0] = "";
+	new_waiting();
+	ck_assert_int_eq(slow_step("PLAIN", "x"), AUTH_TEMP);
+	/* Who gives up before has nothing to wait for. */
+	new_waiting();
+	ck_assert_int_eq(auth_exchange_step(exchange, "PLAIN", str("x"), true,
+			     &challenge, &user, &f),
+	    AUTH_WAIT);
+	end_loop();
+	ck_assert_uint_le(waiting.done, 1);
 	tear_down();
 }
 END_TEST
@@ -564,6 +701,9 @@ END_TEST
 
 UNIT_MAIN("auth_client", plain_is_one_line_and_one_answer,
     what_is_not_known_is_not_said, login_is_a_dialogue,
+    answers_can_be_waited_for_without_a_thread,
+    a_kept_connection_that_has_died_is_replaced_meanwhile,
+    a_server_that_does_not_answer_is_not_waited_for_any_longer,
     a_server_that_asks_for_the_channel_is_told,
     what_binds_to_tls_may_be_listed_another_time, each_answer_means_one_thing,
     sound_connections_are_kept_and_others_are_not,

@@ -53,6 +53,10 @@ struct fixture {
 	bool is_slow;
 	struct smtp_outcome *outcomes; /* the engine waits for these */
 	struct buf *words;
+	/* So do those of AUTH. */
+	bool is_proving;
+	enum auth_result proven;
+	struct buf challenge, user;
 };
 
 static void
@@ -221,14 +225,11 @@ on_auth_mechanisms(void *ctx, const struct smtp_state *st)
 
 /* PLAIN takes "\0u\0p"; LOGIN asks twice, for u and p. */
 static enum auth_result
-on_auth_step(void *ctx, const struct smtp_state *st, const char *mechanism,
-    struct str response, bool has_response, struct buf *challenge,
-    struct buf *user)
+prove(struct fixture *t, const char *mechanism, struct str response,
+    bool has_response, struct buf *challenge, struct buf *user)
 {
-	struct fixture *t = ctx;
 	bool is_plain = mechanism != NULL && *mechanism == 'P';
 
-	(void)st;
 	buf_putf(&t->events, "step %s %d %zu|",
 	    mechanism == NULL ? "-" : mechanism, has_response, response.len);
 	if (mechanism != NULL)
@@ -253,11 +254,43 @@ on_auth_step(void *ctx, const struct smtp_state *st, const char *mechanism,
 		   : AUTH_FAILED;
 }
 
+static enum auth_result
+on_auth_step(void *ctx, const struct smtp_state *st, const char *mechanism,
+    struct str response, bool has_response, struct buf *challenge,
+    struct buf *user)
+{
+	struct fixture *t = ctx;
+
+	(void)st;
+	if (!t->is_slow)
+		return prove(
+		    t, mechanism, response, has_response, challenge, user);
+	buf_reset(&t->challenge);
+	buf_reset(&t->user);
+	t->proven = prove(
+	    t, mechanism, response, has_response, &t->challenge, &t->user);
+	t->is_proving = true;
+	return AUTH_WAIT;
+}
+
+static enum auth_result
+on_auth_finish(void *ctx, struct buf *challenge, struct buf *user)
+{
+	struct fixture *t = ctx;
+
+	ck_assert(t->is_proving);
+	t->is_proving = false;
+	buf_put_str(challenge, buf_str(&t->challenge));
+	buf_put_str(user, buf_str(&t->user));
+	return t->proven;
+}
+
 static void
 on_auth_abort(void *ctx)
 {
 	struct fixture *t = ctx;
 
+	t->is_proving = false;
 	buf_puts(&t->events, "abort|");
 }
 
@@ -286,6 +319,7 @@ static const struct smtp_policy policy = {
     .hello = on_hello,
     .auth_mechanisms = on_auth_mechanisms,
     .auth_step = on_auth_step,
+    .auth_finish = on_auth_finish,
     .auth_abort = on_auth_abort,
     .mail = on_mail,
     .rcpt = on_rcpt,
@@ -338,6 +372,8 @@ set_up(struct fixture *t, unsigned how)
 	    }};
 	buf_init(&t->events, EVENTS_MAX);
 	buf_init(&t->out, OUT_MAX);
+	buf_init(&t->challenge, 100);
+	buf_init(&t->user, 100);
 	t->server = smtp_server_new(&t->conf, &policy, t, how & TLS);
 }
 
@@ -347,6 +383,8 @@ tear_down(struct fixture *t)
 	smtp_server_free(&t->server);
 	buf_clear(&t->events);
 	buf_clear(&t->out);
+	buf_clear(&t->challenge);
+	buf_clear(&t->user);
 }
 
 /* While it waits the engine takes and says nothing. */
@@ -355,11 +393,17 @@ finish(struct fixture *t, struct buf *in)
 {
 	size_t had = buf_len(in), said = buf_len(&t->out);
 
-	ck_assert_ptr_nonnull(t->outcomes);
+	ck_assert(t->outcomes != NULL || t->is_proving);
 	ck_assert_int_eq(
 	    smtp_server_feed(t->server, in, &t->out), SMTP_NEXT_WAIT);
 	ck_assert_uint_eq(buf_len(in), had);
 	ck_assert_uint_eq(buf_len(&t->out), said);
+	if (t->is_proving) {
+		smtp_server_finish(t->server, &t->out);
+		ck_assert(!t->is_proving);
+		ck_assert_uint_gt(buf_len(&t->out), said);
+		return;
+	}
 	ck_assert_int_eq(smtp_server_awaits(t->server), AWAITS_COMMAND);
 	fill(t, smtp_server_state(t->server));
 	smtp_server_finish(t->server, &t->out);
@@ -380,8 +424,6 @@ feed(struct fixture *t, struct buf *in)
 			smtp_server_tls_done(t->server);
 		} else if (t->next == SMTP_NEXT_WAIT) {
 			finish(t, in);
-			t->next = smtp_server_feed(t->server, in, &t->out);
-			before = SIZE_MAX;
 		}
 	} while (t->next == SMTP_NEXT_WAIT ||
 		 (t->next != SMTP_NEXT_CLOSE && buf_len(in) > 0 &&
@@ -1334,11 +1376,45 @@ START_TEST(a_policy_may_be_empty)
 }
 END_TEST
 
-UNIT_MAIN("smtp_server", a_dialogue_does_not_depend_on_how_it_is_cut,
-    parameters_are_taken_strictly, a_chunk_is_never_a_command,
-    lmtp_answers_for_each_recipient, tls_begins_a_new_session,
-    etrn_says_how_much_is_sent_now, who_logs_in_is_known_until_the_end,
-    each_verb_has_its_place, input_behind_starttls_ends_the_session,
+START_TEST(a_session_may_end_while_a_log_in_is_awaited)
+{
+	for (int how = 0; how < 3; how++) {
+		struct fixture t;
+		struct buf in;
+
+		set_up(&t, AUTH | TLS | SLOW);
+		smtp_server_greet(t.server, NULL, &t.out);
+		buf_init(&in, IN_MAX);
+		buf_puts(&in, HELLO "AUTH PLAIN AHUAcA==\r\nNOOP\r\n");
+		ck_assert_int_eq(
+		    smtp_server_feed(t.server, &in, &t.out), SMTP_NEXT_WAIT);
+		ck_assert_str_eq(buf_text(&in), "NOOP\r\n");
+		buf_reset(&t.events);
+		buf_reset(&t.out);
+		if (how == 0)
+			smtp_server_timeout(t.server, &t.out);
+		else if (how == 1)
+			smtp_server_shutdown(t.server, &t.out);
+		if (how < 2) {
+			ck_assert(str_starts(buf_str(&t.out), str("421 4.")));
+			ck_assert_str_eq(
+			    buf_text(&t.events), "refused - 421|abort|");
+			ck_assert_int_eq(
+			    smtp_server_feed(t.server, &in, &t.out),
+			    SMTP_NEXT_CLOSE);
+		}
+		buf_clear(&in);
+		tear_down(&t);
+	}
+}
+END_TEST
+
+UNIT_MAIN("smtp_server", a_session_may_end_while_a_log_in_is_awaited,
+    a_dialogue_does_not_depend_on_how_it_is_cut, parameters_are_taken_strictly,
+    a_chunk_is_never_a_command, lmtp_answers_for_each_recipient,
+    tls_begins_a_new_session, etrn_says_how_much_is_sent_now,
+    who_logs_in_is_known_until_the_end, each_verb_has_its_place,
+    input_behind_starttls_ends_the_session,
     no_other_end_of_data_smuggles_a_message,
     a_line_that_is_too_long_is_dropped_to_its_end,
     a_message_that_is_too_big_is_refused_at_its_end,
