@@ -46,6 +46,7 @@ libadmin_a_SOURCES = \
 	admin/directory_text.c admin/directory_text.h \
 	admin/list.c admin/list.h \
 	admin/mail_client.c admin/mail_client.h \
+	admin/mail_import.c admin/mail_import.h \
 	admin/manifest.c admin/manifest.h \
 	admin/password.c admin/password.h \
 	admin/picked.c admin/picked.h \

@@ -160,9 +160,10 @@ import_put_plain(struct buf *b, struct str base)
 static void
 make_base(struct import *im, char base[MAILDIR_NAME_SIZE])
 {
-	snprintf(base, MAILDIR_NAME_SIZE, "%s,S=%llu,W=%llu", im->plain,
-	    (unsigned long long)im->size,
-	    (unsigned long long)(im->size + im->extra));
+	unsigned long long size = im->size, wire_size = im->size + im->extra;
+
+	snprintf(base, MAILDIR_NAME_SIZE, "%s,S=%llu,W=%llu", im->plain, size,
+	    wire_size);
 }
 
 /* The message's identity is the plain name in its folder. */

@@ -177,7 +177,11 @@ class MovingAlive(Moving):
 
     def tearDown(self):
         i = self.instance
-        i.admin("mailbox", "rebuild")
+        for domain in os.listdir(i.path("mail")):
+            if domain[0] == ".":
+                continue
+            for user in os.listdir(i.path("mail", domain)):
+                i.admin("mailbox", "stat", "%s@%s" % (user, domain))
         self.assertTrue(i.verify()["ok"])
 
 
