@@ -42,7 +42,7 @@ libauth_a_SOURCES = \
 	auth/password.c auth/password.h \
 	auth/recent.c auth/recent.h \
 	auth/sasl.c auth/sasl.h auth/sasl_private.h \
-	auth/sasl_keys.c auth/sasl_own.c \
+	auth/sasl_binding.c auth/sasl_keys.c auth/sasl_own.c \
 	auth/saslprep.c auth/saslprep.h \
 	auth/scram.c auth/scram.h \
 	auth/service.c auth/service.h \

@@ -381,27 +381,6 @@ sasl_exchange_set_service(struct sasl_exchange *x, const char *service)
 }
 
 void
-sasl_exchange_set_channel(struct sasl_exchange *x, bool can_bind)
-{
-	x->can_bind = can_bind;
-}
-
-const char *
-sasl_exchange_wants_binding(const struct sasl_exchange *x)
-{
-	return x->binding[0] != '\0' && buf_len(&x->channel) == 0 ? x->binding
-								  : NULL;
-}
-
-bool
-sasl_exchange_set_binding(struct sasl_exchange *x, struct str data)
-{
-	buf_reset(&x->channel);
-	buf_put_str(&x->channel, data);
-	return data.len > 0 && !buf_is_full(&x->channel);
-}
-
-void
 sasl_exchange_set_certificate(struct sasl_exchange *x, const char *name)
 {
 	/* What is no name proves nothing. */
@@ -441,61 +420,6 @@ fail(struct sasl_exchange *x, int rc, struct fault *f)
 	return f->kind == FAULT_TEMP ? EXCHANGE_TEMP : EXCHANGE_FAILED;
 }
 
-/* The kind that the client names in "p=KIND,": RFC 5056 7, bounded. */
-static bool
-take_binding(struct sasl_exchange *x, struct str rest)
-{
-	struct str kind = str_cut(&rest, ',');
-
-	for (size_t i = 0; i < kind.len; i++) {
-		char c = kind.at[i];
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-		    !(c >= '0' && c <= '9') && c != '-' && c != '.')
-			return false;
-	}
-	return kind.len > 0 && str_copy(kind, x->binding, sizeof x->binding);
-}
-
-static bool
-offers_plus(const struct sasl_exchange *x)
-{
-	for (size_t i = 0; mechanisms[i].name != NULL; i++) {
-		if (is_on[i] && mechanisms[i].binds &&
-		    mechanisms[i].sha256 == x->mechanism->sha256)
-			return x->can_bind;
-	}
-	return false;
-}
-
-/*
- * RFC 5802 6, of the client's first words: it binds to a channel where the
- * mechanism is for that, and only there; and one that would, but believes that
- * we cannot, has been told so by somebody in between.
- */
-static bool
-may_begin(struct sasl_exchange *x, struct str response)
-{
-	const char *trouble = NULL;
-
-	if (x->mechanism->form != DIRECTORY_FORM_SCRAM || x->has_begun)
-		return true;
-	x->has_begun = true;
-	if (x->mechanism->binds != str_starts(response, STR_LIT("p=")))
-		trouble = x->mechanism->binds ? "binds to no channel"
-					      : "insists on a channel";
-	else if (x->mechanism->binds &&
-		 (!x->can_bind || !take_binding(x, str_from(response, 2))))
-		trouble = "binds to a channel that we do not know";
-	else if (str_starts(response, STR_LIT("y")) && offers_plus(x))
-		trouble = "was not told that it can bind to the channel";
-	if (trouble == NULL)
-		return true;
-	x->has_why = true;
-	fault_perm(&x->why, "5.7.8", "%s", trouble);
-	return false;
-}
-
 /* As tickets are for it: "smtp" where none is told. */
 static const char *
 service_of(const struct sasl_exchange *x)
@@ -518,7 +442,7 @@ start(struct sasl_exchange *x, const char *mechanism, struct str response,
 	x->mechanism = mechanism_find(str(mechanism));
 	if (x->mechanism == NULL || !mechanism_is_librarys(x->mechanism) ||
 	    !sasl_offers(x->mechanism) ||
-	    (has_response && !may_begin(x, response)))
+	    (has_response && !sasl_binding_may_begin(x, response)))
 		return SASL_NOMECH;
 	rc = sasl_server_new(service_of(x), host, NULL, NULL, NULL,
 	    x->callbacks, SASL_SUCCESS_DATA, &x->conn);
@@ -569,7 +493,7 @@ go_on(struct sasl_exchange *x, struct str response, struct str *challenge)
 	if (x->conn == NULL)
 		return SASL_NOTINIT;
 	begun = x->has_begun;
-	if (!may_begin(x, response) || (begun && !bind_channel(x)))
+	if (!sasl_binding_may_begin(x, response) || (begun && !bind_channel(x)))
 		return SASL_NOMECH;
 	rc = sasl_server_step(x->conn, response.at != NULL ? response.at : "",
 	    (unsigned)response.len, &out, &len);

@@ -39,6 +39,15 @@ struct sasl_exchange {
 	bool is_refused;
 };
 
+/*
+ * RFC 5802 6, of the client's response, where it is the first one of SCRAM: it
+ * binds to a channel where the mechanism is for that, and only there; and one
+ * that would, but believes that we cannot, has been told so by somebody in
+ * between. False: x->why says why not.
+ */
+bool sasl_binding_may_begin(
+    struct sasl_exchange *x, struct str response) MUST_USE;
+
 /* Once in a process, after the library is open; its own code. */
 int sasl_keys_register(void);
 

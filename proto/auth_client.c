@@ -20,6 +20,7 @@
 #include "base/crypto.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "proto/auth_answer.h"
 #include "proto/auth_connection.h"
 #include "proto/auth_line.h"
 
@@ -297,156 +298,17 @@ put_continuation(
 	auth_line_end(&c->out);
 }
 
-/* Whether the next field is the number of our request. */
-static bool
-is_ours(struct auth_connection *c, struct str *rest)
-{
-	struct str field;
-	uint64_t id;
-
-	return auth_connection_field(c, rest, &field) &&
-	       str_to_u64(field, 1, UINT32_MAX, &id) && id == c->id;
-}
-
-/* After this the connection is of no more use. */
-static enum auth_result
-broken(struct auth_connection *c, struct fault *f)
-{
-	c->broken = true;
-	fault_temp(
-	    f, "4.7.0", "the authentication service gave no proper answer");
-	return AUTH_TEMP;
-}
-
-static enum auth_result
-take_ok(struct auth_connection *c, struct str rest, struct buf *user,
-    struct fault *f)
-{
-	struct str field;
-
-	buf_reset(user);
-	while (auth_connection_field(c, &rest, &field)) {
-		struct str name = field, key = str_cut(&name, '=');
-
-		if (!str_is(key, STR_LIT("user")) || name.len == 0)
-			continue;
-		buf_put_str(user, name);
-		if (!buf_is_full(user))
-			return AUTH_OK;
-	}
-	buf_reset(user);
-	return broken(c, f);
-}
-
-/* "code=" came with 2.3; before, there was a bare "temp". The reason is the
- * server's own and for the log. */
-static enum auth_result
-take_fail(struct auth_connection *c, struct str rest, struct fault *f)
-{
-	char reason[120] = "", code[40] = "";
-	struct str field;
-	bool temp = false;
-
-	while (auth_connection_field(c, &rest, &field)) {
-		struct str value = field, key = str_cut(&value, '=');
-
-		if (str_is(key, STR_LIT("temp")))
-			temp = true;
-		else if (str_is(key, STR_LIT("reason")))
-			copy_head(value, reason, sizeof reason);
-		else if (str_is(key, STR_LIT("code")))
-			copy_head(value, code, sizeof code);
-	}
-	if (temp || strcmp(code, "temp_fail") == 0) {
-		fault_temp(f, "4.7.0", "temporary failure%s%s",
-		    reason[0] != '\0' ? ": " : "", reason);
-		return AUTH_TEMP;
-	}
-	fault_perm(f, "5.7.8", "%s%s%s",
-	    code[0] != '\0' ? code : "bad credentials",
-	    reason[0] != '\0' ? ": " : "", reason);
-	return AUTH_FAILED;
-}
-
-static enum auth_result
-take_challenge(struct auth_connection *c, struct str rest,
-    struct buf *challenge, struct fault *f)
-{
-	struct str field;
-
-	buf_reset(challenge);
-	if (!auth_connection_field(c, &rest, &field) ||
-	    !crypto_base64_take(challenge, field))
-		return broken(c, f);
-	while (auth_connection_field(c, &rest, &field)) {
-		struct str type = field, key = str_cut(&type, '=');
-
-		if (str_is(key, STR_LIT("channel_binding")) &&
-		    !str_copy(type, c->binding, sizeof c->binding))
-			return broken(c, f);
-	}
-	return AUTH_CONTINUE;
-}
-
-/* Where the answers of a step go. */
-struct answer {
-	enum auth_result result;
-	struct buf *challenge, *user;
-};
-
-/* One line: true where it is the answer. The protocol wants words that are
- * not known to be passed over. */
-static bool
-take_answer(struct auth_connection *c, struct str line, struct answer *a,
-    struct fault *f)
-{
-	struct str field, rest = line;
-	bool ok, fail;
-
-	if (!auth_connection_field(c, &rest, &field))
-		field = (struct str){0};
-	ok = str_is(field, STR_LIT("OK"));
-	fail = str_is(field, STR_LIT("FAIL"));
-	if (!ok && !fail && !str_is(field, STR_LIT("CONT")))
-		return false;
-	if (!is_ours(c, &rest))
-		a->result = broken(c, f);
-	else if (ok)
-		a->result = take_ok(c, rest, a->user, f);
-	else if (fail)
-		a->result = take_fail(c, rest, f);
-	else
-		a->result = take_challenge(c, rest, a->challenge, f);
-	return true;
-}
-
-/* -1 where the connection failed before there was an answer. */
-static int
-receive(struct auth_connection *c, struct answer *a, struct fault *f)
-{
-	struct str line;
-
-	for (int i = 0; i < AUTH_ANSWER_LINES; i++) {
-		if (auth_connection_read(c, &line, f) < 0)
-			return -1;
-		if (take_answer(c, line, a, f))
-			return 0;
-	}
-	a->result = broken(c, f);
-	return 0;
-}
-
 /* Sends what is in out, and reads the answer where that is to be waited for
  * here. -1 as above. */
 static int
-converse(const struct auth_exchange *x, struct answer *a, struct fault *f)
+converse(const struct auth_exchange *x, struct auth_answer *a, struct fault *f)
 {
 	struct auth_connection *c = x->connection;
 
 	if (io_flush(c->io, &c->out, f) < 0)
 		return -1;
 	if (x->loop == NULL)
-		return receive(c, a, f);
+		return auth_answer_read(c, a, f);
 	a->result = AUTH_WAIT;
 	return 0;
 }
@@ -479,7 +341,7 @@ struct opening {
 /* With a connection. -1 where that failed. */
 static int
 open_exchange(struct auth_exchange *x, const struct opening *o,
-    struct answer *a, struct fault *f)
+    struct auth_answer *a, struct fault *f)
 {
 	struct auth_connection *c = x->connection;
 
@@ -500,8 +362,8 @@ open_exchange(struct auth_exchange *x, const struct opening *o,
 }
 
 static int
-begin_anew(struct auth_exchange *x, const struct opening *o, struct answer *a,
-    struct fault *f)
+begin_anew(struct auth_exchange *x, const struct opening *o,
+    struct auth_answer *a, struct fault *f)
 {
 	auth_connection_close(&x->connection);
 	x->mechanism[0] = '\0';
@@ -524,7 +386,7 @@ keep_opening(struct auth_exchange *x, const struct opening *o)
 
 /* A kept connection may have died since: then a new one is tried, once. */
 static int
-begin(struct auth_exchange *x, const struct opening *o, struct answer *a,
+begin(struct auth_exchange *x, const struct opening *o, struct auth_answer *a,
     struct fault *f)
 {
 	auth_connection_close(&x->connection);
@@ -541,7 +403,7 @@ begin(struct auth_exchange *x, const struct opening *o, struct answer *a,
 }
 
 static int
-go_on(struct auth_exchange *x, struct str response, struct answer *a,
+go_on(struct auth_exchange *x, struct str response, struct auth_answer *a,
     struct fault *f)
 {
 	struct auth_connection *c = x->connection;
@@ -579,8 +441,8 @@ fetch_binding(struct auth_exchange *x, struct fault *f)
 }
 
 static enum auth_result
-conclude(struct auth_exchange *x, int rc, struct answer *a, struct fault *why,
-    struct fault *f)
+conclude(struct auth_exchange *x, int rc, struct auth_answer *a,
+    struct fault *why, struct fault *f)
 {
 	if (rc < 0)
 		a->result = AUTH_TEMP;
@@ -628,7 +490,7 @@ auth_exchange_step(struct auth_exchange *x, const char *mechanism,
     struct buf *user, struct fault *f)
 {
 	const struct opening o = {mechanism, response, has_response};
-	struct answer a = {AUTH_TEMP, challenge, user};
+	struct auth_answer a = {AUTH_TEMP, challenge, user};
 	struct fault why;
 	int rc = mechanism != NULL ? begin(x, &o, &a, &why)
 				   : go_on(x, response, &a, &why);
@@ -645,7 +507,7 @@ auth_exchange_finish(struct auth_exchange *x, struct buf *challenge,
 	char mechanism[sizeof x->mechanism];
 	const struct opening o = {
 	    mechanism, buf_str(&x->response), x->has_response};
-	struct answer a = {AUTH_TEMP, challenge, user};
+	struct auth_answer a = {AUTH_TEMP, challenge, user};
 	struct fault why;
 	int rc;
 
@@ -653,7 +515,7 @@ auth_exchange_finish(struct auth_exchange *x, struct buf *challenge,
 	if (x->is_late)
 		rc = fault_temp(&why, "4.4.2", "no answer in time");
 	else
-		rc = receive(x->connection, &a, &why);
+		rc = auth_answer_read(x->connection, &a, &why);
 	if (rc < 0 && !x->is_late && mechanism[0] != '\0') {
 		/* A new connection is no everyday matter: it is waited for. */
 		x->loop = NULL;

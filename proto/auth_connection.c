@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "proto/auth_line.h"
 
-enum { NAME_LEN_MAX = 20, READ_SIZE = 4096 };
+enum { NAME_LEN_MAX = 20, LINES_MAX = 100, READ_SIZE = 4096 };
 
 void
 auth_connection_close(struct auth_connection **connection)
@@ -123,7 +123,7 @@ read_handshake(struct auth_connection *c, struct buf *names, struct fault *f)
 	bool versioned = false;
 	struct str line, word;
 
-	for (int i = 0; i < AUTH_ANSWER_LINES; i++) {
+	for (int i = 0; i < LINES_MAX; i++) {
 		if (auth_connection_read(c, &line, f) < 0)
 			return -1;
 		if (!auth_connection_field(c, &line, &word))

@@ -20,9 +20,8 @@
 #include "base/str.h"
 
 enum {
-	AUTH_NAMES_SIZE = 500,   /* of a list of mechanisms */
-	AUTH_BINDING_SIZE = 40,  /* of the name of a kind of channel binding */
-	AUTH_ANSWER_LINES = 100, /* at most before one that counts */
+	AUTH_NAMES_SIZE = 500,  /* of a list of mechanisms */
+	AUTH_BINDING_SIZE = 40, /* of the name of a kind of channel binding */
 };
 
 struct auth_connection {

@@ -3,6 +3,7 @@ noinst_LIBRARIES += libproto.a
 libproto_a_SOURCES = \
 	proto/address.c proto/address.h \
 	proto/attachments.c proto/attachments.h \
+	proto/auth_answer.c proto/auth_answer.h \
 	proto/auth_client.c proto/auth_client.h \
 	proto/auth_connection.c proto/auth_connection.h \
 	proto/auth_line.c proto/auth_line.h \
