@@ -86,7 +86,7 @@ import_maildir(const struct import_source *s, int dir,
     const struct mailbox_folder *folder, struct fault *f)
 {
 	const struct client_folder from = {
-	    .mailbox = {.text = "of the source"}, .dir = dir};
+	    .mailbox = {.text = "the source"}, .dir = dir};
 	struct client_list list;
 	int rc = client_list_read(&list, &from, f);
 

@@ -167,6 +167,39 @@ class FromDovecot(unittest.TestCase):
             self.assertEqual(len(self.instance.maildir(user).names("cur")), 1)
 
 
+class Tree(unittest.TestCase):
+    def test_a_tree_that_was_broken_off_goes_on(self):
+        """What the first mailboxes have got is remembered until all are
+        there."""
+        i = instance()
+        self.addCleanup(i.close)
+        top = temporary("tree-")
+        self.addCleanup(shutil.rmtree, top, ignore_errors=True)
+        for user in ("ann", "bob"):
+            os.makedirs(os.path.join(top, "example.org", user, "cur"))
+            for n in range(3):
+                with open(os.path.join(top, "example.org", user, "cur",
+                                       "%d.%s:2,S" % (n + 1, user)),
+                          "w") as f:
+                    f.write("message %d\n" % n)
+        deep = os.path.join(top, "example.org/bob", *["deep"] * 20)
+        os.makedirs(deep)
+        done = i.try_admin("mailbox", "import-tree", top)
+        self.assertEqual(done.returncode, os.EX_DATAERR)
+        self.assertIn("too deep", done.stderr)
+        # What was done stays, and ann reads her mail.
+        self.assertEqual(len(i.maildir("ann").names("cur")), 3)
+        os.unlink(i.maildir("ann").messages()[0].path)
+        shutil.rmtree(os.path.join(top, "example.org/bob/deep"))
+        rows = i.admin_json("mailbox", "import-tree", top)["mailboxes"]
+        self.assertEqual([(x["messages"], x["known"]) for x in rows],
+                         [(0, 3), (3, 0)])
+        self.assertEqual(len(i.maildir("ann").names("cur")), 2)
+        for user in ("ann", "bob"):
+            self.assertFalse(os.path.exists(
+                os.path.join(i.maildir(user).path, "posthouse")))
+
+
 class FromCourier(unittest.TestCase):
     def setUp(self):
         reason = unpacked.fetch(courier.PACKAGE, courier.PROGRAM)

@@ -124,6 +124,18 @@ class Moving(unittest.TestCase):
         self.assertEqual(done.returncode, EX_DATAERR)
         self.assertIn("--into", done.stderr)
 
+    def test_what_is_held_stays_held(self):
+        self.fill()
+        i = self.instance
+        i.admin("mailbox", "legal-hold", "on", ANN)
+        self.put("ann", "cur/9.a:2,S", text(9))
+        i.admin("mailbox", "move", ANN, BOB, "--folder", "INBOX")
+        self.assertEqual(self.box("ann").messages(), [])
+        held = Maildir(i.path("mail/example.org/ann/posthouse/held"))
+        self.assertEqual({m.raw for m in held.messages()},
+                         {text(1), text(2), text(9)})
+        i.admin("mailbox", "legal-hold", "off", ANN)
+
     def test_who_did_it_is_known(self):
         self.fill()
         i = self.instance
