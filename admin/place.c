@@ -20,6 +20,7 @@
 #include "lmtp/options.h"
 #include "mta/options.h"
 #include "mta/queued_options.h"
+#include "store/maildirsize.h"
 
 const struct conf_table *const place_tables[PLACE_TABLES] = {
     &common_table,
@@ -90,6 +91,8 @@ place_of(const struct conf *conf, enum place_owner owner, struct place *place,
 	}
 	place->program = "posthouse-lmtpd";
 	place->user = lmtpd->user;
+	/* Whoever works on the mailboxes counts as lmtpd does. */
+	maildirsize_set_trash(lmtpd->quota_trash);
 	if (put_path(place->dir, f,
 		lmtpd->index_dir != NULL ? lmtpd->index_dir : state,
 		lmtpd->index_dir != NULL ? NULL : "index") < 0 ||

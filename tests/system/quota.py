@@ -272,15 +272,17 @@ class Views(Case):
     """The same mailbox, kept by three."""
 
     BYTES, MESSAGES = 200000, 40
+    OPTIONS = EXTRA = ""
 
     def setUp(self):
-        self.i = self.instance()
+        self.i = self.instance(self.OPTIONS)
         self.i.admin("user", "set", ANN, "--quota", str(self.BYTES),
                      "--quota-messages", str(self.MESSAGES))
         self.path = self.i.maildir("ann").path
         self.dovecot = Dovecot(
             self.i.path("mail"), {ANN: PASSWORD},
-            extra=DOVECOT.format(bytes=self.BYTES, messages=self.MESSAGES))
+            extra=DOVECOT.format(bytes=self.BYTES, messages=self.MESSAGES) +
+            self.EXTRA)
         self.addCleanup(self.dovecot.close)
 
     def send(self, n=1, size=3000):
@@ -368,6 +370,19 @@ class Views(Case):
             self.courier("y" * (self.BYTES - size + 1000), limits), 0)
         self.assertSame(box)
 
+    def test_what_the_operator_removes_is_counted_off(self):
+        self.send(4)
+        box = self.login()
+        box.create("Trash")
+        box.select("INBOX")
+        box.copy("1:2", "Trash")
+        self.assertSame(box)
+        self.i.admin("mailbox", "delete", ANN, "--folder", "Trash")
+        self.assertSame(box)
+        self.i.admin("mailbox", "undelete", ANN)
+        self.assertSame(box)
+        self.assertEqual(self.truth(self.i, "ann")[1], 6)
+
     def test_a_file_that_grew_is_made_anew(self):
         self.send(1, 500)
         with open(os.path.join(self.path, "maildirsize"), "a") as f:
@@ -377,6 +392,44 @@ class Views(Case):
         self.assertLess(
             os.stat(os.path.join(self.path, "maildirsize")).st_size, 200)
         self.assertSame(self.login())
+
+
+class WithoutTrash(Views):
+    """As Debian's Courier counts, and Dovecot with Trash:ignore."""
+
+    OPTIONS = "quota_trash = off"
+    EXTRA = "plugin {\n    quota_rule2 = Trash:ignore\n}\n"
+
+    @staticmethod
+    def truth(i, user):
+        sizes = []
+        for path, dirs, files in os.walk(i.maildir(user).path):
+            for name in ("posthouse", ".Trash"):
+                if name in dirs:
+                    dirs.remove(name)
+            if os.path.basename(path) in ("new", "cur"):
+                sizes += [os.stat(os.path.join(path, x)).st_size
+                          for x in files]
+        return sum(sizes), len(sizes)
+
+    def test_what_the_operator_removes_is_counted_off(self):
+        self.send(4)
+        box = self.login()
+        box.create("Trash")
+        box.select("INBOX")
+        box.copy("1:2", "Trash")
+        self.assertSame(box)
+        self.assertEqual(self.truth(self.i, "ann")[1], 4)
+        limits = self.file(self.i, "ann")[0]
+        self.assertEqual(self.courier("Subject: x\n\ny\n", limits), 0)
+        self.assertSame(box)
+        self.i.admin("mailbox", "delete", ANN, "--folder", "Trash")
+        self.assertSame(box)
+        self.i.admin("mailbox", "undelete", ANN)
+        self.assertSame(box)
+        self.i.admin("mailbox", "quota", ANN, "--recount")
+        self.assertSame(box)
+        self.assertEqual(self.truth(self.i, "ann")[1], 5)
 
 
 if __name__ == "__main__":
