@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "admin/manifest.h"
+#include "admin/backup_file.h"
 #include "base/mem.h"
 
 enum {
@@ -31,30 +31,6 @@ enum {
 	/* Within so many ns two changes may have left the same time. */
 	GRAIN = 20 * 1000 * 1000,
 	PAUSE_NS = 25 * 1000 * 1000,
-};
-
-/* A directory and its time before it was read. */
-struct seen_dir {
-	char *path;
-	int64_t time;
-};
-
-struct copy {
-	const struct backup_box *box;
-	struct backup_counts *counts;
-	struct manifest now, old; /* by place; by name */
-	struct manifest names;    /* messages of now, by name */
-	char mail[TREE_PATH_SIZE];
-	int to;   /* mail/NAME in the snapshot */
-	int last; /* the same in the last one, or -1 */
-	FILE *journal;
-	unsigned pass;
-	int64_t begun; /* ns since 1970; what came later need not be in it */
-	bool moved;    /* in this pass something was not where it was listed */
-	bool progress; /* this pass has found what was there at the begin, or
-			* knows of it */
-	struct seen_dir *dirs;
-	size_t n_dirs, room;
 };
 
 /* What is made anew, or must not be believed on another day. */
@@ -70,244 +46,24 @@ is_cache(const char *name)
 	return str_ends(str(name), STR_LIT(".lock"));
 }
 
-static int
-note(struct copy *c, const struct manifest_entry *e, struct fault *f)
-{
-	struct buf line;
-	int rc;
-
-	buf_init(&line, 4 * TREE_PATH_SIZE);
-	manifest_format(&line, e->path, &e->file);
-	rc = fputs(buf_text(&line), c->journal);
-	buf_clear(&line);
-	return rc < 0 ? fault_errno(f, "cannot write the journal") : 0;
-}
-
-static void
-count_copy(struct copy *c, const struct tree_file *file)
-{
-	c->counts->copied++;
-	c->counts->copied_bytes += file->size;
-}
-
-/* One file. */
-
-struct found {
-	int dir; /* where it is */
-	const char *name;
-	const char *path; /* in the mailbox */
-	struct stat st;
-};
-
-static bool
-is_same(const struct tree_file *file, const struct stat *st)
-{
-	return file->size == (uint64_t)st->st_size &&
-	       file->mtime == tree_time(st);
-}
-
-/* 1 where the copy has it already, from a run that was interrupted. */
-static int
-try_begun(struct copy *c, struct manifest_entry *e, const struct found *at,
-    struct fault *f)
-{
-	struct tree_file file;
-	int rc = tree_read(c->box->tree, c->to, e->path, &file, f);
-
-	if (rc < 0)
-		return -1;
-	e->unproved = false;
-	if (rc > 0 && is_same(&file, &at->st) &&
-	    memcmp(file.digest, e->file.digest, sizeof file.digest) == 0)
-		return 1;
-	if (unlinkat(c->to, e->path, 0) < 0 && errno != ENOENT)
-		return fault_errno(f, "cannot remove %s", e->path);
-	return 0;
-}
-
-/* Below posthouse/ a message may be a second time. */
-static bool
-is_once(const char *path)
-{
-	return manifest_is_message(path) &&
-	       !str_starts(str(path), STR_LIT("posthouse/"));
-}
-
-/* 1 where it was copied in this call already, from another folder. It is moved in
- * the copy as well; but it may be in both. */
-static int
-try_own(struct copy *c, const struct found *at, struct tree_file *file)
-{
-	const struct manifest_entry *name = NULL;
-	struct manifest_entry *e = NULL;
-	int rc;
-
-	if (is_once(at->path))
-		name = manifest_find(&c->names, at->path);
-	if (name != NULL)
-		e = manifest_find(&c->now, name->path);
-	if (e == NULL || e->unproved || !is_same(&e->file, &at->st))
-		return 0;
-	*file = e->file;
-	if (e->seen == c->pass)
-		rc = linkat(c->to, e->path, c->to, at->path, 0);
-	else
-		rc = renameat(c->to, e->path, c->to, at->path);
-	if (rc == 0 && e->seen != c->pass)
-		manifest_remove(&c->now, e);
-	return rc == 0;
-}
-
-/* 1 where the last copy has it. */
-static int
-try_last(struct copy *c, const struct found *at, struct tree_file *file)
-{
-	const struct manifest_entry *e = NULL;
-
-	if (c->last >= 0)
-		e = manifest_find(&c->old, at->path);
-	if (e == NULL || !is_same(&e->file, &at->st) ||
-	    linkat(c->last, e->path, c->to, at->path, 0) < 0)
-		return 0;
-	*file = e->file;
-	return 1;
-}
-
-/* A file that we only read cannot be ours to change either. */
-static int
-link_new(struct copy *c, const struct found *at, struct tree_file *file,
-    struct fault *f)
-{
-	if (linkat(at->dir, at->name, c->to, at->path, 0) < 0) {
-		if (errno == ENOENT)
-			return 0;
-		return fault_errno(f, "cannot link %s", at->path);
-	}
-	return tree_read(c->box->tree, c->to, at->path, file, f);
-}
-
-/* 1, or 0 where it is not there any more. */
-static int
-take_new(struct copy *c, const struct found *at, struct tree_file *file,
-    struct fault *f)
-{
-	int rc;
-
-	if (try_own(c, at, file))
-		return 1;
-	c->progress = c->progress || tree_time(&at->st) < c->begun;
-	if (try_last(c, at, file))
-		return 1;
-	if (c->box->link && manifest_is_message(at->path))
-		rc = link_new(c, at, file, f);
-	else
-		rc = tree_copy(
-		    c->box->tree, at->dir, at->name, c->to, at->path, file, f);
-	if (rc > 0)
-		count_copy(c, file);
-	return rc;
-}
-
-/* Its flags or its place in the folder have changed. */
-static int
-follow(
-    struct copy *c, struct manifest_entry *e, const char *path, struct fault *f)
-{
-	if (strcmp(e->path, path) == 0)
-		return 0;
-	if (renameat(c->to, e->path, c->to, path) < 0)
-		return fault_errno(f, "cannot rename %s", e->path);
-	manifest_rename(&c->now, e, path);
-	return note(c, e, f);
-}
-
-/* A message that the copy has is the same; of all other files it is asked. */
-static int
-look_again(struct copy *c, struct manifest_entry **e, const struct found *at,
-    struct fault *f)
-{
-	struct manifest_entry *old = *e;
-	int rc = 1;
-
-	if (old->unproved)
-		rc = try_begun(c, old, at, f);
-	else if (!manifest_is_message(at->path) &&
-		 !is_same(&old->file, &at->st))
-		rc = unlinkat(c->to, old->path, 0) < 0
-			 ? fault_errno(f, "cannot remove %s", old->path)
-			 : 0;
-	if (rc == 1)
-		return follow(c, old, at->path, f);
-	manifest_remove(&c->now, old);
-	*e = NULL;
-	return rc;
-}
-
-/* It has moved since it was listed; the next pass is to find it, unless its name
- * says that it came after the begin. */
-static void
-miss(struct copy *c, const char *path)
-{
-	struct str base = manifest_base(path);
-	uint64_t s;
-
-	c->moved = true;
-	if (manifest_find(&c->now, path) != NULL ||
-	    manifest_find(&c->names, path) != NULL)
-		return;
-	if (!str_to_u64(
-		str_head(base, str_find(base, '.')), 0, UINT32_MAX, &s) ||
-	    (int64_t)s * 1000000000 < c->begun)
-		c->progress = true;
-}
-
-static int
-take_file(struct copy *c, const struct found *at, struct fault *f)
-{
-	struct manifest_entry *e = manifest_find(&c->now, at->path);
-	struct tree_file file;
-	int rc;
-
-	if (progress_is_interrupted())
-		return progress_stop(c->box->progress,
-		    "the same command again goes on where it was", f);
-	if (e != NULL && look_again(c, &e, at, f) < 0)
-		return -1;
-	if (e == NULL) {
-		rc = take_new(c, at, &file, f);
-		if (rc == 0)
-			miss(c, at->path);
-		if (rc <= 0)
-			return rc;
-		e = manifest_put(&c->now, at->path, &file);
-		if (is_once(at->path))
-			manifest_put(&c->names, at->path, &file);
-		progress_step(c->box->progress, 1);
-		if (note(c, e, f) < 0)
-			return -1;
-	}
-	e->seen = c->pass;
-	return 0;
-}
-
 /* One pass. */
 
 struct place {
-	struct copy *copy;
+	struct box_copy *copy;
 	const char *path;
 	unsigned depth;
 	bool in_maildir; /* new/ or cur/ */
 };
 
-static int read_dir(struct copy *c, int at, const char *name,
+static int read_dir(struct box_copy *c, int at, const char *name,
     struct place *above, struct fault *f);
 
 /* False where there is nothing to be copied. */
 static bool
-find_file(struct copy *c, struct found *at)
+find_file(struct box_copy *c, struct box_file *at)
 {
 	if (fstatat(at->dir, at->name, &at->st, AT_SYMLINK_NOFOLLOW) < 0) {
-		miss(c, at->path);
+		backup_file_miss(c, at->path);
 		return false;
 	}
 	return S_ISREG(at->st.st_mode);
@@ -318,14 +74,14 @@ on_file(void *ctx, int dir, const char *name, struct fault *f)
 {
 	struct place *p = ctx;
 	char path[TREE_PATH_SIZE];
-	struct found at = {.dir = dir, .name = name, .path = path};
+	struct box_file at = {.dir = dir, .name = name, .path = path};
 
 	if (!tree_join(path, p->path, name))
 		return fault_perm(
 		    f, "5.3.0", "%s/%s is too long", p->path, name);
 	if (!find_file(p->copy, &at) || (!p->in_maildir && is_cache(name)))
 		return 0;
-	return take_file(p->copy, &at, f);
+	return backup_file_take(p->copy, &at, f);
 }
 
 static int
@@ -346,7 +102,7 @@ on_folder(void *ctx, int dir, const char *name, struct fault *f)
 }
 
 static void
-note_dir(struct copy *c, const char *path, const struct stat *st)
+note_dir(struct box_copy *c, const char *path, const struct stat *st)
 {
 	if (c->n_dirs == c->room) {
 		c->room = c->room > 0 ? 2 * c->room : 32;
@@ -357,7 +113,7 @@ note_dir(struct copy *c, const char *path, const struct stat *st)
 }
 
 static int
-read_parts(struct copy *c, int fd, struct place *p, struct fault *f)
+read_parts(struct box_copy *c, int fd, struct place *p, struct fault *f)
 {
 	if (p->in_maildir)
 		return tree_each(fd, on_file, p, f);
@@ -371,7 +127,7 @@ read_parts(struct copy *c, int fd, struct place *p, struct fault *f)
 
 /* A Maildir has a tmp/, of which nothing is copied. */
 static int
-make_dir(struct copy *c, int fd, const char *path, struct fault *f)
+make_dir(struct box_copy *c, int fd, const char *path, struct fault *f)
 {
 	char tmp[TREE_PATH_SIZE];
 	struct stat st;
@@ -387,7 +143,7 @@ make_dir(struct copy *c, int fd, const char *path, struct fault *f)
 }
 
 static int
-read_open(struct copy *c, int fd, struct place *p, struct fault *f)
+read_open(struct box_copy *c, int fd, struct place *p, struct fault *f)
 {
 	struct stat st;
 
@@ -402,7 +158,7 @@ read_open(struct copy *c, int fd, struct place *p, struct fault *f)
 /* A directory that is not there is none, and one that has gone will be missed
  * by the next pass. */
 static int
-read_dir(struct copy *c, int at, const char *name, struct place *above,
+read_dir(struct box_copy *c, int at, const char *name, struct place *above,
     struct fault *f)
 {
 	char path[TREE_PATH_SIZE];
@@ -423,7 +179,7 @@ read_dir(struct copy *c, int at, const char *name, struct place *above,
 }
 
 static void
-forget_dirs(struct copy *c)
+forget_dirs(struct box_copy *c)
 {
 	while (c->n_dirs > 0)
 		mem_free(c->dirs[--c->n_dirs].path);
@@ -441,7 +197,7 @@ now_ns(void)
 /* Whether nothing has moved since the pass, which began then; what changed just
  * before may change once more without another time. */
 static bool
-is_still(const struct copy *c, int64_t begun)
+is_still(const struct box_copy *c, int64_t begun)
 {
 	for (size_t i = 0; i < c->n_dirs; i++) {
 		const char *path = c->dirs[i].path;
@@ -457,7 +213,7 @@ is_still(const struct copy *c, int64_t begun)
 }
 
 static int
-read_once(struct copy *c, struct fault *f)
+read_once(struct box_copy *c, struct fault *f)
 {
 	char root[1] = "";
 	struct place p = {.copy = c, .path = root};
@@ -471,7 +227,7 @@ read_once(struct copy *c, struct fault *f)
 /* All of it. */
 
 static int
-drop(struct copy *c, struct manifest_entry *e, struct fault *f)
+drop(struct box_copy *c, struct manifest_entry *e, struct fault *f)
 {
 	if (unlinkat(c->to, e->path, 0) < 0 && errno != ENOENT)
 		return fault_errno(f, "cannot remove %s", e->path);
@@ -481,13 +237,13 @@ drop(struct copy *c, struct manifest_entry *e, struct fault *f)
 
 /* Of each message the place where it was seen last. */
 static void
-find_last_places(const struct copy *c, struct manifest *places)
+find_last_places(const struct box_copy *c, struct manifest *places)
 {
 	for (size_t i = 0; i < c->now.n; i++) {
 		const struct manifest_entry *e = c->now.entries[i];
 		const struct manifest_entry *known;
 
-		if (e == NULL || !is_once(e->path))
+		if (e == NULL || !backup_file_is_once(e->path))
 			continue;
 		known = manifest_find(places, e->path);
 		if (known == NULL || known->seen < e->seen)
@@ -498,8 +254,9 @@ find_last_places(const struct copy *c, struct manifest *places)
 static bool
 is_left_behind(const struct manifest *places, const struct manifest_entry *e)
 {
-	const struct manifest_entry *last =
-	    is_once(e->path) ? manifest_find(places, e->path) : NULL;
+	const struct manifest_entry *last = backup_file_is_once(e->path)
+						? manifest_find(places, e->path)
+						: NULL;
 
 	return last != NULL && strcmp(last->path, e->path) != 0 &&
 	       memcmp(last->file.digest, e->file.digest,
@@ -510,7 +267,7 @@ is_left_behind(const struct manifest *places, const struct manifest_entry *e)
  * But in a mailbox that never kept still it may have been missed: then only
  * what is in two folders must leave one. */
 static int
-drop_gone(struct copy *c, bool still, struct fault *f)
+drop_gone(struct box_copy *c, bool still, struct fault *f)
 {
 	struct manifest places;
 	int rc = 0;
@@ -534,7 +291,7 @@ drop_gone(struct copy *c, bool still, struct fault *f)
 /* A change of just before has to grow old; what was moved is looked for at
  * once. */
 static void
-wait_for_rest(const struct copy *c)
+wait_for_rest(const struct box_copy *c)
 {
 	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
 
@@ -543,7 +300,7 @@ wait_for_rest(const struct copy *c)
 }
 
 static int
-read_all(struct copy *c, struct fault *f)
+read_all(struct box_copy *c, struct fault *f)
 {
 	unsigned idle = 0;
 	bool still = false;
@@ -568,7 +325,7 @@ read_all(struct copy *c, struct fault *f)
 static int
 prune(void *ctx, int at, const char *path, struct fault *f)
 {
-	struct copy *c = ctx;
+	struct box_copy *c = ctx;
 	const char *own = path + strlen(c->mail) + 1;
 	const struct manifest_entry *e = manifest_find(&c->now, own);
 
@@ -580,8 +337,8 @@ prune(void *ctx, int at, const char *path, struct fault *f)
 }
 
 static int
-read_begun(
-    struct copy *c, const char *journal, const char *manifest, struct fault *f)
+read_begun(struct box_copy *c, const char *journal, const char *manifest,
+    struct fault *f)
 {
 	if (manifest_read(&c->now, c->box->snapshot, manifest, true, f) < 0 ||
 	    manifest_read(&c->now, c->box->snapshot, journal, true, f) < 0)
@@ -592,7 +349,7 @@ read_begun(
 }
 
 static int
-open_journal(struct copy *c, const char *path, struct fault *f)
+open_journal(struct box_copy *c, const char *path, struct fault *f)
 {
 	int fd;
 
@@ -608,7 +365,7 @@ open_journal(struct copy *c, const char *path, struct fault *f)
 }
 
 static int
-open_last(struct copy *c, const char *manifest, struct fault *f)
+open_last(struct box_copy *c, const char *manifest, struct fault *f)
 {
 	if (c->box->last < 0)
 		return 0;
@@ -620,7 +377,7 @@ open_last(struct copy *c, const char *manifest, struct fault *f)
 }
 
 static int
-make_mail(struct copy *c, struct fault *f)
+make_mail(struct box_copy *c, struct fault *f)
 {
 	char *slash = c->mail;
 
@@ -641,7 +398,7 @@ make_mail(struct copy *c, struct fault *f)
 }
 
 static void
-count(struct copy *c)
+count(struct box_copy *c)
 {
 	c->counts->mailboxes++;
 	for (size_t i = 0; i < c->now.n; i++) {
@@ -656,7 +413,7 @@ count(struct copy *c)
 }
 
 static int
-make_copy(struct copy *c, struct fault *f)
+make_copy(struct box_copy *c, struct fault *f)
 {
 	char journal[TREE_PATH_SIZE], manifest[TREE_PATH_SIZE];
 
@@ -680,7 +437,8 @@ int
 backup_mailbox(
     const struct backup_box *box, struct backup_counts *counts, struct fault *f)
 {
-	struct copy c = {.box = box, .counts = counts, .to = -1, .last = -1};
+	struct box_copy c = {
+	    .box = box, .counts = counts, .to = -1, .last = -1};
 	int rc;
 
 	manifest_init(&c.now, MANIFEST_BY_PLACE);

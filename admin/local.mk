@@ -4,6 +4,7 @@ libadmin_a_SOURCES = \
 	admin/apart.c admin/apart.h \
 	admin/backup.c admin/backup.h \
 	admin/backup_check.c admin/backup_check.h \
+	admin/backup_file.c admin/backup_file.h \
 	admin/backup_mailbox.c admin/backup_mailbox.h \
 	admin/backup_system.c admin/backup_system.h \
 	admin/call.c admin/call.h \

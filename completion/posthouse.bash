@@ -69,6 +69,9 @@ _posthouse() {
 		fi
 		case ${plain[0]-}:${plain[1]-} in
 		audit:*) choices+=' --since' ;;
+		backup:*) choices+=' --files --keep' ;;
+		restore:mailbox) choices+=' --folder --message-id --snapshot' ;;
+		restore:user) choices+=' --snapshot' ;;
 		mailbox:show) choices+=' --folder --message-id --raw' ;;
 		mailbox:search)
 			choices+=' --attachments --before --count --digest --flags'
@@ -101,6 +104,8 @@ _posthouse() {
 			choices=$(_posthouse_words "$command" "group member") ;;
 		3:group:member) choices=$(_posthouse_names "$command" group) ;;
 		*:group:member | *:group:add)
+			choices=$(_posthouse_names "$command" user) ;;
+		3:restore:user | 3:restore:mailbox)
 			choices=$(_posthouse_names "$command" user) ;;
 		2:alias:del) choices=$(_posthouse_names "$command" alias) ;;
 		2:lock:lift | 2:mailbox:stat | 2:mailbox:search | 2:mailbox:show | 2:mailbox:verify | 2:mailbox:rebuild)

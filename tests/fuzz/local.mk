@@ -40,6 +40,8 @@ tests_fuzz_fuzz_import_name_LDADD = $(FUZZ_MAIN) libstore.a libproto.a \
 	libbase.a $(PROTO_LIBS) $(BASE_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_list_header
 tests_fuzz_fuzz_list_header_LDADD = $(FUZZ_MAIN) libmta.a $(MTA_LIBS)
+FUZZ_TESTS += tests/fuzz/fuzz_manifest
+tests_fuzz_fuzz_manifest_LDADD = $(FUZZ_MAIN) libadmin.a $(ADMIN_LIBS)
 FUZZ_TESTS += tests/fuzz/fuzz_mbox
 tests_fuzz_fuzz_mbox_LDADD = $(FUZZ_MAIN) libstore.a libproto.a libbase.a \
 	$(PROTO_LIBS) $(BASE_LIBS)

@@ -483,7 +483,11 @@ class Words(unittest.TestCase):
                 (["-c", i.conf, "user", "passwd", "z"],
                  {"zoe@complete.example"}),
                 (["-c", i.conf[:-2]], {i.conf}),
-                (["status", "--js"], {"--json"})):
+                (["status", "--js"], {"--json"}),
+                (["backup", "ch"], {"check"}),
+                (["backup", "/x", "--k"], {"--keep"}),
+                (["-c", i.conf, "restore", "user", "/x", "z"],
+                 {"zoe@complete.example"})):
             done = subprocess.run(
                 ["bash", "-c", script, "bash",
                  os.path.join(SOURCE, "completion", "posthouse.bash"),
