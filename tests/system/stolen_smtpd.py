@@ -252,7 +252,7 @@ class Stolen(unittest.TestCase):
         dialled = {os.path.basename(path) for what, path in done
                    if what == "dial"}
         self.assertEqual(dialled, {"auth.sock", "socketmap.sock", "lmtp.sock",
-                                   "queue.sock"})
+                                   "queue.sock", "quota.sock"})
         self.assertEqual([x for x in done if x[0] != "dial"], [])
 
     def test_no_socket_tells_a_hash(self):
