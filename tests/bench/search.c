@@ -21,7 +21,7 @@
 
 #include "base/mem.h"
 #include "store/index_private.h"
-#include "store/search.h"
+#include "store/store.h"
 #include "store/store_private.h"
 
 enum { FOLDERS = 5, WARM = 5, FIRST = 1700000000 };
@@ -217,10 +217,45 @@ now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* What is asked. */
+enum asked {
+	ASKED_MESSAGES,
+	ASKED_COUNT,
+	ASKED_MAILBOXES, /* "mailbox.list" */
+};
+
+static const char *const asked_words[] = {"list", "count", "boxes"};
+
+static json_t *
+ask_page(struct store *store, enum asked asked, const json_t *params)
+{
+	const struct control_method *m = store_methods;
+	const char *name =
+	    asked == ASKED_MAILBOXES ? "mailbox.list" : "mailbox.search";
+	struct fault f;
+	json_t *page;
+
+	while (strcmp(m->name, name) != 0)
+		m++;
+	page = m->call(store, params, &f);
+	if (page == NULL)
+		fail(&f);
+	return page;
+}
+
+static uint64_t
+count_of(enum asked asked, const json_t *page)
+{
+	if (asked == ASKED_COUNT)
+		return (uint64_t)json_get_int(page, "messages", 0);
+	return json_len(json_get(
+	    page, asked == ASKED_MAILBOXES ? "mailboxes" : "messages"));
+}
+
 /* All pages, as text, as the control socket has them. */
 static double
-search(struct store *store, const char *question, bool count, uint64_t *found,
-    unsigned *pages)
+search(struct store *store, const char *question, enum asked asked,
+    uint64_t *found, unsigned *pages)
 {
 	json_t *params, *page;
 	double began = now();
@@ -233,18 +268,15 @@ search(struct store *store, const char *question, bool count, uint64_t *found,
 	params = json_parse(str(question), &f);
 	if (params == NULL)
 		fail(&f);
-	if (count)
+	if (asked == ASKED_COUNT)
 		json_put_bool(params, "count", true);
 	buf_init(&text, 64 << 20);
 	while (next != NULL) {
-		page = search_messages(store, params, &f);
-		if (page == NULL)
-			fail(&f);
+		page = ask_page(store, asked, params);
 		buf_reset(&text);
 		json_format(&text, page);
 		++*pages;
-		*found += count ? (uint64_t)json_get_int(page, "messages", 0)
-				: json_len(json_get(page, "messages"));
+		*found += count_of(asked, page);
 		next = json_get_text(page, "next");
 		if (next != NULL)
 			json_put_text(params, "after", next);
@@ -264,7 +296,7 @@ compare(const void *a, const void *b)
 }
 
 static void
-ask_one(const char *dir, uint64_t cache, const char *question, bool count)
+ask_one(const char *dir, uint64_t cache, const char *question, enum asked asked)
 {
 	double cold, warm[WARM], worked;
 	struct store store = {.root = AT_FDCWD};
@@ -276,15 +308,15 @@ ask_one(const char *dir, uint64_t cache, const char *question, bool count)
 	store.index = open_index(dir, cache);
 	if (index_start(store.index, &f) < 0)
 		fail(&f);
-	cold = search(&store, question, count, &found, &pages);
+	cold = search(&store, question, asked, &found, &pages);
 	worked = work();
 	for (size_t i = 0; i < WARM; i++)
-		warm[i] = search(&store, question, count, &found, &pages);
+		warm[i] = search(&store, question, asked, &found, &pages);
 	worked = (work() - worked) / WARM;
 	qsort(warm, WARM, sizeof *warm, compare);
 	index_close(&store.index);
 	printf("%-44s %-6s %8llu %5u %7.3f %7.3f %7.3f  %llu MB\n", question,
-	    count ? "count" : "list", (unsigned long long)found, pages, cold,
+	    asked_words[asked], (unsigned long long)found, pages, cold,
 	    warm[WARM / 2], worked, (unsigned long long)bytes / 1000000);
 }
 
@@ -306,13 +338,14 @@ ask(const char *dir, uint64_t cache, const char *question)
 	printf("%-44s %-6s %8s %5s %7s %7s %7s\n", "question", "", "found",
 	    "pages", "cold s", "warm s", "cpu s");
 	if (question != NULL) {
-		ask_one(dir, cache, question, false);
+		ask_one(dir, cache, question, ASKED_MESSAGES);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(questions) - 1; i++)
-		ask_one(dir, cache, questions[i], false);
-	ask_one(dir, cache, "{}", true);
-	ask_one(dir, cache, "{}", false);
+		ask_one(dir, cache, questions[i], ASKED_MESSAGES);
+	ask_one(dir, cache, "{}", ASKED_MAILBOXES);
+	ask_one(dir, cache, "{}", ASKED_COUNT);
+	ask_one(dir, cache, "{}", ASKED_MESSAGES);
 }
 
 int
