@@ -5,12 +5,14 @@
 #include "store/search.h"
 
 #include <ftw.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/delivery.h"
-#include "store/store.h"
+#include "store/index_private.h"
+#include "store/store_private.h"
 #include "tests/unit/store/committed.h"
 #include "tests/unit/unit.h"
 
@@ -277,6 +279,50 @@ START_TEST(a_count_tells_messages_bytes_and_mailboxes)
 }
 END_TEST
 
+static void *
+turn_page(void *next)
+{
+	return ask("{}", next);
+}
+
+/* The writer has changed what is searched and does not go on before the search
+ * has ended. */
+static int
+search_meanwhile(struct index *index, void *next, struct fault *f)
+{
+	struct index_folder *folder = index_find_folder(index, "b/ann", "");
+	struct record r = {.place = RECORD_NEW, .size = 1};
+	void *page = NULL;
+	pthread_t thread;
+	int rc;
+
+	rc = index_db_put_message(folder, str("9.x"), &r, f);
+	ck_assert_int_eq(pthread_create(&thread, NULL, turn_page, next), 0);
+	ck_assert_int_eq(pthread_join(thread, &page), 0);
+	ck_assert_uint_ge(json_len(json_get(page, "messages")), 1);
+	json_free((json_t **)&page);
+	index_folder_release(&folder);
+	return rc;
+}
+
+START_TEST(a_search_does_not_wait_for_the_writer)
+{
+	json_t *page;
+	struct fault f;
+	char next[400];
+
+	begin();
+	deliver("ann@b", "one");
+	deliver("ann@b", "two");
+	page = ask("{\"limit\":1}", NULL);
+	snprintf(next, sizeof next, "%s", json_get_text(page, "next"));
+	json_free(&page);
+	ck_assert_int_eq(
+	    index_run(store->index, search_meanwhile, next, &f), 0);
+	end();
+}
+END_TEST
+
 START_TEST(what_makes_no_sense_is_refused)
 {
 	begin();
@@ -296,4 +342,5 @@ UNIT_MAIN("search", all_mailboxes_are_searched_in_order,
     a_page_goes_on_where_the_one_before_ended,
     a_message_that_goes_takes_no_other_with_it, what_is_found_is_described,
     a_mailbox_is_searched_as_its_maildir_is,
-    a_count_tells_messages_bytes_and_mailboxes, what_makes_no_sense_is_refused)
+    a_count_tells_messages_bytes_and_mailboxes,
+    a_search_does_not_wait_for_the_writer, what_makes_no_sense_is_refused)
