@@ -30,6 +30,7 @@
 #include "store/expire.h"
 #include "store/hold.h"
 #include "store/hold_watch.h"
+#include "store/quota.h"
 #include "store/retired.h"
 
 enum {
@@ -61,6 +62,7 @@ struct keeper {
 	struct expire_rules rules;
 	int64_t keep;
 	int at;
+	struct quotas *quotas;
 	pthread_t thread;
 	bool has_thread;
 	int wake; /* an eventfd */
@@ -205,6 +207,22 @@ take_news(struct keeper *k)
 	}
 }
 
+/* Programs that change a mailbox at the same time may have counted a message
+ * twice, or not at all. */
+static void
+set_right(struct keeper *k, const struct mailbox_name *mailbox)
+{
+	struct fault f;
+	int rc = k->quotas == NULL ? 0 : quota_mend(k->quotas, mailbox, &f);
+
+	if (rc > 0)
+		log_info(
+		    NULL, "quota counted anew", "mailbox", mailbox->text, NULL);
+	if (rc < 0)
+		log_warn(NULL, "quota not counted", "mailbox", mailbox->text,
+		    "reason", f.text, NULL);
+}
+
 static int
 go_through(void *ctx, const struct mailbox_name *mailbox, struct fault *f)
 {
@@ -221,6 +239,7 @@ go_through(void *ctx, const struct mailbox_name *mailbox, struct fault *f)
 		log_warn(NULL, "mailbox not expired", "mailbox", mailbox->text,
 		    "reason", f->text, NULL);
 	}
+	set_right(k, mailbox);
 	r->mailboxes++;
 	k->progress.after = *mailbox;
 	if (clock_ms() - k->saved > SAVE_MS)
@@ -348,6 +367,7 @@ keeper_new(const struct keeper_conf *conf, const char *root,
 	k->root = mem_dup(root);
 	k->keep = conf->keep;
 	k->at = conf->at;
+	k->quotas = conf->quotas;
 	pthread_mutex_init(&k->mutex, NULL);
 	k->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (k->wake < 0) {

@@ -2,7 +2,7 @@
 /*
  * What the store does by itself, without anybody's asking, in one thread that
  * yields to all others: once a day a round through all mailboxes
- * (store/expire.h), and for those under legal hold a watch at all times
+ * (store/expire.h; and what counts for a quota is set right), and for those under legal hold a watch at all times
  * (store/hold_watch.h).
  *
  * A round that was broken off, or for which nobody was there at its hour, is
@@ -21,12 +21,14 @@
 #include "store/mailbox.h"
 
 struct keeper;
+struct quotas;
 
 struct keeper_conf {
 	const char *const *expire; /* rules: store/expire_rules.h */
 	size_t n_expire;
 	int64_t keep; /* seconds that what was removed can come back */
 	int at;       /* when the round begins: minute of the local day */
+	struct quotas *quotas; /* borrowed; NULL: nobody counts for them */
 };
 
 /* "03:30" to the minute of the day. */

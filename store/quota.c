@@ -167,21 +167,30 @@ new_account(struct quotas *q, const struct mailbox_name *mailbox, uint64_t hash)
 	return a;
 }
 
+/* With the mutex; a hold. */
+static struct quota_account *
+find_account(struct quotas *q, const struct mailbox_name *mailbox)
+{
+	uint64_t hash = str_hash(str(mailbox->path));
+	struct quota_account *a = (struct quota_account *)map_find(
+	    &q->accounts, hash, is_account, mailbox->path);
+
+	if (a == NULL)
+		a = new_account(q, mailbox, hash);
+	a->holds++;
+	return a;
+}
+
 struct quota_account *
 quota_open(struct quotas *q, const struct mailbox_name *mailbox,
     const struct quota_limits *limits)
 {
-	uint64_t hash = str_hash(str(mailbox->path));
 	struct quota_account *a;
 
 	if (!has_limit(&limits->user) && !has_limit(&limits->domain))
 		return NULL;
 	pthread_mutex_lock(&q->mutex);
-	a = (struct quota_account *)map_find(
-	    &q->accounts, hash, is_account, mailbox->path);
-	if (a == NULL)
-		a = new_account(q, mailbox, hash);
-	a->holds++;
+	a = find_account(q, mailbox);
 	if (a->domain == NULL && has_limit(&limits->domain))
 		a->domain = find_domain(q, mailbox);
 	pthread_mutex_unlock(&q->mutex);
@@ -667,6 +676,46 @@ quota_recount(
     struct quota_account *a, struct quota_usage *usage, struct fault *f)
 {
 	return tell(a, true, usage, f);
+}
+
+/* With the account's mutex. */
+static int
+mend(const struct quota_account *a, int box, struct fault *f)
+{
+	struct maildirsize file, truth;
+	int rc = maildirsize_read(box, &file, f);
+
+	if (rc < 0 || maildirsize_count(box, &truth, f) < 0)
+		return -1;
+	if (rc > 0 && file.bytes == truth.bytes &&
+	    file.messages == truth.messages)
+		return 0;
+	/* The directory's, while somebody delivers. */
+	if (rc == 0 || has_limit(&a->limits.user))
+		file.limits = a->limits.user;
+	return maildirsize_recount(box, &file.limits, &truth, f) < 0 ? -1 : 1;
+}
+
+int
+quota_mend(
+    struct quotas *q, const struct mailbox_name *mailbox, struct fault *f)
+{
+	int box = openat(q->root, mailbox->path, OPEN_DIR), rc = 0;
+	struct quota_account *a;
+
+	if (box < 0)
+		return 0;
+	if (faccessat(box, "maildirsize", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		pthread_mutex_lock(&q->mutex);
+		a = find_account(q, mailbox);
+		pthread_mutex_unlock(&q->mutex);
+		pthread_mutex_lock(&a->mutex);
+		rc = mend(a, box, f);
+		pthread_mutex_unlock(&a->mutex);
+		quota_close(&a);
+	}
+	close(box);
+	return rc;
 }
 
 unsigned

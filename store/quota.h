@@ -96,6 +96,12 @@ int quota_usage(struct quota_account *account, struct quota_usage *usage,
 /* Counts all messages anew first. */
 int quota_recount(struct quota_account *account, struct quota_usage *usage,
     struct fault *f) MUST_USE;
+/*
+ * Where a mailbox has the file: counts all messages, and writes it anew where it
+ * says otherwise, with the limits that it has. 1 where it was wrong, 0, or -1.
+ */
+int quota_mend(struct quotas *quotas, const struct mailbox_name *mailbox,
+    struct fault *f) MUST_USE;
 /* As it was at the last quota_reserve(), with that message. */
 unsigned quota_percent(const struct quota_account *account);
 

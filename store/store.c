@@ -97,8 +97,11 @@ store_open(const struct store_conf *conf, struct fault *f)
 int
 store_keep(struct store *store, const struct keeper_conf *conf, struct fault *f)
 {
+	struct keeper_conf all = *conf;
+
+	all.quotas = store->quotas;
 	store->keeper =
-	    keeper_new(conf, store->conf.root, store->conf.hostname, f);
+	    keeper_new(&all, store->conf.root, store->conf.hostname, f);
 	return store->keeper == NULL ? -1 : 0;
 }
 

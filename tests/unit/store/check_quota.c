@@ -396,6 +396,27 @@ START_TEST(the_percentage_is_that_of_the_nearer_limit)
 }
 END_TEST
 
+START_TEST(what_others_have_counted_wrongly_is_set_right)
+{
+	const struct quota_limits limits = {.user = {1000, 20}};
+	struct mailbox_name ann;
+
+	begin(NULL);
+	ann = name_of("ann@example.org");
+	/* Nobody counts there. */
+	ck_assert_int_eq(quota_mend(store_quotas(store), &ann, &f), 0);
+	ck_assert_int_eq(deliver("ann@example.org", &limits), DELIVERY_STORED);
+	ck_assert_int_eq(quota_mend(store_quotas(store), &ann, &f), 0);
+	in_mailbox("maildirsize", "1000S,20C\n100 1\n100 1\n");
+	ck_assert_int_eq(quota_mend(store_quotas(store), &ann, &f), 1);
+	ck_assert_int_eq(quota_mend(store_quotas(store), &ann, &f), 0);
+	assert_usage("ann@example.org", &limits, 100, 1);
+	in_mailbox("maildirsize", "nonsense");
+	ck_assert_int_eq(quota_mend(store_quotas(store), &ann, &f), 1);
+	end();
+}
+END_TEST
+
 UNIT_MAIN("quota", a_mailbox_is_filled_to_the_last_byte_and_not_beyond,
     messages_are_limited_too_and_a_refusal_may_be_for_good,
     what_is_larger_than_the_whole_mailbox_is_refused_for_good,
@@ -408,4 +429,5 @@ UNIT_MAIN("quota", a_mailbox_is_filled_to_the_last_byte_and_not_beyond,
     a_domain_is_summed_up_by_the_index,
     a_full_mailbox_is_no_reason_to_refuse_another,
     many_at_once_fill_it_and_never_pass_the_limit,
-    the_percentage_is_that_of_the_nearer_limit)
+    the_percentage_is_that_of_the_nearer_limit,
+    what_others_have_counted_wrongly_is_set_right)
