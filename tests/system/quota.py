@@ -394,6 +394,50 @@ class Views(Case):
         self.assertSame(self.login())
 
 
+class AtOnce(Views):
+    """All of them at the same time, past the point where the file grows too
+    long and whoever sees it counts all messages anew."""
+
+    BYTES, MESSAGES = 20000000, 4000
+    test_deliveries_expunges_and_moves = None
+    test_courier_counts_with_us = None
+    test_a_file_that_grew_is_made_anew = None
+    test_what_the_operator_removes_is_counted_off = None
+
+    def expunge(self, stop, done):
+        box = self.dovecot.imap(ANN, PASSWORD)
+        box.create("Archive")
+        while not stop.is_set():
+            if int(box.select("INBOX")[1][0]) < 3:
+                continue
+            done.append(3)
+            box.copy("1:3", "Archive")
+            box.store("1:2", "+FLAGS", r"(\Deleted)")
+            box.expunge()
+        box.logout()
+
+    def test_the_limit_holds_and_all_agree_afterwards(self):
+        stop, done = threading.Event(), []
+        senders = [threading.Thread(target=self.send, args=(100, 500))
+                   for _ in range(4)]
+        others = [threading.Thread(target=self.expunge, args=(stop, done))]
+        for thread in others + senders:
+            thread.start()
+        for thread in senders:
+            thread.join()
+        stop.set()
+        for thread in others:
+            thread.join()
+        self.assertGreater(len(done), 5)
+        box = self.login()
+        text = box.getquotaroot("INBOX")[1][1][0].decode()
+        self.assertIn("MESSAGE %d " % self.file(self.i, "ann")[2], text)
+        self.i.admin("mailbox", "quota", ANN, "--recount")
+        self.assertSame(box)
+        self.send(1)
+        self.assertSame(box)
+
+
 class WithoutTrash(Views):
     """As Debian's Courier counts, and Dovecot with Trash:ignore."""
 
