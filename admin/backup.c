@@ -86,13 +86,13 @@ open_places(struct backup *b, struct fault *f)
 
 /* Mailboxes. */
 
+/* 1; 0 where there is no such folder. */
 static int
-copy_mailbox(void *ctx, const struct mailbox_name *mailbox, struct fault *f)
+copy_box(struct backup *b, const char *name, struct fault *f)
 {
-	struct backup *b = ctx;
 	struct backup_box box = {
 	    .tree = b->tree,
-	    .name = mailbox->path,
+	    .name = name,
 	    .snapshot = b->snapshot,
 	    .last = b->last,
 	    .link = b->how->link,
@@ -100,17 +100,26 @@ copy_mailbox(void *ctx, const struct mailbox_name *mailbox, struct fault *f)
 	};
 	int rc;
 
-	progress_enter(&b->progress, mailbox->text);
+	progress_enter(&b->progress, name);
 	/* The operator may have made it a link. */
-	box.from =
-	    openat(b->root, mailbox->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	box.from = openat(b->root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (box.from < 0 && errno == ENOENT)
 		return 0;
 	if (box.from < 0)
-		return fault_errno(f, "cannot open %s", mailbox->text);
+		return fault_errno(f, "cannot open %s", name);
 	rc = backup_mailbox(&box, &b->made->counts, f);
 	close(box.from);
-	return rc;
+	return rc < 0 ? -1 : 1;
+}
+
+static int
+copy_mailbox(void *ctx, const struct mailbox_name *mailbox, struct fault *f)
+{
+	struct backup *b = ctx;
+	int rc = copy_box(b, mailbox->path, f);
+
+	b->made->counts.mailboxes += rc > 0;
+	return rc < 0 ? -1 : 0;
 }
 
 /* What an interrupted run has copied of a mailbox that has gone since is
@@ -153,6 +162,9 @@ copy_mailboxes(struct backup *b, struct fault *f)
 		return -1;
 	rc = client_each_mailbox(client, str(""), copy_mailbox, b, f);
 	client_free(&client);
+	/* After the mailboxes, as one of them may have been retired. */
+	if (rc == 0 && copy_box(b, SNAPSHOT_STORE, f) < 0)
+		rc = -1;
 	if (rc == 0)
 		rc = tree_remove(b->snapshot, "journals", f);
 	if (rc == 0)

@@ -202,6 +202,10 @@ look_at_domain(void *ctx, int dir, const char *name, struct fault *f)
 
 	if (!tree_join(prefix, "mail", name))
 		return 0;
+	if (strcmp(name, SNAPSHOT_STORE) == 0) {
+		c->prefix = "mail";
+		return look_at_user(c, dir, name, f);
+	}
 	fd = tree_open(dir, name, f);
 	if (fd < 0)
 		return -1;

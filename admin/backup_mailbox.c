@@ -394,13 +394,16 @@ make_mail(struct box_copy *c, struct fault *f)
 	if (tree_make_as(c->box->snapshot, c->mail, c->box->from, f) < 0)
 		return -1;
 	c->to = tree_open(c->box->snapshot, c->mail, f);
-	return c->to < 0 ? -1 : tree_make_as(c->to, "tmp", c->box->from, f);
+	if (c->to < 0)
+		return -1;
+	if (faccessat(c->box->from, "cur", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return tree_make_as(c->to, "tmp", c->box->from, f);
 }
 
 static void
 count(struct box_copy *c)
 {
-	c->counts->mailboxes++;
 	for (size_t i = 0; i < c->now.n; i++) {
 		const struct manifest_entry *e = c->now.entries[i];
 

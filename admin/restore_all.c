@@ -310,7 +310,7 @@ restore_box(struct machine *m, const char *manifest, struct fault *f)
 	if (rc >= 0)
 		rc = restore_tree(m->r, path, m->root, name, &box, f);
 	manifest_clear(&box);
-	m->r->mailboxes += rc == 0;
+	m->r->mailboxes += rc == 0 && strcmp(name, SNAPSHOT_STORE) != 0;
 	return rc;
 }
 

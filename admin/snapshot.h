@@ -32,6 +32,9 @@ enum { SNAPSHOT_NAME_SIZE = 18, SNAPSHOT_CONF_SIZE = 1024 };
 
 #define SNAPSHOT_PARTIAL "partial"
 #define SNAPSHOT_MANIFEST "manifest"
+/* What the store keeps beside the mailboxes: who has done what to them, those
+ * that were taken away. As a mailbox in mail/ and manifests/. */
+#define SNAPSHOT_STORE ".posthouse"
 
 enum snapshot_directory {
 	SNAPSHOT_NO_DIRECTORY, /* it is in tables of others */

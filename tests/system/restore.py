@@ -193,6 +193,32 @@ class Deleted(Case):
         self.assertEqual(done.returncode, os.EX_NOUSER)
 
 
+class Attic(Case):
+    """What was taken out of mailboxes, whole mailboxes too, can still be
+    brought back on the restored machine, and who did it is known."""
+
+    def test_what_was_taken_away(self):
+        instance = self.start()
+        self.deliver(instance, "ann", range(3))
+        self.deliver(instance, "bob", range(3))
+        instance.admin("mailbox", "delete", ANN, "--message-id",
+                       "1@x.example")
+        instance.admin("mailbox", "delete", "bob@" + DOMAIN, "--force")
+        self.assertEqual(instance.maildir("bob").messages(), [])
+        for _ in range(2):
+            made = instance.admin_json("backup", self.backup)
+        self.assertEqual(made["mailboxes"], 1)
+        instance.admin("backup", "check", self.backup)
+        target = Instance(fill=False, start=False, log_level="warn")
+        self.addCleanup(target.close)
+        target.admin("restore", "all", self.backup)
+        target.start()
+        for name, user in ((ANN, "ann"), ("bob@" + DOMAIN, "bob")):
+            target.admin("mailbox", "undelete", name)
+            self.assertEqual(len(target.maildir(user).messages()), 3)
+        self.assertIn("mailbox.delete", target.admin("audit"))
+
+
 class Stopped(Case):
 
     def test_a_backup_needs_no_daemon(self):
