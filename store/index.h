@@ -147,7 +147,10 @@ struct index_difference {
 	uint64_t missing;  /* files without a record */
 	uint64_t stale;    /* records without a file */
 	uint64_t changed;  /* moved, or with other flags */
-	uint64_t damaged;  /* files whose size is not what their name says */
+	/* Files whose size is not what their name says, but for those that
+	 * Dovecot has compressed. Of all files where they are compared or made
+	 * anew, else only of those that were read. */
+	uint64_t damaged;
 };
 
 enum index_check_how {

@@ -153,7 +153,8 @@ make_anew(struct index_maker *m, enum record_place place, struct str file,
 		carry_over(&r, &old);
 	else
 		read_whole(m, &r);
-	if (name.has_size && name.size != r.size)
+	if (name.has_size && name.size != r.size &&
+	    !maildir_is_compressed(buf_str(&m->head)))
 		m->damaged++;
 	if (index_db_put_message(m->folder, name.base, &r, f) < 0)
 		return -1;

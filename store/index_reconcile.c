@@ -278,6 +278,33 @@ delete_stale(struct scan *s, struct fault *f)
 	return 0;
 }
 
+static bool
+is_compressed(const struct scan *s, const char *path)
+{
+	int fd = openat(
+	    s->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char head[16];
+	ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return n > 0 && maildir_is_compressed(str_n(head, (size_t)n));
+}
+
+static bool
+is_damaged(const struct scan *s, const struct file *file)
+{
+	char path[MAILDIR_NAME_SIZE + 8];
+	struct maildir_name name;
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/%s",
+	    file->place == RECORD_NEW ? "new" : "cur", file->name);
+	return maildir_name_parse(str(file->name), &name) && name.has_size &&
+	       fstatat(s->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (uint64_t)st.st_size != name.size && !is_compressed(s, path);
+}
+
 /* Sizes are looked at only where nothing is written: it costs a look at each
  * file. */
 static void
@@ -287,20 +314,8 @@ check_sizes(struct scan *s)
 		const struct file *file = s->buckets[i];
 
 		for (; file != NULL; file = file->next_in_bucket) {
-			char path[MAILDIR_NAME_SIZE + 8];
-			struct maildir_name name;
-			struct stat st;
-
-			snprintf(path, sizeof path, "%s/%s",
-			    file->place == RECORD_NEW ? "new" : "cur",
-			    file->name);
 			s->difference->missing += !file->has_record;
-			if (maildir_name_parse(str(file->name), &name) &&
-			    name.has_size &&
-			    fstatat(s->dir, path, &st, AT_SYMLINK_NOFOLLOW) ==
-				0 &&
-			    (uint64_t)st.st_size != name.size)
-				s->difference->damaged++;
+			s->difference->damaged += is_damaged(s, file);
 		}
 	}
 }

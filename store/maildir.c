@@ -94,6 +94,16 @@ maildir_name_parse(struct str file, struct maildir_name *name)
 	return true;
 }
 
+/* gzip, bzip2, zstd, and Dovecot's own form of lz4. */
+bool
+maildir_is_compressed(struct str head)
+{
+	return str_starts(head, STR_LIT("\x1f\x8b")) ||
+	       str_starts(head, STR_LIT("BZh")) ||
+	       str_starts(head, STR_LIT("\x28\xb5\x2f\xfd")) ||
+	       str_starts(head, STR_LIT("Dovecot-LZ4"));
+}
+
 void
 maildir_name_format(
     const struct maildir_facts *facts, char name[MAILDIR_NAME_SIZE])

@@ -52,6 +52,9 @@ struct maildir_facts {
 
 /* False for what is no message's name (a leading dot, too long). */
 bool maildir_name_parse(struct str file, struct maildir_name *name);
+/* Whether a file that begins so is one that Dovecot has compressed: then its
+ * name says another size. */
+bool maildir_is_compressed(struct str head);
 void maildir_name_format(
     const struct maildir_facts *facts, char name[MAILDIR_NAME_SIZE]);
 /* A host name without what has a meaning in file names, 64 bytes at most. */

@@ -100,12 +100,19 @@ static int
 check(struct index *index, void *ctx, struct fault *f)
 {
 	struct call *c = ctx;
-	struct index_difference d;
+	struct str path = str(c->mailbox.path);
+	struct index_difference d, all;
 	uint64_t folders, left;
 
-	if (index_check(index, str(c->mailbox.path), c->how, &d, &folders, f) <
-	    0)
+	if (index_check(index, path, c->how, &d, &folders, f) < 0)
 		return -1;
+	/* Mending looks only at what differs. */
+	if (c->how == INDEX_MEND) {
+		if (index_check(index, path, INDEX_COMPARE, &all, &folders, f) <
+		    0)
+			return -1;
+		d.damaged = all.damaged;
+	}
 	if (folders == 0 && c->mailbox.text[0] != '\0')
 		return fault_perm(
 		    f, "5.1.1", "there is no mailbox %s", c->mailbox.text);

@@ -171,17 +171,6 @@ find_strangers(struct reading *r, const char *part, struct fault *f)
 
 /* Messages. */
 
-/* What Dovecot has compressed has another size than its name says: gzip,
- * bzip2, zstd, its own of lz4. */
-static bool
-is_compressed(struct str head)
-{
-	return str_starts(head, STR_LIT("\x1f\x8b")) ||
-	       str_starts(head, STR_LIT("BZh")) ||
-	       str_starts(head, STR_LIT("\x28\xb5\x2f\xfd")) ||
-	       str_starts(head, STR_LIT("Dovecot-LZ4"));
-}
-
 /* Reads all of a file: its length, or -1. */
 static int64_t
 read_all(struct reading *r, int fd, bool *compressed)
@@ -199,7 +188,7 @@ read_all(struct reading *r, int fd, bool *compressed)
 			return n < 0 ? -1 : size;
 		bytes = str_n(r->piece, (size_t)n);
 		if (size == 0)
-			*compressed = is_compressed(bytes);
+			*compressed = maildir_is_compressed(bytes);
 		crypto_sha256_add(r->hash, bytes);
 		attachments_feed(&r->attachments, bytes);
 		size += n;

@@ -140,6 +140,11 @@ class Verify(unittest.TestCase):
         self.assertEqual(self.findings("--repair"), [
             ("size", ANN, "", "cur/" + os.path.basename(empty)),
             ("size", ANN, "", "new/" + os.path.basename(path))])
+        # Mending does not hide it.
+        done = self.instance.try_admin("mailbox", "verify", "--repair",
+                                       "--json")
+        self.assertEqual(done.returncode, os.EX_DATAERR)
+        self.assertEqual(json.loads(done.stdout)["damaged"], 1)
 
     def test_strangers(self):
         self.deliver("ann")

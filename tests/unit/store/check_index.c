@@ -878,6 +878,17 @@ START_TEST(a_rebuild_may_be_killed_at_any_point)
 }
 END_TEST
 
+START_TEST(what_dovecot_has_compressed_is_not_damaged)
+{
+	begin();
+	write_file("b/ann/cur/1.a,S=700:2,S", "\x1f\x8b and so on");
+	write_file("b/ann/cur/2.a,S=700:2,S", "cut short");
+	ck_assert_uint_eq(run_check(INDEX_REMAKE).sum.damaged, 1);
+	ck_assert_uint_eq(run_check(INDEX_COMPARE).sum.damaged, 1);
+	end();
+}
+END_TEST
+
 START_TEST(a_rebuild_gives_the_same_again)
 {
 	begin();
@@ -1041,7 +1052,8 @@ UNIT_MAIN("index", what_is_delivered_is_known,
     an_index_that_was_cut_is_made_anew,
     what_the_queue_can_not_hold_is_found_by_looking,
     what_was_learnt_before_a_job_is_known_to_it,
-    a_rebuild_may_be_killed_at_any_point, a_rebuild_gives_the_same_again,
+    a_rebuild_may_be_killed_at_any_point,
+    what_dovecot_has_compressed_is_not_damaged, a_rebuild_gives_the_same_again,
     a_delivery_is_remembered, a_delivery_is_known_though_its_table_is_damaged,
     ten_days_later_a_delivery_is_forgotten,
     an_index_without_one_of_its_tables_is_made_anew,

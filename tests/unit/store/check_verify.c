@@ -226,6 +226,35 @@ START_TEST(strangers_are_found)
 }
 END_TEST
 
+/* Root may read everything: so that is not what we are. */
+START_TEST(what_can_not_be_read_is_found)
+{
+	enum { NOBODY = 65534 };
+	bool is_root = geteuid() == 0;
+	struct verify v;
+
+	begin();
+	write_file("cur/1.a:2,S", str("secret"));
+	write_file("cur/2.a:2,S", str("not secret"));
+	ck_assert_int_eq(fchmodat(inbox.dir, "cur/1.a:2,S", 0, 0), 0);
+	if (is_root) {
+		ck_assert_int_eq(fchmodat(inbox.dir, "cur", 0755, 0), 0);
+		ck_assert_int_eq(fchmodat(inbox.dir, "new", 0755, 0), 0);
+		ck_assert_int_eq(
+		    fchmodat(inbox.dir, "cur/2.a:2,S", 0644, 0), 0);
+		ck_assert_int_eq(fchmodat(inbox.dir, ".", 0755, 0), 0);
+		ck_assert_int_eq(seteuid(NOBODY), 0);
+	}
+	v = verify(1);
+	if (is_root)
+		ck_assert_int_eq(seteuid(0), 0);
+	ck_assert_uint_eq(v.messages, 1);
+	ck_assert_uint_eq(v.findings, 1);
+	ck_assert(str_starts(str(seen), STR_LIT("unreadable cur/1.a:2,S ")));
+	end();
+}
+END_TEST
+
 START_TEST(it_stops_when_it_is_told_to)
 {
 	begin();
@@ -258,4 +287,5 @@ END_TEST
 UNIT_MAIN("verify", files_that_are_what_they_were_are_no_news,
     a_digest_that_is_not_known_is_learnt, other_bytes_and_other_sizes_are_found,
     what_dovecot_has_compressed_has_another_size, strangers_are_found,
-    it_stops_when_it_is_told_to, a_large_file_is_read_to_its_end)
+    what_can_not_be_read_is_found, it_stops_when_it_is_told_to,
+    a_large_file_is_read_to_its_end)
