@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "admin/select.h"
 #include "base/buf.h"
 #include "base/str.h"
 #include "base/utf8.h"
@@ -15,6 +16,7 @@
 enum {
 	WORD_MAX = 32, /* longer words resemble nothing */
 	HELP_COLUMN = 38,
+	USAGE_MAX = 400,
 };
 
 const struct cmd *const cmd_tables[] = {
@@ -207,15 +209,24 @@ cmd_suggest(const char *noun, const char *word)
 
 /* Help. */
 
-static void
+/* True where a selection of messages is in it. */
+static bool
+put_usage(struct buf *b, const struct cmd *c)
+{
+	buf_putf(b, "%s%s%s%s", c->noun, c->verb != NULL ? " " : "",
+	    c->verb != NULL ? c->verb : "", c->args[0] != '\0' ? " " : "");
+	return select_put_usage(b, c->args);
+}
+
+static bool
 print_one(FILE *out, const struct cmd *c)
 {
 	struct buf left;
+	bool selects;
 
-	buf_init(&left, 400);
-	buf_putf(&left, "%s%s%s%s%s%s%s%s", c->noun, c->verb != NULL ? " " : "",
-	    c->verb != NULL ? c->verb : "", c->args[0] != '\0' ? " " : "",
-	    c->args, c->flags & CMD_DRY ? " [--dry-run]" : "",
+	buf_init(&left, USAGE_MAX);
+	selects = put_usage(&left, c);
+	buf_putf(&left, "%s%s%s", c->flags & CMD_DRY ? " [--dry-run]" : "",
 	    c->flags & CMD_JSON ? " [--json]" : "",
 	    c->flags & CMD_LONG ? " [--quiet]" : "");
 	if (buf_len(&left) <= HELP_COLUMN)
@@ -225,26 +236,20 @@ print_one(FILE *out, const struct cmd *c)
 		fprintf(out, "  %s\n  %*s %s\n", buf_text(&left), HELP_COLUMN,
 		    "", c->help);
 	buf_clear(&left);
+	return selects;
 }
 
 /* Arguments. */
-
-static void
-put_usage(struct buf *b, const struct cmd *c)
-{
-	buf_putf(b, "posthouse %s%s%s%s%s", c->noun, c->verb != NULL ? " " : "",
-	    c->verb != NULL ? c->verb : "", c->args[0] != '\0' ? " " : "",
-	    c->args);
-}
 
 static int
 fail_usage(struct fault *f, const char *what, const struct cmd *c)
 {
 	struct buf usage;
 
-	buf_init(&usage, 160);
-	put_usage(&usage, c);
-	fault_perm(f, "5.5.4", "%s; usage: %s", what, buf_text(&usage));
+	buf_init(&usage, USAGE_MAX);
+	(void)put_usage(&usage, c);
+	fault_perm(
+	    f, "5.5.4", "%s; usage: posthouse %s", what, buf_text(&usage));
 	buf_clear(&usage);
 	return -1;
 }
@@ -533,6 +538,7 @@ static unsigned
 print_matches(FILE *out, char *const *words, size_t n)
 {
 	unsigned found = 0;
+	bool selects = false;
 
 	for (const struct cmd *const *t = cmd_tables; *t != NULL; t++) {
 		for (const struct cmd *c = *t; c->noun != NULL; c++) {
@@ -541,9 +547,11 @@ print_matches(FILE *out, char *const *words, size_t n)
 			if (found++ == 0)
 				fputs("usage: posthouse [-c FILE] COMMAND\n",
 				    out);
-			print_one(out, c);
+			selects = print_one(out, c) || selects;
 		}
 	}
+	if (selects)
+		select_print_help(out);
 	return found;
 }
 

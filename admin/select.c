@@ -9,6 +9,44 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+enum { HELP_WIDTH = 78 };
+
+bool
+select_put_usage(struct buf *b, const char *args)
+{
+	const char *at = strstr(args, SELECT_USAGE);
+
+	if (at == NULL) {
+		buf_puts(b, args);
+		return false;
+	}
+	buf_put(b, args, (size_t)(at - args));
+	buf_puts(b, "[SELECTION]");
+	buf_puts(b, at + strlen(SELECT_USAGE));
+	return true;
+}
+
+void
+select_print_help(FILE *out)
+{
+	struct str rest = STR_LIT(SELECT_USAGE);
+	size_t column = 0;
+
+	fputs("SELECTION, all of which must hold:", out);
+	while (rest.len > 0) {
+		struct str option = str_from(str_cut(&rest, ']'), 1);
+
+		rest = str_trim(rest);
+		if (column == 0 || column + option.len + 3 > HELP_WIDTH) {
+			fputs("\n   ", out);
+			column = 3;
+		}
+		fprintf(out, " [%.*s]", STR_ARG(option));
+		column += option.len + 3;
+	}
+	fputc('\n', out);
+}
+
 struct select_option {
 	const char *option, *key;
 	int (*put)(json_t *params, const struct select_option *o,

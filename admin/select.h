@@ -9,10 +9,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "admin/call.h"
 #include "admin/cmd.h"
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/fault.h"
 #include "base/json.h"
 
@@ -24,6 +26,12 @@
 	"[--sent-before TIME] [--larger SIZE] [--smaller SIZE] "             \
 	"[--flags FLAG,...] [--attachments yes|no] [--spam yes|no|unknown] " \
 	"[--digest SHA256]"
+
+/* The usage for people, who need not read all of that each time: with
+ * "[SELECTION]" in its place. True where it was there. */
+bool select_put_usage(struct buf *b, const char *args);
+/* What that stands for. */
+void select_print_help(FILE *out);
 
 /*
  * The parameters (new) that the options make. which is a mailbox, "@" and a

@@ -111,6 +111,9 @@ START_TEST(cmd_parse_says_what_is_wrong)
 	    {"user frobnicate", "but: add, del, list, passwd"},
 	    {"frobnicate", "\"posthouse help\" shows all"},
 	    {"user", "user what? One of: add"},
+	    {"mailbox search a b", "search [NAME | @DOMAIN] [SELECTION] ["},
+	    {"mailbox search --raw", "--raw has no meaning here"},
+	    {"mailbox list --count", "--count has no meaning here"},
 	    {"user add", "usage: posthouse user add NAME"},
 	    {"group member", "did you mean \"group member add\"?"},
 	    {"group member add a@x", "usage: posthouse group member add NAME"},
@@ -180,6 +183,9 @@ START_TEST(cmd_help_on_shows_what_was_asked_for)
 	for (const struct cmd *const *t = cmd_tables; *t != NULL; t++)
 		for (const struct cmd *c = *t; c->noun != NULL; c++)
 			ck_assert_ptr_nonnull(strstr(text, c->help));
+	ck_assert_ptr_nonnull(strstr(text, "NAME [SELECTION]"));
+	ck_assert_ptr_nonnull(strstr(text, "\nSELECTION, all of which"));
+	ck_assert_ptr_nonnull(strstr(text, "[--digest SHA256]\n"));
 	free(text);
 }
 END_TEST
