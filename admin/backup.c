@@ -29,6 +29,7 @@ struct backup {
 	struct conf *conf;
 	struct place store;
 	struct tree *tree;
+	struct links *links;
 	struct manifest manifest; /* of all but the mailboxes */
 	struct progress progress;
 	int snapshot, last, root;
@@ -92,6 +93,7 @@ copy_box(struct backup *b, const char *name, struct fault *f)
 {
 	struct backup_box box = {
 	    .tree = b->tree,
+	    .links = b->links,
 	    .name = name,
 	    .snapshot = b->snapshot,
 	    .last = b->last,
@@ -267,6 +269,7 @@ clear(struct backup *b)
 	snapshots_close(&b->dirs);
 	manifest_clear(&b->manifest);
 	tree_free(&b->tree);
+	links_free(&b->links);
 	if (b->conf != NULL)
 		conf_free(&b->conf);
 }
@@ -284,6 +287,7 @@ backup_make(const struct cmd_line *line, const struct backup_how *how,
 	    .last = -1,
 	    .root = -1,
 	    .tree = tree_new(),
+	    .links = links_new(),
 	};
 	int rc;
 

@@ -106,6 +106,16 @@ try_last(struct box_copy *c, const struct box_file *at, struct tree_file *file)
 	return 1;
 }
 
+/* 1 where the copy of another mailbox, or of this one, has the same file. */
+static int
+try_links(struct box_copy *c, const struct box_file *at, struct tree_file *file)
+{
+	const char *path = links_find(c->box->links, &at->st, file);
+
+	return path != NULL &&
+	       linkat(c->box->snapshot, path, c->to, at->path, 0) == 0;
+}
+
 /* A file that we only read cannot be ours to change either. */
 static int
 link_new(struct box_copy *c, const struct box_file *at, struct tree_file *file,
@@ -129,7 +139,7 @@ take_new(struct box_copy *c, const struct box_file *at, struct tree_file *file,
 	if (try_own(c, at, file))
 		return 1;
 	c->progress = c->progress || tree_time(&at->st) < c->begun;
-	if (try_last(c, at, file))
+	if (try_last(c, at, file) || try_links(c, at, file))
 		return 1;
 	if (c->box->link && manifest_is_message(at->path))
 		rc = link_new(c, at, file, f);
@@ -139,6 +149,16 @@ take_new(struct box_copy *c, const struct box_file *at, struct tree_file *file,
 	if (rc > 0)
 		count_copy(c, file);
 	return rc;
+}
+
+static void
+note_link(
+    struct box_copy *c, const struct box_file *at, const struct tree_file *file)
+{
+	char path[TREE_PATH_SIZE];
+
+	if (tree_join(path, c->mail, at->path))
+		links_put(c->box->links, &at->st, path, file);
 }
 
 /* Its flags or its place in the folder have changed. */
@@ -213,6 +233,7 @@ backup_file_take(struct box_copy *c, const struct box_file *at, struct fault *f)
 		e = manifest_put(&c->now, at->path, &file);
 		if (backup_file_is_once(at->path))
 			manifest_put(&c->names, at->path, &file);
+		note_link(c, at, &file);
 		progress_step(c->box->progress, 1);
 		if (note(c, e, f) < 0)
 			return -1;

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "admin/links.h"
 #include "admin/progress.h"
 #include "admin/tree.h"
 #include "base/attr.h"
@@ -29,11 +30,12 @@ struct backup_counts {
 
 struct backup_box {
 	struct tree *tree;
-	const char *name; /* "example.org/ann" */
-	int from;         /* the mailbox */
-	int snapshot;     /* the copy that is made: mail/NAME and manifests */
-	int last;         /* the last one that was made, or -1 */
-	bool link; /* new messages too are hard links: to the mailbox's */
+	struct links *links; /* of all mailboxes */
+	const char *name;    /* "example.org/ann" */
+	int from;            /* the mailbox */
+	int snapshot; /* the copy that is made: mail/NAME and manifests */
+	int last;     /* the last one that was made, or -1 */
+	bool link;    /* new messages too are hard links: to the mailbox's */
 	struct progress *progress;
 };
 

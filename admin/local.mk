@@ -45,6 +45,7 @@ libadmin_a_SOURCES = \
 	admin/cmd_user_move.c admin/cmd_user_node.c \
 	admin/deep.c admin/deep.h \
 	admin/directory_text.c admin/directory_text.h \
+	admin/links.c admin/links.h \
 	admin/list.c admin/list.h \
 	admin/mail_client.c admin/mail_client.h \
 	admin/mail_import.c admin/mail_import.h \

@@ -15,6 +15,8 @@
 /* A file has its name when it is whole. */
 #define UNFINISHED ".posthouse-restore"
 
+enum { LINKED_MIN = 16 << 10 };
+
 /* clang-format off */
 static const struct table_column fields[] = {
 	{ "snapshot", "snapshot", TABLE_TEXT },
@@ -42,6 +44,7 @@ restore_open(struct restore *r, struct cmd_line *line, const char *dir,
 	if (r->snapshot < 0)
 		return -1;
 	r->tree = tree_new();
+	r->links = links_new();
 	progress_begin(&r->progress, line, "files", 0);
 	return 0;
 }
@@ -53,6 +56,7 @@ restore_close(struct restore *r)
 		return;
 	progress_end(&r->progress);
 	tree_free(&r->tree);
+	links_free(&r->links);
 	close(r->snapshot);
 	r->snapshot = -1;
 }
@@ -101,7 +105,9 @@ struct spot {
 	const struct manifest *m;
 	const char *above; /* the folder in the snapshot, and in front of it */
 	const char *path;  /* below that */
-	int to;            /* what `path` is there */
+	int root;          /* what all goes below, */
+	const char *top;   /* and where: `above` there */
+	int to;            /* `path` there */
 };
 
 static int restore_entry(void *ctx, int dir, const char *name, struct fault *f);
@@ -128,6 +134,48 @@ prove(const struct spot *p, const char *path, const struct tree_file *file)
 		restore_tell_damage(p->r, whole);
 }
 
+/* Small ones are not worth it: all files of a snapshot have several names, in the
+ * others. */
+static bool
+may_be_link(const struct stat *st)
+{
+	return st->st_size >= LINKED_MIN;
+}
+
+static bool
+try_link(const struct spot *p, const struct stat *st, const char *name,
+    struct tree_file *file)
+{
+	const char *path =
+	    may_be_link(st) ? links_find(p->r->links, st, file) : NULL;
+
+	return path != NULL && linkat(p->root, path, p->to, name, 0) == 0;
+}
+
+static void
+note_link(const struct spot *p, const struct stat *st, const char *path,
+    const struct tree_file *file)
+{
+	char whole[TREE_PATH_SIZE];
+
+	if (may_be_link(st) && tree_join(whole, p->top, path))
+		links_put(p->r->links, st, whole, file);
+}
+
+/* 1; 0 where the snapshot's is no file. */
+static int
+copy_file(const struct spot *p, int dir, const char *name,
+    struct tree_file *file, struct fault *f)
+{
+	int rc;
+
+	(void)unlinkat(p->to, UNFINISHED, 0);
+	rc = tree_copy(p->r->tree, dir, name, p->to, UNFINISHED, file, f);
+	if (rc > 0 && renameat(p->to, UNFINISHED, p->to, name) < 0)
+		return fault_errno(f, "cannot name %s", name);
+	return rc;
+}
+
 static int
 restore_file(const struct spot *p, int dir, const char *name, const char *path,
     struct fault *f)
@@ -141,12 +189,12 @@ restore_file(const struct spot *p, int dir, const char *name, const char *path,
 	progress_step(&p->r->progress, 1);
 	if (is_there(p->to, name, (uint64_t)st.st_size))
 		return 0;
-	(void)unlinkat(p->to, UNFINISHED, 0);
-	rc = tree_copy(p->r->tree, dir, name, p->to, UNFINISHED, &file, f);
-	if (rc <= 0)
-		return rc;
-	if (renameat(p->to, UNFINISHED, p->to, name) < 0)
-		return fault_errno(f, "cannot name %s", path);
+	if (!try_link(p, &st, name, &file)) {
+		rc = copy_file(p, dir, name, &file, f);
+		if (rc <= 0)
+			return rc;
+		note_link(p, &st, path, &file);
+	}
 	prove(p, path, &file);
 	p->r->files++;
 	p->r->bytes += file.size;
@@ -211,7 +259,12 @@ int
 restore_tree(struct restore *r, const char *path, int to, const char *to_path,
     const struct manifest *m, struct fault *f)
 {
-	struct spot p = {.r = r, .m = m, .above = path, .path = ""};
+	struct spot p = {.r = r,
+	    .m = m,
+	    .above = path,
+	    .path = "",
+	    .root = to,
+	    .top = to_path};
 	int from, rc = -1;
 
 	if (tree_make(to, to_path, f) < 0)

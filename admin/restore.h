@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "admin/links.h"
 #include "admin/manifest.h"
 #include "admin/progress.h"
 #include "admin/snapshot.h"
@@ -19,6 +20,7 @@ struct restore {
 	int snapshot; /* its folder */
 	struct snapshot facts;
 	struct tree *tree;
+	struct links *links; /* by the snapshot's files: paths below a root */
 	struct progress progress;
 	uint64_t users, mailboxes, files, bytes;
 	uint64_t there;   /* messages that the mailbox has already */
@@ -37,7 +39,8 @@ void restore_print(struct restore *r);
  * Copies all that is in the folder at/path of the snapshot into to/to_path, which
  * is made: a file that is there with the same size is left alone. m says how
  * files were, with paths below at/path. What is damaged comes back all the
- * same, and is told.
+ * same, and is told. Files that are one in the snapshot are one there, too, in
+ * all calls with the same `to`.
  */
 int restore_tree(struct restore *r, const char *path, int to,
     const char *to_path, const struct manifest *m, struct fault *f) MUST_USE;

@@ -262,6 +262,27 @@ class Stopped(Case):
         with instance.connect("submissions"):
             pass
 
+    def test_a_message_for_many_is_one_file(self):
+        instance = self.start()
+        rcpts = [u + "@" + DOMAIN for u in ("ann", "bob", "carl")]
+        with instance.lmtp() as c:
+            c.expect("MAIL FROM:<x@elsewhere.example>", "250")
+            for rcpt in rcpts:
+                c.expect("RCPT TO:<%s>" % rcpt, "250")
+            c.expect("DATA", "354")
+            c.send(letter(1) + b"x" * 70 * 1000 + b"\r\n.\r\n")
+            for _ in rcpts:
+                self.assertTrue(c.reply().startswith("250"))
+        made = instance.admin_json("backup", self.backup)
+        self.assertGreater(made["bytes"] - made["copied_bytes"], 130000)
+        target = Instance(fill=False, start=False, log_level="warn")
+        self.addCleanup(target.close)
+        target.admin("restore", "all", self.backup)
+        for one in (instance, target):
+            found = {one.maildir(u).messages()[0].stat.st_ino
+                     for u in ("ann", "bob", "carl")}
+            self.assertEqual(len(found), 1)
+
     def test_an_interrupted_restore_goes_on(self):
         instance = self.start()
         self.deliver(instance, "ann", range(3))
@@ -277,7 +298,8 @@ class Stopped(Case):
         target.admin("restore", "all", self.backup)
         self.assertEqual(len(target.maildir("ann").messages()), 3)
         self.assertTrue(os.path.exists(lost))
-        self.assertEqual(os.listdir(target.path("mail")), [DOMAIN])
+        self.assertFalse(os.path.lexists(
+            target.path("mail", ".posthouse-restore-of")))
 
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root")

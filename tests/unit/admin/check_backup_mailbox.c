@@ -19,6 +19,7 @@ enum { MOVED = 100 };
 static char dir[64];
 static int top, mailbox;
 static struct tree *tree;
+static struct links *links;
 static struct cmd_line line = {.quiet = true};
 static struct progress progress;
 
@@ -46,6 +47,7 @@ begin(void)
 	mailbox = openat(top, "box", O_RDONLY | O_DIRECTORY);
 	ck_assert_int_ge(mailbox, 0);
 	tree = tree_new();
+	links = links_new();
 	progress_begin(&progress, &line, "files", 0);
 }
 
@@ -56,6 +58,7 @@ end(void)
 
 	progress_end(&progress);
 	tree_free(&tree);
+	links_free(&links);
 	close(mailbox);
 	close(top);
 	ck_assert_int_eq(tree_remove(AT_FDCWD, dir, &f), 0);
@@ -77,6 +80,7 @@ copy_with(const char *name, const char *last, bool link)
 {
 	struct backup_counts counts = {0};
 	struct backup_box box = {.tree = tree,
+	    .links = links,
 	    .name = "d/u",
 	    .from = mailbox,
 	    .last = -1,
@@ -235,6 +239,24 @@ START_TEST(messages_can_be_links_to_those_in_the_mailbox)
 }
 END_TEST
 
+START_TEST(one_file_with_two_names_is_one_in_the_copy)
+{
+	begin();
+	put(mailbox, "new/1.a", "one");
+	ck_assert_int_eq(
+	    linkat(mailbox, "new/1.a", mailbox, ".Other/new/2.b", 0), 0);
+	ck_assert_uint_eq(copy("s1", NULL).copied, 1);
+	ck_assert_uint_eq(check_copy("s1"), 2);
+	ck_assert_uint_eq(
+	    inode("s1/mail/d/u/new/1.a"), inode("s1/mail/d/u/.Other/new/2.b"));
+	/* Also where the name that is known has changed since. */
+	copy("s2", "s1");
+	ck_assert_uint_eq(
+	    inode("s2/mail/d/u/new/1.a"), inode("s2/mail/d/u/.Other/new/2.b"));
+	end();
+}
+END_TEST
+
 /* As a kill leaves it: files with and without a line, and half a line. */
 START_TEST(an_interrupted_copy_is_used_as_far_as_it_is_sound)
 {
@@ -329,5 +351,6 @@ UNIT_MAIN("backup_mailbox",
     what_the_last_copy_has_is_linked_wherever_it_has_moved,
     another_message_of_the_same_name_is_no_link,
     messages_can_be_links_to_those_in_the_mailbox,
+    one_file_with_two_names_is_one_in_the_copy,
     an_interrupted_copy_is_used_as_far_as_it_is_sound,
     no_message_is_missed_or_copied_twice_while_all_move)

@@ -23,3 +23,5 @@ UNIT_TESTS += tests/unit/admin/check_snapshot
 tests_unit_admin_check_snapshot_LDADD = $(ADMIN_UNIT_LIBS)
 UNIT_TESTS += tests/unit/admin/check_tree
 tests_unit_admin_check_tree_LDADD = $(ADMIN_UNIT_LIBS)
+UNIT_TESTS += tests/unit/admin/check_links
+tests_unit_admin_check_links_LDADD = $(ADMIN_UNIT_LIBS)
