@@ -77,11 +77,13 @@ fault_take_code(struct fault *f)
 	struct str code = str_head(text, str_find(text, ' ')), rest = code;
 	uint64_t n;
 
-	if (code.len == text.len ||
+	if (code.len == text.len || code.len >= sizeof f->dsn ||
+	    code.at[0] == '0' ||
 	    !str_to_u64(str_cut(&rest, '.'), f->kind, f->kind, &n) ||
 	    !str_to_u64(str_cut(&rest, '.'), 0, 999, &n) ||
-	    !str_to_u64(rest, 0, 999, &n) ||
-	    !str_copy(code, f->dsn, sizeof f->dsn))
+	    !str_to_u64(rest, 0, 999, &n))
 		return;
+	/* It fits. */
+	(void)!str_copy(code, f->dsn, sizeof f->dsn);
 	memmove(f->text, f->text + code.len + 1, text.len - code.len);
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { TEXT_MAX = 200 }; /* bytes of a refusal's reason */
+
 /* Requests. */
 
 enum policy_result
@@ -106,12 +108,17 @@ static const struct {
 static int
 refuse(bool is_temporary, const char *dsn, struct str text, struct fault *f)
 {
-	if (text.len == 0)
-		text = STR_LIT("refused by a policy");
+	char clean[TEXT_MAX + 1] = "refused by a policy";
+
+	text = str_head(text, TEXT_MAX);
+	for (size_t i = 0; i < text.len; i++)
+		clean[i] = (unsigned char)text.at[i] < ' ' ? '?' : text.at[i];
+	if (text.len > 0)
+		clean[text.len] = '\0';
 	if (is_temporary)
-		fault_temp(f, dsn, "%.*s", STR_ARG(str_head(text, 200)));
+		fault_temp(f, dsn, "%s", clean);
 	else
-		fault_perm(f, dsn, "%.*s", STR_ARG(str_head(text, 200)));
+		fault_perm(f, dsn, "%s", clean);
 	fault_take_code(f);
 	return -1;
 }

@@ -135,6 +135,7 @@ START_TEST(each_action_means_one_thing)
 	    {"REJECT Unknown user", FAULT_PERM, "5.7.1", "Unknown user"},
 	    {"reject 5.1.1 who", FAULT_PERM, "5.1.1", "who"},
 	    {"DEFER", FAULT_TEMP, "4.7.1", "refused by a policy"},
+	    {"550 a\tb", FAULT_PERM, "5.7.1", "a?b"},
 	    {"DEFER_IF_PERMIT  try later", FAULT_TEMP, "4.7.1", "try later"},
 	};
 
