@@ -283,6 +283,33 @@ class Stopped(Case):
                      for u in ("ann", "bob", "carl")}
             self.assertEqual(len(found), 1)
 
+    def test_holds_and_what_operators_did_come_back(self):
+        instance = self.start()
+        self.deliver(instance, "ann", range(3))
+        instance.admin("mailbox", "legal-hold", "on", ANN, "--why", "case 12")
+        first = instance.maildir("ann").messages()[0]
+        os.unlink(first.path)
+        instance.admin("mailbox", "delete", ANN, "--folder", "INBOX")
+        instance.admin("backup", self.backup)
+        instance.admin("backup", "check", self.backup)
+        instance.stop()
+        target = Instance(fill=False, start=False, log_level="warn")
+        self.addCleanup(target.close)
+        target.admin("restore", "all", self.backup)
+        target.start()
+        held = target.maildir("ann/posthouse/held")
+        self.assertEqual(len(held.messages()), 3)
+        self.assertEqual(
+            [x["why"] for x in target.admin_json(
+                "mailbox", "legal-hold", "list")["holds"]], ["case 12"])
+        self.assertEqual(
+            [x["what"] for x in target.admin_json("audit", ANN)["entries"]
+             if x["what"].startswith("mailbox")],
+            ["mailbox.hold", "mailbox.delete"])
+        self.assertEqual(target.admin_json(
+            "mailbox", "undelete", ANN)["messages"], 2)
+        self.assertEqual(len(target.maildir("ann").messages()), 2)
+
     def test_an_interrupted_restore_goes_on(self):
         instance = self.start()
         self.deliver(instance, "ann", range(3))
