@@ -31,7 +31,9 @@ enum {
 	/* A mailbox is not given up for another so soon after it was used:
 	 * with too many in use it is better to follow some than none. */
 	RESIDENT_MS = 60000,
+	CHECK_MS = 2000,
 	WATCHES_MIN = 3, /* of a mailbox */
+	SHARE = 4,       /* of all watches, a part for one mailbox */
 	OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
 	COMES = IN_CREATE | IN_MOVED_TO,
 	GOES = IN_DELETE | IN_MOVED_FROM,
@@ -171,6 +173,7 @@ follow_drop_watch(struct follow *follow, struct follow_watch *watch)
 	(void)inotify_rm_watch(follow->fd, watch->wd);
 	map_remove(&follow->watches, &watch->node);
 	watch->wd = -1;
+	watch->folder->mailbox->n_watches--;
 	follow->n_watches--;
 }
 
@@ -213,6 +216,14 @@ follow_drop_mailbox(struct follow *follow, struct follow_mailbox **m)
 	*m = NULL;
 }
 
+void
+follow_lose_mailbox(struct follow *follow, struct follow_mailbox **m)
+{
+	for (struct follow_folder *i = (*m)->folders; i != NULL; i = i->next)
+		follow_lose(i);
+	follow_drop_mailbox(follow, m);
+}
+
 /* Makes room for so many watches by giving up what was not used lately, but
  * for `keep`. */
 static bool
@@ -252,6 +263,16 @@ mask_of(enum follow_part part)
 	return part == FOLLOW_DIR ? mask : mask | IN_CLOSE_WRITE;
 }
 
+/* How many one mailbox may have: with very many folders it would take those of
+ * all others. */
+static size_t
+share(const struct follow *follow)
+{
+	size_t most = follow->wanted / SHARE;
+
+	return most < WATCHES_MIN ? WATCHES_MIN : most;
+}
+
 /* 1 where it is watched now, 0 where there is no such directory, -1 where it
  * cannot be. dir is the open folder. */
 static int
@@ -264,7 +285,8 @@ watch_part(struct follow *follow, struct follow_folder *folder, int dir,
 
 	if (w->wd >= 0)
 		return 1;
-	if (!make_room(follow, 1, folder->mailbox))
+	if (folder->mailbox->n_watches >= share(follow) ||
+	    !make_room(follow, 1, folder->mailbox))
 		return -1;
 	fd = openat(dir, part_names[part], OPEN_DIR);
 	if (fd < 0)
@@ -280,6 +302,7 @@ watch_part(struct follow *follow, struct follow_folder *folder, int dir,
 	w->part = part;
 	w->folder = folder;
 	map_add(&follow->watches, &w->node, (uint64_t)w->wd);
+	folder->mailbox->n_watches++;
 	follow->n_watches++;
 	return 1;
 }
@@ -384,17 +407,48 @@ add_mailbox(struct follow *follow, const char *path)
 {
 	struct follow_mailbox *m;
 	struct adding a = {.follow = follow};
+	struct stat st;
 	struct fault f;
 
-	if (!make_room(follow, WATCHES_MIN, NULL))
+	if (fstatat(follow->index->root, path, &st, 0) < 0 ||
+	    !make_room(follow, WATCHES_MIN, NULL))
 		return;
 	a.mailbox = m = mem_new(struct follow_mailbox);
 	m->path = mem_dup(path);
+	m->dev = st.st_dev;
+	m->ino = st.st_ino;
+	m->checked = clock_ms();
 	map_add(&follow->mailboxes, &m->node, str_hash(str(path)));
 	enter_order(follow, m);
 	if (!add_folder(follow, m, "") ||
 	    index_walk(follow->index, str(path), add_on_disk, &a, &f) != 0)
 		drop_folders(follow, m);
+}
+
+/* Whether the name still leads to what is watched: a directory that is open
+ * somewhere goes without a word. */
+static bool
+is_current(struct follow *follow, struct follow_mailbox *m)
+{
+	int64_t now = clock_ms();
+	struct stat st;
+
+	if (now - m->checked < CHECK_MS)
+		return true;
+	m->checked = now;
+	return fstatat(follow->index->root, m->path, &st, 0) == 0 &&
+	       st.st_dev == m->dev && st.st_ino == m->ino;
+}
+
+void
+follow_distrust(struct index_folder *folder)
+{
+	struct follow_mailbox *m;
+
+	if (folder->followed == NULL)
+		return;
+	m = folder->followed->mailbox;
+	follow_lose_mailbox(folder->index->follow, &m);
 }
 
 void
@@ -422,6 +476,8 @@ follow_use(struct index_folder *folder)
 		return;
 	m = folder->followed != NULL ? folder->followed->mailbox
 				     : find_mailbox(follow, folder->path);
+	if (m != NULL && !is_current(follow, m))
+		follow_lose_mailbox(follow, &m);
 	if (m != NULL)
 		follow_touch(follow, m);
 	else

@@ -43,6 +43,9 @@ void follow_index_dir(struct follow *follow);
 
 /* Something happens in the folder's mailbox: it is to be followed. */
 void follow_use(struct index_folder *folder);
+/* Something was not told: the folder's mailbox is compared, and followed anew
+ * when it is used again. */
+void follow_distrust(struct index_folder *folder);
 /* What could not be followed may be tried again. Null-safe. */
 void follow_retry(struct follow *follow);
 /* The record of a delivery into new/ was written: to be told of that file

@@ -237,6 +237,8 @@ follow_apply(struct index_folder *folder, struct fault *f)
 	}
 	rc = apply_all(folder->followed, dir, f);
 	close(dir);
+	if (folder->followed->changes.n == 0)
+		map_clear(&folder->followed->changes);
 	if (rc < 0)
 		follow_lose(folder->followed);
 	return rc;

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/map.h"
 #include "store/follow.h"
@@ -52,7 +53,11 @@ struct follow_mailbox {
 	struct map_node node; /* by path */
 	char *path;           /* "domain/user" */
 	struct follow_mailbox *older, *newer;
-	int64_t used; /* clock_ms() */
+	int64_t used;    /* clock_ms() */
+	int64_t checked; /* clock_ms(): it was that directory then */
+	dev_t dev;
+	ino_t ino;
+	size_t n_watches; /* of all its folders */
 	/* The inbox is the last one. None: it cannot be followed. */
 	struct follow_folder *folders;
 };
@@ -87,6 +92,8 @@ struct follow_folder *follow_find_folder(
 void follow_drop_watch(struct follow *follow, struct follow_watch *watch);
 void follow_drop_folder(struct follow *follow, struct follow_folder **folder);
 void follow_drop_mailbox(struct follow *follow, struct follow_mailbox **m);
+/* The same, and all its folders must be compared. */
+void follow_lose_mailbox(struct follow *follow, struct follow_mailbox **m);
 /* A folder that has come; gives up the mailbox where that cannot be. */
 void follow_add_folder(
     struct follow *follow, struct follow_mailbox *mailbox, const char *dir);

@@ -111,10 +111,15 @@ on_folder(struct follow *follow, struct follow_mailbox *mailbox, bool comes,
 static void
 on_part(struct follow *follow, struct follow_folder *folder)
 {
+	struct follow_mailbox *mailbox = folder->mailbox;
+
 	follow_lose(folder);
-	if (!follow_watch_parts(follow, folder) &&
-	    folder->folder->dir[0] != '\0')
+	if (follow_watch_parts(follow, folder))
+		return;
+	if (folder->folder->dir[0] != '\0')
 		follow_drop_folder(follow, &folder);
+	else
+		follow_lose_mailbox(follow, &mailbox);
 }
 
 static bool
@@ -143,25 +148,18 @@ on_dir(struct follow *follow, struct follow_watch *w, uint32_t mask,
 	}
 }
 
-static void
-lose_mailbox(struct follow *follow, struct follow_mailbox *m)
-{
-	for (struct follow_folder *i = m->folders; i != NULL; i = i->next)
-		follow_lose(i);
-	follow_drop_mailbox(follow, &m);
-}
-
 /* A watched directory is no longer where it was. */
 static void
 on_itself(struct follow *follow, struct follow_watch *w)
 {
 	struct follow_folder *folder = w->folder;
+	struct follow_mailbox *mailbox = folder->mailbox;
 	bool is_mailbox =
 	    w->part == FOLLOW_DIR && folder->folder->dir[0] == '\0';
 
 	follow_drop_watch(follow, w);
 	if (is_mailbox)
-		lose_mailbox(follow, folder->mailbox);
+		follow_lose_mailbox(follow, &mailbox);
 	else
 		on_part(follow, folder);
 }

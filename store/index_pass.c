@@ -184,6 +184,7 @@ look_at_folder(struct index_folder *folder, struct fault *f)
 	follow_read(folder->index->follow);
 	if (is_at_work(folder))
 		return 0;
+	follow_distrust(folder);
 	atomic_store(&folder->lost, true);
 	index_wait(folder);
 	if (is_there)

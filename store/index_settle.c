@@ -137,6 +137,9 @@ reconcile(struct index_folder *folder, struct fault *f)
 
 	if (index_reconcile_folder(folder, INDEX_MEND, &difference, f) < 0)
 		return -1;
+	/* Somebody is at work there. */
+	if (difference.changed + difference.stale > 0)
+		follow_use(folder);
 	return atomic_load(&folder->unindexed) > 0 ? 0 : 1;
 }
 

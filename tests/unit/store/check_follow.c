@@ -346,6 +346,38 @@ START_TEST(a_mailbox_that_is_moved_away_is_forgotten)
 }
 END_TEST
 
+/* As lmtpd has the directories of mailboxes open. */
+START_TEST(a_mailbox_that_is_made_anew_is_followed_anew)
+{
+	static const char *const parts[] = {"b/ann", "b/ann/new"};
+	int held[2];
+
+	begin_followed();
+	for (size_t i = 0; i < 2; i++)
+		held[i] = openat(root, parts[i], O_RDONLY | O_CLOEXEC);
+	drop("b/ann/new/1.a");
+	await("");
+	for (const char *const *p = (const char *const[]){"b/ann/new",
+		 "b/ann/cur", "b/ann/tmp", NULL};
+	     *p != NULL; p++)
+		ck_assert_int_eq(unlinkat(root, *p, AT_REMOVEDIR), 0);
+	await_numbers(0, 0, 0);
+	ck_assert_int_eq(unlinkat(root, "b/ann", AT_REMOVEDIR), 0);
+	make_maildir("b/ann");
+	learn("2.a");
+	await("/new/2.a 19 \"one\"\n");
+	/* Nobody tells of that, so it is looked at every two seconds. */
+	nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
+	learn("3.a");
+	await("/new/2.a 19 \"one\"\n/new/3.a 19 \"one\"\n");
+	drop("b/ann/new/2.a");
+	await("/new/3.a 19 \"one\"\n");
+	for (size_t i = 0; i < 2; i++)
+		close(held[i]);
+	end();
+}
+END_TEST
+
 START_TEST(more_than_the_kernel_keeps_is_found_by_looking)
 {
 	char path[80];
@@ -438,6 +470,9 @@ START_TEST(what_has_changed_while_nothing_ran_is_found)
 	move("b/ann/new/1.a", "b/ann/cur/1.a:2,S");
 	open_index(1000, NO_LOOK);
 	await("/cur/1.a:2,S 19 \"one\"\n");
+	/* And is followed: somebody is at work there. */
+	move("b/ann/cur/1.a:2,S", "b/ann/cur/1.a:2,RS");
+	await("/cur/1.a:2,RS 19 \"one\"\n");
 	end();
 }
 END_TEST
@@ -447,6 +482,7 @@ UNIT_MAIN("follow", messages_that_move_and_change_are_followed,
     a_delivery_of_ours_that_comes_back_is_known_again,
     folders_that_come_and_go_are_followed, a_folder_may_get_its_parts_late,
     a_mailbox_that_is_moved_away_is_forgotten,
+    a_mailbox_that_is_made_anew_is_followed_anew,
     more_than_the_kernel_keeps_is_found_by_looking,
     mailboxes_that_are_not_watched_are_looked_at,
     what_others_deliver_beside_us_is_not_hidden_by_us,
