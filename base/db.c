@@ -38,7 +38,7 @@ enum {
 	CHECKPOINT_POLL_MS = 5000,
 	CHECKPOINT_POLLS = 6, /* at least one checkpoint in so many polls */
 	PAGE_SIZE = 8192,
-	SCAN_CHUNK_MIN = 32 << 10,
+	SCAN_CHUNK_MIN = 8 << 10,
 	SCAN_CHUNK_MAX = 1 << 20,
 	RETRIES = 50, /* of one read that lost against a writer */
 	VALUE_GUESS = 512,
