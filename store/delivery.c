@@ -13,55 +13,20 @@
  */
 #include "config.h"
 
-#include "store/delivery.h"
+#include "store/delivery_private.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "proto/ident.h"
 #include "store/box.h"
-#include "store/committer.h"
-#include "store/incoming.h"
-#include "store/hold.h"
 #include "store/index.h"
 #include "store/quota.h"
-#include "store/recent.h"
 #include "store/store_private.h"
 
 enum {
 	KEY_MAX = MAILDIR_IDENT_MAX + MAILDIR_PATH_SIZE,
-};
-
-struct slot {
-	struct box *box; /* a hold */
-	size_t same_as;  /* the first slot with this box: itself */
-	bool is_placed;  /* its file is in new/ */
-	bool is_held;    /* and has another name in the mailbox' hold */
-	bool is_repeat;
-	bool is_failed;
-	struct buf key; /* of the delivery; empty without an id */
-	struct recent_claim *claim;
-	struct quota_account *account; /* a hold; NULL: no limits */
-	bool is_exempt;                /* from its limits */
-	bool is_reserved;              /* in the account, and not placed yet */
-	bool is_underway; /* placed, and the account waits for the index */
-	struct fault fault;
-};
-
-struct delivery {
-	struct committer_wait wait; /* first: a wait is its delivery */
-	bool waits;                 /* committer_begin() was 0 */
-	void (*done)(void *ctx);
-	void *ctx;
-	struct store *store;
-	char ident[MAILDIR_IDENT_MAX + 1];
-	struct incoming message;
-	struct slot *slots;
-	size_t n_slots, room;
 };
 
 /* Postfix' long queue ids: time in base 52, "z", inode number in base 51, which
@@ -96,7 +61,7 @@ delivery_new(struct store *store, struct str ident, bool binary)
 	return d;
 }
 
-static struct slot *
+static struct delivery_slot *
 add_slot(struct delivery *d)
 {
 	if (d->n_slots == d->room) {
@@ -112,7 +77,7 @@ delivery_add(struct delivery *d, const struct mailbox_name *mailbox,
     struct str detail, size_t *slot, struct fault *f)
 {
 	struct mailbox_folder folder = {.text = ""};
-	struct slot *s;
+	struct delivery_slot *s;
 	struct box *box;
 
 	if (!incoming_is_empty(&d->message))
@@ -219,12 +184,19 @@ delivery_write(struct delivery *d, struct str bytes, struct fault *f)
 
 /* Committing. */
 
-static bool
-is_live(const struct delivery *d, size_t i)
+bool
+delivery_is_live(const struct delivery *d, size_t i)
 {
-	const struct slot *s = &d->slots[i];
+	const struct delivery_slot *s = &d->slots[i];
 
 	return s->same_as == i && !s->is_failed && !s->is_repeat;
+}
+
+void
+delivery_fail_slot(struct delivery_slot *s, const struct fault *f)
+{
+	s->is_failed = true;
+	s->fault = *f;
 }
 
 static size_t
@@ -233,104 +205,16 @@ count_live(const struct delivery *d)
 	size_t n = 0;
 
 	for (size_t i = 0; i < d->n_slots; i++)
-		n += is_live(d, i);
+		n += delivery_is_live(d, i);
 	return n;
-}
-
-static void
-fail_slot(struct slot *s, const struct fault *f)
-{
-	s->is_failed = true;
-	s->fault = *f;
 }
 
 static void
 fail_all(struct delivery *d, const struct fault *f)
 {
 	for (size_t i = 0; i < d->n_slots; i++) {
-		if (is_live(d, i))
-			fail_slot(&d->slots[i], f);
-	}
-}
-
-static int
-compare_keys(const void *a, const void *b)
-{
-	const struct slot *x = *(struct slot *const *)a;
-	const struct slot *y = *(struct slot *const *)b;
-
-	return strcmp(x->box->mailbox.path, y->box->mailbox.path) != 0
-		   ? strcmp(x->box->mailbox.path, y->box->mailbox.path)
-		   : strcmp(x->box->folder.dir, y->box->folder.dir);
-}
-
-static void
-claim_slot(struct delivery *d, struct slot *s)
-{
-	int64_t made =
-	    ident_is_ours(str(d->ident)) ? ident_time_us(str(d->ident)) : 0;
-	struct recent *recent = d->store->recent;
-
-	s->claim = recent_claim(recent, buf_str(&s->key), made);
-	s->is_repeat =
-	    s->claim == NULL ||
-	    (!recent_is_complete(recent, made) &&
-		index_was_delivered(d->store->index, buf_str(&s->key)));
-}
-
-/* In one order for all deliveries, since a claim may have to wait. */
-static void
-claim_all(struct delivery *d)
-{
-	struct slot **order;
-	size_t n = 0;
-
-	if (d->ident[0] == '\0')
-		return;
-	if (d->n_slots == 1) {
-		claim_slot(d, &d->slots[0]);
-		return;
-	}
-	order = mem_zeroed(d->n_slots, sizeof(struct slot *));
-	for (size_t i = 0; i < d->n_slots; i++) {
-		if (is_live(d, i))
-			order[n++] = &d->slots[i];
-	}
-	qsort(order, n, sizeof *order, compare_keys);
-	for (size_t i = 0; i < n; i++)
-		claim_slot(d, order[i]);
-	mem_free(order);
-}
-
-static void
-reserve_all(struct delivery *d)
-{
-	struct fault f;
-
-	for (size_t i = 0; i < d->n_slots; i++) {
-		struct slot *s = &d->slots[i];
-
-		if (s->account == NULL || !is_live(d, i))
-			continue;
-		if (s->is_exempt)
-			quota_claim(s->account, d->message.size);
-		s->is_reserved = s->is_exempt || quota_reserve(s->account,
-						     d->message.size, &f) == 0;
-		if (!s->is_reserved)
-			fail_slot(s, &f);
-	}
-}
-
-/* What did not come to be placed. */
-static void
-release_all(struct delivery *d)
-{
-	for (size_t i = 0; i < d->n_slots; i++) {
-		struct slot *s = &d->slots[i];
-
-		if (s->is_reserved)
-			quota_release(s->account, d->message.size);
-		s->is_reserved = false;
+		if (delivery_is_live(d, i))
+			delivery_fail_slot(&d->slots[i], f);
 	}
 }
 
@@ -351,172 +235,22 @@ write_file(struct delivery *d, struct fault *f)
 	if (d->message.fd >= 0)
 		return incoming_write(&d->message, f);
 	for (size_t i = 0; i < d->n_slots; i++) {
-		if (!is_live(d, i))
+		if (!delivery_is_live(d, i))
 			continue;
 		if (write_file_in(d, i, f) == 0)
 			return 0;
-		fail_slot(&d->slots[i], f);
+		delivery_fail_slot(&d->slots[i], f);
 	}
 	return -1;
-}
-
-static bool
-syncs_each(const struct delivery *d, const struct box *box)
-{
-	return d->store->conf.commit == STORE_COMMIT_EACH ||
-	       box->dev != d->store->dev;
-}
-
-static void
-drop_hold(struct delivery *d, const struct slot *s)
-{
-	if (s->is_held)
-		hold_unlink(d->store->root, &s->box->mailbox, &s->box->folder,
-		    d->message.name);
-}
-
-/* One more name for what is at `path`, where the mailbox' hold has it. */
-static int
-hold(struct delivery *d, const struct box *box, int at, const char *path,
-    struct fault *f)
-{
-	int rc, why;
-
-	loop_blocking_begin();
-	rc = hold_link(d->store->root, &box->mailbox, &box->folder, at, path,
-	    d->message.name, f);
-	why = errno;
-	loop_blocking_end();
-	errno = why;
-	return rc;
-}
-
-/* The message is in new/, in a file of its own that could not be linked
- * before; maybe somebody has moved it already. */
-static int
-hold_late(struct delivery *d, const struct box *box, struct fault *f)
-{
-	int rc = hold(d, box, box->new_dir, d->message.name, f);
-	uint64_t n;
-
-	if (rc == 0) {
-		loop_blocking_begin();
-		rc = hold_catch(d->store->root, &box->mailbox, &n, f);
-		loop_blocking_end();
-	}
-	if (rc < 0)
-		unlinkat(box->new_dir, d->message.name, 0);
-	return rc < 0 ? -1 : 0;
-}
-
-/* What is held is held before anybody can see and remove it. */
-static int
-place(struct delivery *d, struct slot *s, struct fault *f)
-{
-	const struct incoming *m = &d->message;
-	bool each = syncs_each(d, s->box);
-	int rc;
-
-	s->is_held = atomic_load(&s->box->is_held);
-	if (!s->is_held)
-		return incoming_place(&d->message, s->box, each, f);
-	rc = hold(d, s->box, m->home->dir, m->tmp, f);
-	if (rc < 0 && errno != EXDEV && errno != EMLINK)
-		return -1;
-	if (incoming_place(&d->message, s->box, each, f) < 0) {
-		drop_hold(d, s);
-		return -1;
-	}
-	return rc < 0 ? hold_late(d, s->box, f) : 0;
-}
-
-static void
-place_slot(struct delivery *d, size_t i)
-{
-	struct slot *s = &d->slots[i];
-	struct fault f;
-
-	if (s->box->state != NULL)
-		index_announce(s->box->state);
-	quota_begin_place(s->is_reserved ? s->account : NULL);
-	s->is_placed = place(d, s, &f) == 0;
-	quota_end_place(s->is_reserved ? s->account : NULL, d->store->root,
-	    s->box, d->message.size, s->is_placed);
-	s->is_underway = s->is_reserved && s->is_placed;
-	s->is_reserved = false;
-	if (s->is_placed)
-		return;
-	/* Whatever is wrong with it, the next delivery looks anew. */
-	boxes_forget(d->store->boxes, s->box);
-	if (s->box->state != NULL)
-		index_withdraw(s->box->state);
-	fail_slot(s, &f);
-}
-
-/* Into each new/; the home box last, since that takes the name in tmp/. */
-static void
-place_all(struct delivery *d)
-{
-	size_t home = d->n_slots;
-
-	for (size_t i = 0; i < d->n_slots; i++) {
-		if (!is_live(d, i))
-			continue;
-		if (d->slots[i].box == d->message.home)
-			home = i;
-		else
-			place_slot(d, i);
-	}
-	if (home < d->n_slots)
-		place_slot(d, home);
-}
-
-static void
-take_back(struct delivery *d, size_t i, const struct fault *f)
-{
-	struct slot *s = &d->slots[i];
-
-	unlinkat(s->box->new_dir, d->message.name, 0);
-	drop_hold(d, s);
-	quota_take_back(s->is_underway ? s->account : NULL, d->store->root,
-	    s->box, d->message.size);
-	s->is_underway = false;
-	s->is_placed = false;
-	if (s->box->state != NULL)
-		index_withdraw(s->box->state);
-	fail_slot(s, f);
-}
-
-static void
-sync_each(struct delivery *d)
-{
-	for (size_t i = 0; i < d->n_slots; i++) {
-		const struct slot *s = &d->slots[i];
-		struct fault f;
-
-		if (!s->is_placed || !syncs_each(d, s->box) ||
-		    fsync(s->box->new_dir) == 0)
-			continue;
-		fault_errno(&f, "cannot sync mailbox %s", s->box->mailbox.text);
-		take_back(d, i, &f);
-	}
-}
-
-/* What has become of the message is known. */
-static void
-settle(struct delivery *d)
-{
-	for (size_t i = 0; i < d->n_slots; i++)
-		recent_settle(d->store->recent, &d->slots[i].claim,
-		    d->slots[i].is_placed || d->slots[i].is_repeat);
 }
 
 static void
 take_group_back(struct delivery *d, const struct fault *f)
 {
 	for (size_t i = 0; i < d->n_slots; i++) {
-		if (d->slots[i].is_placed && !syncs_each(d, d->slots[i].box))
-			take_back(d, i, f);
+		if (d->slots[i].is_placed &&
+		    !delivery_syncs_each(d, d->slots[i].box))
+			delivery_take_back(d, i, f);
 	}
 }
 
@@ -527,7 +261,7 @@ on_synced(struct committer_wait *wait, const struct fault *failed)
 
 	if (failed != NULL)
 		take_group_back(d, failed);
-	settle(d);
+	delivery_settle_claims(d);
 	d->done(d->ctx);
 }
 
@@ -536,14 +270,15 @@ on_synced(struct committer_wait *wait, const struct fault *failed)
 static bool
 sync_group(struct delivery *d)
 {
-	const struct slot *only = NULL;
+	const struct delivery_slot *only = NULL;
 	struct fault f;
 	size_t n = 0;
 	bool is_one;
 	int rc;
 
 	for (size_t i = 0; i < d->n_slots; i++) {
-		if (d->slots[i].is_placed && !syncs_each(d, d->slots[i].box)) {
+		if (d->slots[i].is_placed &&
+		    !delivery_syncs_each(d, d->slots[i].box)) {
 			only = &d->slots[i];
 			n++;
 		}
@@ -567,7 +302,8 @@ static bool
 any_syncs_each(const struct delivery *d)
 {
 	for (size_t i = 0; i < d->n_slots; i++) {
-		if (is_live(d, i) && syncs_each(d, d->slots[i].box))
+		if (delivery_is_live(d, i) &&
+		    delivery_syncs_each(d, d->slots[i].box))
 			return true;
 	}
 	return false;
@@ -587,9 +323,9 @@ store_it(struct delivery *d, struct fault *f)
 			return fault_errno(f, "cannot sync the message");
 		}
 	}
-	place_all(d);
+	delivery_place_all(d);
 	if (each) {
-		sync_each(d);
+		delivery_sync_each(d);
 		loop_blocking_end();
 	}
 	return 0;
@@ -614,7 +350,7 @@ tell_index(struct delivery *d)
 		return;
 	incoming_tell(&d->message, &news);
 	for (size_t i = 0; i < d->n_slots; i++) {
-		struct slot *s = &d->slots[i];
+		struct delivery_slot *s = &d->slots[i];
 
 		if (s->is_placed && s->box->state != NULL)
 			index_learn(s->box->state, &news);
@@ -628,7 +364,7 @@ static void
 answer(struct delivery *d, struct delivery_outcome *outcomes)
 {
 	for (size_t i = 0; i < d->n_slots; i++) {
-		const struct slot *s = &d->slots[d->slots[i].same_as];
+		const struct delivery_slot *s = &d->slots[d->slots[i].same_as];
 
 		outcomes[i].folder = s->box->folder;
 		outcomes[i].fault = s->fault;
@@ -646,14 +382,14 @@ delivery_commit(struct delivery *d, void (*done)(void *ctx), void *ctx)
 	d->done = done;
 	d->ctx = ctx;
 	incoming_end(&d->message);
-	claim_all(d);
-	reserve_all(d);
+	delivery_claim_all(d);
+	delivery_reserve_all(d);
 	if (count_live(d) > 0 && store_it(d, &f) < 0)
 		fail_all(d, &f);
-	release_all(d);
+	delivery_release_all(d);
 	if (!sync_group(d))
 		return false;
-	settle(d);
+	delivery_settle_claims(d);
 	return true;
 }
 
@@ -689,7 +425,7 @@ delivery_free(struct delivery **delivery)
 	if (d->waits)
 		stop_waiting(d);
 	incoming_clear(&d->message);
-	settle(d);
+	delivery_settle_claims(d);
 	for (size_t i = 0; i < d->n_slots; i++) {
 		boxes_put(d->store->boxes, &d->slots[i].box);
 		quota_close(&d->slots[i].account);

@@ -9,7 +9,9 @@ libstore_a_SOURCES = \
 	store/client_transfer.c \
 	store/committer.c store/committer.h \
 	store/criteria.c store/criteria.h \
-	store/delivery.c store/delivery.h \
+	store/delivery.c store/delivery.h store/delivery_private.h \
+	store/delivery_claim.c \
+	store/delivery_place.c \
 	store/duplicates.c store/duplicates.h \
 	store/expire.c store/expire.h \
 	store/expire_rules.c store/expire_rules.h \
