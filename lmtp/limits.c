@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -15,6 +16,7 @@
 enum {
 	KEPT_MAX = 100000, /* of what the directory said */
 	VALUE_MAX = 4096,
+	SKIP_MS = 60000,
 };
 
 /* Only of those that have limits. */
@@ -30,6 +32,10 @@ struct limits {
 	pthread_mutex_t mutex;
 	struct map kept;
 	bool is_away; /* and the log says so */
+	/* A directory of others', which has no such map, is not asked for each
+	 * message. */
+	bool was_told;
+	int64_t skip_until; /* clock_ms() */
 };
 
 struct limits *
@@ -135,6 +141,7 @@ keep(struct limits *l, struct str address, const struct mailbox_name *mailbox,
 
 	pthread_mutex_lock(&l->mutex);
 	l->is_away = false;
+	l->was_told = true;
 	k = find(l, address);
 	if (!has_any(limits)) {
 		if (k != NULL)
@@ -158,6 +165,8 @@ recall(struct limits *l, struct str address, const struct fault *why,
 	pthread_mutex_lock(&l->mutex);
 	was_away = l->is_away;
 	l->is_away = true;
+	if (why->kind == FAULT_PERM && !l->was_told)
+		l->skip_until = clock_ms() + SKIP_MS;
 	k = find(l, address);
 	is_found = k != NULL;
 	if (is_found) {
@@ -170,6 +179,17 @@ recall(struct limits *l, struct str address, const struct fault *why,
 	return is_found;
 }
 
+static bool
+is_skipped(struct limits *l)
+{
+	bool yes;
+
+	pthread_mutex_lock(&l->mutex);
+	yes = clock_ms() < l->skip_until;
+	pthread_mutex_unlock(&l->mutex);
+	return yes;
+}
+
 bool
 limits_get(struct limits *l, struct str address, struct mailbox_name *mailbox,
     struct quota_limits *found)
@@ -179,7 +199,7 @@ limits_get(struct limits *l, struct str address, struct mailbox_name *mailbox,
 	int rc;
 
 	memset(found, 0, sizeof *found);
-	if (l == NULL)
+	if (l == NULL || is_skipped(l))
 		return false;
 	buf_init(&value, VALUE_MAX);
 	rc = socketmap_look_up(l->directory, "quota", address, &value, &f);

@@ -99,6 +99,19 @@ class Smtpd(unittest.TestCase):
         # The other one is told of by the queue.
         i.queued.log.wait(r"deferred.*4\.2\.2")
 
+    def test_a_list_takes_mail_for_members_that_are_full(self):
+        i = self.instance()
+        i.admin("group", "add", "crew@example.org", ANN)
+        i.admin("group", "member", "add", "crew@example.org", ANN, BOB)
+        i.admin("group", "set", "crew@example.org", "--posters", "anyone")
+        self.fill(i, ANN)
+        with i.connect() as c:
+            self.assertRegex(c.message(MESSAGE, ["crew@example.org"]), "^250")
+        i.queued.log.wait(r"deferred.*4\.2\.2")
+        self.assertEqual(len(i.maildir("ann").messages()), 1)
+        i.lmtpd.log.wait(r" delivered from=\S+ to=bob@example.org")
+        self.assertEqual(len(i.maildir("bob").messages()), 1)
+
     def test_the_size_that_mail_declares_counts(self):
         i = self.instance()
         i.admin("user", "set", ANN, "--quota", "1M")

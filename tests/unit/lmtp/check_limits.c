@@ -4,12 +4,15 @@
 
 #include "lmtp/limits.h"
 
+#include <stdatomic.h>
+
 #include "base/netstring.h"
 #include "proto/socketmap.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"
 
 static const char *answer;
+static atomic_uint asked;
 
 static void
 serve(struct peer *peer, FILE *in, FILE *out)
@@ -22,6 +25,7 @@ serve(struct peer *peer, FILE *in, FILE *out)
 	buf_init(&wire, 4096);
 	while (fscanf(in, "%zu:", &len) == 1 && len < sizeof query &&
 	       fread(query, 1, len + 1, in) == len + 1) {
+		atomic_fetch_add(&asked, 1);
 		buf_reset(&wire);
 		netstring_put(&wire, str(answer));
 		fwrite(buf_text(&wire), 1, buf_len(&wire), out);
@@ -104,5 +108,33 @@ START_TEST(while_the_directory_is_away_what_it_said_last_holds)
 }
 END_TEST
 
+START_TEST(a_directory_without_quotas_is_not_asked_each_time)
+{
+	struct peer server;
+	struct socketmap_client_conf conf = {.timeout_ms = 10000};
+	struct socketmap_client *client;
+	struct limits *limits;
+	struct mailbox_name mailbox;
+	struct quota_limits l;
+	struct fault f;
+
+	peer_start(&server, serve, NULL);
+	ck_assert_int_eq(net_parse(str(server.address), &conf.address, &f), 0);
+	client = socketmap_client_new(&conf);
+	limits = limits_new(client);
+	asked = 0;
+	answer = "PERM no such map";
+	for (int i = 0; i < 5; i++)
+		ck_assert(
+		    !limits_get(limits, str("a@b.example"), &mailbox, &l));
+	ck_assert_uint_eq(asked, 1);
+	limits_free(&limits);
+	socketmap_client_free(&client);
+	peer_stop(&server);
+	peer_clear(&server);
+}
+END_TEST
+
 UNIT_MAIN("limits", an_answer_has_its_numbers_in_any_order,
-    while_the_directory_is_away_what_it_said_last_holds)
+    while_the_directory_is_away_what_it_said_last_holds,
+    a_directory_without_quotas_is_not_asked_each_time)
