@@ -159,11 +159,14 @@ mail_client_note_options(const struct cmd_line *line, const char *what,
 
 	buf_init(&b, NOTE_MAX);
 	buf_puts(&b, detail);
-	for (size_t i = 0; i < line->n_options; i++)
-		buf_putf(&b, "%s--%s %s", buf_len(&b) > 0 ? " " : "",
-		    line->options[i].name,
-		    line->options[i].value != NULL ? line->options[i].value
-						   : "");
+	for (size_t i = 0; i < line->n_options; i++) {
+		const char *value = line->options[i].value;
+
+		buf_putf(&b, "%s--%s", buf_len(&b) > 0 ? " " : "",
+		    line->options[i].name);
+		if (value != NULL && value[0] != '\0')
+			buf_putf(&b, " %s", value);
+	}
 	rc = mail_client_note(line, what, name, buf_text(&b), f);
 	buf_clear(&b);
 	return rc;

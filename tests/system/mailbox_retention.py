@@ -301,8 +301,9 @@ class LegalHold(Base):
         self.admin("mailbox", "export", ANN, "--held", status=os.EX_NOUSER)
         self.deliver(4)
         self.assertEqual(self.held(), [])
-        self.assertEqual(self.audit(), [("mailbox.hold", "case 12/3"),
-                                        ("mailbox.release", "")])
+        self.assertEqual(self.audit(), [
+            ("mailbox.hold", "case 12/3"), ("mailbox.export", "--held"),
+            ("mailbox.release", ""), ("mailbox.export", "--held")])
 
     def test_it_outlasts_the_daily_round_and_a_restart(self):
         self.deliver(1)
