@@ -149,6 +149,52 @@ class Courier(unittest.TestCase):
             "logged in client=192.0.2.9 user=%s mechanism=PLAIN service=imap$"
             % DORA)
 
+    def assertQuota(self, box):
+        """What the file says, and is true, is what Courier shows."""
+        path = self.instance.maildir("ann").path
+        sizes = [os.stat(os.path.join(at, name)).st_size
+                 for at, _, names in os.walk(path) for name in names
+                 if os.path.basename(at) in ("new", "cur")]
+        with open(os.path.join(path, "maildirsize")) as f:
+            first, *lines = f.read().splitlines()
+        self.assertEqual(first, "1048576S,50C")
+        self.assertEqual([sum(int(line.split()[i]) for line in lines)
+                          for i in (0, 1)], [sum(sizes), len(sizes)])
+        if box is not None:
+            text = box.getquotaroot("INBOX")[1][1][0].decode()
+            self.assertRegex(text, r"STORAGE %d 1024 MESSAGE %d 50" % (
+                (sum(sizes) + 1023) // 1024, len(sizes)))
+
+    def test_what_a_user_does_is_counted(self):
+        self.instance.admin("user", "set", ANN, "--quota", "1M",
+                            "--quota-messages", "50")
+        for _ in range(6):
+            with self.instance.connect() as c:
+                self.assertRegex(c.message(
+                    b"Subject: x\r\n\r\n" + b"hello\r\n" * 200, [ANN]),
+                    "^250 ")
+        c, said = self.log_in(ANN, PASSWORD)
+        self.assertTrue(said.startswith(b"+OK"), said)
+        for number in (1, 2):
+            self.assertTrue(c.say("DELE %d" % number).startswith(b"+OK"))
+        self.assertTrue(c.say("QUIT").startswith(b"+OK"))
+        c.process.wait(60)
+        self.assertQuota(None)
+        box = imap(self.instance.path("run/authdaemon.sock"))
+        self.addCleanup(box.shutdown)
+        self.assertEqual(box.login(ANN, PASSWORD)[0], "OK")
+        box.select()
+        self.assertQuota(box)
+        box.create("INBOX.Archive")
+        box.copy("1:2", "INBOX.Archive")
+        self.assertQuota(box)
+        box.store("1", "+FLAGS", r"(\Deleted)")
+        box.expunge()
+        self.assertQuota(box)
+        box.append("INBOX", None, None, b"Subject: y\r\n\r\nme\r\n" * 100)
+        self.assertQuota(box)
+        box.logout()
+
     def test_who_is_refused(self):
         for user, password in ((ANN, "wrong"), (BOB, PASSWORD),
                                (DORA, PASSWORD)):
