@@ -57,7 +57,9 @@ libstore_a_SOURCES = \
 	store/mbox_head.c \
 	store/mbox_write.c \
 	store/quota.c store/quota.h \
+	store/quota_domain.c store/quota_domain.h \
 	store/quota_level.c store/quota_level.h \
+	store/quota_room.c store/quota_room.h \
 	store/recent.c store/recent.h \
 	store/record.c store/record.h \
 	store/retired.c store/retired.h \

@@ -21,7 +21,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "store/box.h"
-#include "store/index.h"
+#include "store/quota_domain.h"
+#include "store/quota_room.h"
 
 enum {
 	OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
@@ -32,34 +33,16 @@ enum {
 	WARN_MS = 60000,
 };
 
-struct amount {
-	uint64_t bytes, messages;
-};
-
-/* Kept for good: there are as many as domains with a limit. */
-struct domain {
-	struct map_node node;
-	char name[MAILBOX_NAME_SIZE];
-
-	/* Under the mutex. */
-	pthread_mutex_t mutex;
-	struct amount summed;   /* by the index */
-	struct amount since;    /* told to the index after that began */
-	struct amount underway; /* reserved, or not told to the index yet */
-	int64_t summed_at;      /* clock_ms(); 0: never */
-	bool is_summing;
-};
-
 struct quota_account {
 	struct map_node node;
 	struct quotas *quotas;
 	struct mailbox_name mailbox;
-	struct domain *domain; /* NULL: has no limit */
-	unsigned holds;        /* under the mutex of quotas */
+	struct quota_domain *domain; /* NULL: has no limit */
+	unsigned holds;              /* under the mutex of quotas */
 
 	pthread_mutex_t mutex;
 	struct quota_limits limits;
-	struct amount reserved;
+	struct quota_amount reserved;
 	unsigned percent;
 };
 
@@ -90,11 +73,10 @@ quotas_new(int root, struct index *index, const struct quota_conf *conf)
 static void
 free_domain(void *ctx, struct map_node *node)
 {
-	struct domain *d = (struct domain *)node;
+	struct quota_domain *d = (struct quota_domain *)node;
 
 	map_remove(ctx, node);
-	pthread_mutex_destroy(&d->mutex);
-	mem_free(d);
+	quota_domain_free(&d);
 }
 
 void
@@ -131,27 +113,25 @@ is_account(const struct map_node *node, const void *key)
 static bool
 is_domain(const struct map_node *node, const void *key)
 {
-	return strcmp(((const struct domain *)node)->name, key) == 0;
+	return strcmp(((const struct quota_domain *)node)->name, key) == 0;
 }
 
 /* "example.org", of a path that begins with it. */
-static struct domain *
+static struct quota_domain *
 find_domain(struct quotas *q, const struct mailbox_name *mailbox)
 {
 	struct str rest = str(mailbox->path), name = str_cut(&rest, '/');
 	uint64_t hash = str_hash(name);
 	char text[MAILBOX_NAME_SIZE];
-	struct domain *d;
+	struct quota_domain *d;
 
 	if (!str_copy(name, text, sizeof text))
 		die_bug("a mailbox name without a domain");
-	d = (struct domain *)map_find(&q->domains, hash, is_domain, text);
-	if (d != NULL)
-		return d;
-	d = mem_new(struct domain);
-	memcpy(d->name, text, sizeof d->name);
-	pthread_mutex_init(&d->mutex, NULL);
-	map_add(&q->domains, &d->node, hash);
+	d = (struct quota_domain *)map_find(&q->domains, hash, is_domain, text);
+	if (d == NULL) {
+		d = quota_domain_new(q->index, text);
+		map_add(&q->domains, &d->node, hash);
+	}
 	return d;
 }
 
@@ -257,20 +237,6 @@ warn(struct quota_account *a, const struct fault *f)
 /* A mailbox. With its mutex. */
 
 static bool
-exceeds(uint64_t used, uint64_t more, uint64_t limit)
-{
-	return limit > 0 && (used >= limit || more > limit - used);
-}
-
-static bool
-is_over(const struct maildirsize_limits *limits, uint64_t bytes,
-    uint64_t messages, uint64_t size)
-{
-	return exceeds(bytes, size, limits->bytes) ||
-	       exceeds(messages, 1, limits->messages);
-}
-
-static bool
 may_rewrite_limits(struct quotas *q)
 {
 	int64_t now = clock_ms();
@@ -320,7 +286,7 @@ read_size(struct quota_account *a, int box, uint64_t size,
 	if (rc == 0 ||
 	    (!is_same(&s->limits, limits) && may_rewrite_limits(a->quotas)))
 		return recount(a, box, s, f);
-	if (is_over(limits, s->bytes, s->messages, size) &&
+	if (quota_room_is_over(limits, s->bytes, s->messages, size) &&
 	    (s->lines > 1 || time(NULL) - s->changed > MAILDIRSIZE_OLD))
 		return recount(a, box, s, f);
 	return 0;
@@ -339,21 +305,6 @@ get_size(struct quota_account *a, uint64_t size, bool anew,
 	rc = anew ? recount(a, box, s, f) : read_size(a, box, size, s, f);
 	close(box);
 	return rc;
-}
-
-static int
-full(const struct quota_account *a, const char *what, struct fault *f)
-{
-	if (a->quotas->conf.permanent)
-		return fault_perm(f, "5.2.2", "%s is full", what);
-	return fault_temp(f, "4.2.2", "%s is full", what);
-}
-
-static int
-too_large(const char *what, struct fault *f)
-{
-	return fault_perm(f, "5.2.2",
-	    "the message is larger than all that %s may hold", what);
 }
 
 static unsigned
@@ -389,7 +340,7 @@ check_user(struct quota_account *a, uint64_t size, struct fault *f)
 	if (!has_limit(&limits))
 		return 0;
 	if (limits.bytes > 0 && size > limits.bytes + grace)
-		return too_large(what, f);
+		return quota_room_too_large(what, f);
 	if (get_size(a, size, false, &s, &g) < 0) {
 		warn(a, &g);
 		return 0;
@@ -399,8 +350,8 @@ check_user(struct quota_account *a, uint64_t size, struct fault *f)
 	/* Only one that has room yet may pass the limit. */
 	if (limits.bytes > 0 && s.bytes < limits.bytes)
 		limits.bytes += grace;
-	if (is_over(&limits, s.bytes, s.messages, size))
-		return full(a, what, f);
+	if (quota_room_is_over(&limits, s.bytes, s.messages, size))
+		return quota_room_full(a->quotas->conf.permanent, what, f);
 	a->percent = percent(&a->limits.user, s.bytes + size, s.messages + 1);
 	return 0;
 }
@@ -408,121 +359,33 @@ check_user(struct quota_account *a, uint64_t size, struct fault *f)
 /* A domain. */
 
 static int
-add_folder(void *ctx, const struct mailbox_name *mailbox,
-    const struct mailbox_folder *folder, const struct index_stat *stat)
-{
-	struct amount *sum = ctx;
-
-	(void)mailbox;
-	if (!maildirsize_counts(str(folder->dir), (struct str){0}))
-		return 0;
-	sum->bytes += stat->bytes;
-	sum->messages += stat->messages;
-	return 0;
-}
-
-struct summing {
-	const char *name;
-	struct amount sum;
-};
-
-static int
-sum_domain(struct index *index, void *ctx, struct fault *f)
-{
-	struct summing *s = ctx;
-	char prefix[MAILBOX_NAME_SIZE + 1];
-	struct index_range range;
-
-	snprintf(prefix, sizeof prefix, "%s/", s->name);
-	range = (struct index_range){.path = str(prefix)};
-	return index_each_folder(index, range, add_folder, &s->sum, f);
-}
-
-/* With the domain's mutex, which is given up meanwhile, but not at the first
- * time: without a sum nobody can decide. What is told to the index while it sums
- * up may be counted twice until the next time. */
-static void
-refresh(struct quota_account *a, struct domain *d)
-{
-	struct summing s = {.name = d->name};
-	struct amount before = d->since;
-	bool is_first = d->summed_at == 0;
-	struct fault f;
-	int rc;
-
-	d->is_summing = true;
-	if (!is_first)
-		pthread_mutex_unlock(&d->mutex);
-	rc = index_run(a->quotas->index, sum_domain, &s, &f);
-	if (rc < 0)
-		warn(a, &f);
-	if (!is_first)
-		pthread_mutex_lock(&d->mutex);
-	d->is_summing = false;
-	d->summed_at = clock_ms();
-	if (rc < 0)
-		return;
-	d->summed = s.sum;
-	d->since.bytes -= before.bytes;
-	d->since.messages -= before.messages;
-}
-
-static int
-check_domain_now(struct quota_account *a, struct domain *d, uint64_t size,
-    bool reserve, struct fault *f)
-{
-	const struct maildirsize_limits *limits = &a->limits.domain;
-	char what[MAILBOX_NAME_SIZE + 16];
-	uint64_t bytes, messages;
-
-	if (!d->is_summing &&
-	    (d->summed_at == 0 || clock_ms() - d->summed_at > QUOTA_DOMAIN_MS))
-		refresh(a, d);
-	bytes = d->summed.bytes + d->since.bytes + d->underway.bytes;
-	messages =
-	    d->summed.messages + d->since.messages + d->underway.messages;
-	snprintf(what, sizeof what, "the domain %.200s", d->name);
-	if (limits->bytes > 0 && size > limits->bytes)
-		return too_large(what, f);
-	if (is_over(limits, bytes, messages, size))
-		return full(a, what, f);
-	if (reserve) {
-		d->underway.bytes += size;
-		d->underway.messages++;
-	}
-	return 0;
-}
-
-static int
 check_domain(
     struct quota_account *a, uint64_t size, bool reserve, struct fault *f)
 {
-	struct domain *d = a->domain;
+	struct quota_question question = {
+	    .size = size,
+	    .reserve = reserve,
+	    .permanent = a->quotas->conf.permanent,
+	};
+	struct fault trouble = {.text = ""};
 	int rc;
 
-	if (d == NULL)
+	if (a->domain == NULL)
 		return 0;
-	pthread_mutex_lock(&d->mutex);
-	rc = check_domain_now(a, d, size, reserve, f);
-	pthread_mutex_unlock(&d->mutex);
+	pthread_mutex_lock(&a->mutex);
+	question.limits = a->limits.domain;
+	pthread_mutex_unlock(&a->mutex);
+	rc = quota_domain_ask(a->domain, &question, &trouble, f);
+	if (trouble.text[0] != '\0')
+		warn(a, &trouble);
 	return rc;
 }
 
 static void
 leave_domain(struct quota_account *a, uint64_t size, bool indexed)
 {
-	struct domain *d = a->domain;
-
-	if (d == NULL)
-		return;
-	pthread_mutex_lock(&d->mutex);
-	d->underway.bytes -= size;
-	d->underway.messages--;
-	if (indexed) {
-		d->since.bytes += size;
-		d->since.messages++;
-	}
-	pthread_mutex_unlock(&d->mutex);
+	if (a->domain != NULL)
+		quota_domain_leave(a->domain, size, indexed);
 }
 
 /* Decisions. */
@@ -565,18 +428,12 @@ quota_reserve(struct quota_account *a, uint64_t size, struct fault *f)
 void
 quota_claim(struct quota_account *a, uint64_t size)
 {
-	struct domain *d = a->domain;
-
 	pthread_mutex_lock(&a->mutex);
 	a->reserved.bytes += size;
 	a->reserved.messages++;
 	pthread_mutex_unlock(&a->mutex);
-	if (d == NULL)
-		return;
-	pthread_mutex_lock(&d->mutex);
-	d->underway.bytes += size;
-	d->underway.messages++;
-	pthread_mutex_unlock(&d->mutex);
+	if (a->domain != NULL)
+		quota_domain_claim(a->domain, size);
 }
 
 void
