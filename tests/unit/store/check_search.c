@@ -4,6 +4,7 @@
 
 #include "store/search.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ static char dir[64], root[80], index_dir[80];
 static struct store *store;
 
 static void
-begin(void)
+open_it(void)
 {
 	struct store_conf conf = {
 	    .root = root,
@@ -30,12 +31,18 @@ begin(void)
 	};
 	struct fault f = {.text = ""};
 
+	store = store_open(&conf, &f);
+	ck_assert_msg(store != NULL, "%s", f.text);
+}
+
+static void
+begin(void)
+{
 	snprintf(dir, sizeof dir, "/tmp/check_search.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(root, sizeof root, "%s/mail", dir);
 	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
-	store = store_open(&conf, &f);
-	ck_assert_msg(store != NULL, "%s", f.text);
+	open_it();
 }
 
 static int
@@ -323,6 +330,57 @@ START_TEST(a_search_does_not_wait_for_the_writer)
 }
 END_TEST
 
+/* One byte of a file of the index is turned over; false behind its end. */
+static bool
+damage(const char *file, off_t at)
+{
+	char path[128], byte;
+	bool is_there;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", index_dir, file);
+	fd = open(path, O_RDWR);
+	ck_assert_int_ge(fd, 0);
+	is_there = pread(fd, &byte, 1, at) == 1;
+	byte = (char)~byte;
+	if (is_there)
+		ck_assert_int_eq(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+	return is_there;
+}
+
+START_TEST(a_damaged_index_is_mended_before_it_answers)
+{
+	static const char *const files[] = {"folders.db", "messages.db"};
+	unsigned tried = 0;
+	bool more = true;
+
+	begin();
+	for (unsigned i = 0; i < 60; i++)
+		deliver("ann@b", "one");
+	for (off_t page = 0; more; page++) {
+		more = false;
+		for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+			json_t *count;
+
+			store_close(&store);
+			if (damage(files[i], 100 + page * 8192)) {
+				tried++;
+				more = true;
+			}
+			open_it();
+			count =
+			    ask("{\"mailbox\":\"ann@b\",\"count\":true}", NULL);
+			ck_assert_int_eq(
+			    json_get_int(count, "messages", 0), 60);
+			json_free(&count);
+		}
+	}
+	ck_assert_uint_ge(tried, 4);
+	end();
+}
+END_TEST
+
 START_TEST(what_makes_no_sense_is_refused)
 {
 	begin();
@@ -343,4 +401,5 @@ UNIT_MAIN("search", all_mailboxes_are_searched_in_order,
     a_message_that_goes_takes_no_other_with_it, what_is_found_is_described,
     a_mailbox_is_searched_as_its_maildir_is,
     a_count_tells_messages_bytes_and_mailboxes,
-    a_search_does_not_wait_for_the_writer, what_makes_no_sense_is_refused)
+    a_search_does_not_wait_for_the_writer,
+    a_damaged_index_is_mended_before_it_answers, what_makes_no_sense_is_refused)
