@@ -147,95 +147,6 @@ directory_methods_end_page(
 	return result;
 }
 
-/* Domains. */
-
-static json_t *
-domain_add(void *ctx, const json_t *params, struct fault *f)
-{
-	const char *domain = directory_methods_need_text(params, "domain", f);
-
-	if (domain == NULL || directory_domain_add(ctx, str(domain), f) < 0)
-		return NULL;
-	return directory_methods_changed("domain", domain);
-}
-
-static json_t *
-domain_del(void *ctx, const json_t *params, struct fault *f)
-{
-	const char *domain = directory_methods_need_text(params, "domain", f);
-
-	if (domain == NULL || directory_domain_del(ctx, str(domain), f) < 0)
-		return NULL;
-	return directory_methods_changed("domain", domain);
-}
-
-static json_t *
-domain_set(void *ctx, const json_t *params, struct fault *f)
-{
-	const char *domain = directory_methods_need_text(params, "domain", f);
-	struct directory_quota total, user;
-
-	if (domain == NULL ||
-	    directory_quota_take(params, "", DIRECTORY_QUOTA_KEEP, &total, f) <
-		0 ||
-	    directory_quota_take(
-		params, "user_", DIRECTORY_QUOTA_KEEP, &user, f) < 0 ||
-	    directory_domain_set_quota(ctx, str(domain), &total, &user, f) < 0)
-		return NULL;
-	return directory_methods_changed("domain", domain);
-}
-
-static json_t *
-domain_to_json(const struct directory_domain *domain)
-{
-	json_t *item = json_new_object();
-
-	json_put_text(item, "domain", domain->name);
-	directory_quota_put(item, "", &domain->total);
-	directory_quota_put(item, "user_", &domain->user);
-	return item;
-}
-
-static json_t *
-domain_get(void *ctx, const json_t *params, struct fault *f)
-{
-	const char *name = directory_methods_need_text(params, "domain", f);
-	struct directory_domain domain;
-	int rc;
-
-	if (name == NULL)
-		return NULL;
-	rc = directory_domain_read(ctx, str(name), &domain, f);
-	if (rc == 0)
-		fault_perm(f, "5.1.1", "%.100s: there is no such domain", name);
-	return rc > 0 ? domain_to_json(&domain) : NULL;
-}
-
-static int
-list_domain(void *ctx, const struct directory_domain *domain)
-{
-	struct directory_page *page = ctx;
-
-	if (!directory_methods_has_room(
-		page, domain->name, strlen(domain->name)))
-		return 1;
-	json_add(page->items, domain_to_json(domain));
-	return 0;
-}
-
-static json_t *
-domain_list(void *ctx, const json_t *params, struct fault *f)
-{
-	struct directory_page page;
-	struct str after;
-
-	if (directory_methods_may_text(params, "after", &after, f) < 0 ||
-	    directory_methods_begin_page(&page, params, f) < 0)
-		return NULL;
-	return directory_methods_end_page(&page, "domains",
-	    directory_each_domain(ctx, after, list_domain, &page, f));
-}
-
 /* Users. */
 
 /* Nobody needs the clear password any more, though params goes on. */
@@ -470,34 +381,6 @@ user_get(void *ctx, const json_t *params, struct fault *f)
 	return result;
 }
 
-/* What holds for a user, the domain's included; what is no limit is left out. */
-static json_t *
-quota_get(void *ctx, const json_t *params, struct fault *f)
-{
-	const char *name = directory_methods_need_text(params, "user", f);
-	struct directory_user user;
-	struct quota_value v;
-	json_t *result;
-	int rc;
-
-	if (name == NULL)
-		return NULL;
-	rc = directory_quota_get(ctx, str(name), &user, &v, f);
-	mem_wipe(user.hash, sizeof user.hash);
-	if (rc == 0)
-		fault_perm(f, "5.1.1", "%.100s: there is no such user", name);
-	if (rc <= 0)
-		return NULL;
-	result = json_new_object();
-	json_put_text(result, "user", user.name);
-	directory_quota_put(result, "",
-	    &(struct directory_quota){(int64_t)v.bytes, (int64_t)v.messages});
-	directory_quota_put(result, "domain_",
-	    &(struct directory_quota){
-		(int64_t)v.domain_bytes, (int64_t)v.domain_messages});
-	return result;
-}
-
 static int
 list_user(void *ctx, const struct directory_user *user)
 {
@@ -620,11 +503,11 @@ alias_list(void *ctx, const json_t *params, struct fault *f)
 }
 
 const struct control_method directory_methods[] = {
-    {"domain.add", domain_add},
-    {"domain.del", domain_del},
-    {"domain.set", domain_set},
-    {"domain.get", domain_get},
-    {"domain.list", domain_list},
+    {"domain.add", directory_method_domain_add},
+    {"domain.del", directory_method_domain_del},
+    {"domain.set", directory_method_domain_set},
+    {"domain.get", directory_method_domain_get},
+    {"domain.list", directory_method_domain_list},
     {"user.add", user_add},
     {"user.del", user_del},
     {"user.list", user_list},
@@ -633,7 +516,7 @@ const struct control_method directory_methods[] = {
     {"user.enable", user_enable},
     {"user.get", user_get},
     {"user.set", user_set},
-    {"quota.get", quota_get},
+    {"quota.get", directory_method_quota_get},
     {"app_password.add", directory_method_app_add},
     {"app_password.list", directory_method_app_list},
     {"app_password.revoke", directory_method_app_revoke},

@@ -46,6 +46,10 @@ control_call directory_method_audit_list;
 
 control_call directory_method_backup, directory_method_restore_user;
 
+control_call directory_method_domain_add, directory_method_domain_del,
+    directory_method_domain_set, directory_method_domain_get,
+    directory_method_domain_list, directory_method_quota_get;
+
 control_call directory_method_sender_add, directory_method_sender_del,
     directory_method_sender_list;
 

@@ -21,7 +21,9 @@ libauth_a_SOURCES = \
 	auth/directory_group_record.c \
 	auth/directory_members.c \
 	auth/directory_methods.c auth/directory_methods.h \
-	auth/directory_methods_app.c auth/directory_methods_audit.c auth/directory_methods_backup.c auth/directory_methods_group.c \
+	auth/directory_methods_app.c auth/directory_methods_audit.c \
+	auth/directory_methods_backup.c auth/directory_methods_domain.c \
+	auth/directory_methods_group.c \
 	auth/directory_methods_sender.c \
 	auth/directory_node.c auth/directory_node.h \
 	auth/directory_quota.c auth/directory_quota.h \
