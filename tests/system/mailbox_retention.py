@@ -5,6 +5,7 @@ the same mailboxes."""
 import base64
 import json
 import os
+import pty
 import pwd
 import random
 import signal
@@ -448,6 +449,39 @@ class Delete(Base):
             ("mailbox.delete", "1 message --subject NUMBER 1"),
             ("mailbox.delete",
              "4 messages --folder INBOX --larger 1")])
+
+    def on_terminal(self, answer, *args):
+        """Runs the command there; what it asks is answered."""
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execv(program("posthouse"), [
+                "posthouse", "-c", self.instance.conf] + list(args))
+        said = b""
+        try:
+            while b"[y/N] " not in said:
+                said += os.read(terminal, 1000)
+            os.write(terminal, answer)
+            while True:
+                said += os.read(terminal, 1000)
+        except OSError:
+            pass
+        os.close(terminal)
+        return said.decode(), os.waitstatus_to_exitcode(
+            os.waitpid(child, 0)[1])
+
+    def test_on_a_terminal_it_asks(self):
+        self.deliver(1)
+        args = ("mailbox", "delete", ANN, "--folder", "INBOX")
+        for answer in (b"n\n", b"\n", b"\x04"):
+            said, status = self.on_terminal(answer, *args)
+            self.assertIn("Delete 1 message of %s? [y/N]" % ANN, said)
+            self.assertIn("nothing was deleted", said)
+            self.assertEqual(status, os.EX_UNAVAILABLE)
+        self.assertEqual(len(self.below("new")), 1)
+        said, status = self.on_terminal(b"y\n", *args)
+        self.assertIn("1 message deleted", said)
+        self.assertEqual((status, self.below("new")), (0, []))
+        self.assertEqual(len(self.audit()), 1)
 
     def test_the_mailbox_of_a_user_that_is_no_more(self):
         self.deliver(1)
