@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -19,6 +20,7 @@ enum {
 	OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
 	LINE_MAX_LEN = 2 * MAILDIR_NAME_SIZE + MAILBOX_FOLDER_SIZE + 64,
 	READ_SIZE = 64 << 10,
+	CLEANED_S = 86400, /* Dovecot waits for 36 hours */
 };
 
 static const char directory[] = "posthouse/import";
@@ -140,6 +142,30 @@ read_state(struct import *im, struct fault *f)
 	return n < 0 ? fault_errno(f, "cannot read what was imported") : 0;
 }
 
+/* IMAP servers remove from tmp/ what has been there for a day or two. */
+static bool
+may_be_cleaned(const struct import *im)
+{
+	struct stat st;
+
+	return fstat(im->state, &st) < 0 ||
+	       st.st_mtim.tv_sec + CLEANED_S < time(NULL);
+}
+
+/* A message that is neither in tmp/ nor in its folder: the user has moved it, or
+ * it was never there. If that cannot be told it rather comes twice. */
+static void
+forget_line(struct import *im, const struct import_waiting *w)
+{
+	struct import_known *known = import_find(im, w->known->key);
+	struct maildir_name name;
+
+	if (known != NULL && may_be_cleaned(im) &&
+	    maildir_name_parse(str(w->file), &name) &&
+	    client_target_find(&w->folder->target, name.base) == NULL)
+		map_remove(&im->known, &known->node);
+}
+
 /* One of the last lines: its message is in tmp/, or has left it. */
 static int
 end_line(struct import *im, struct import_waiting *w, struct fault *f)
@@ -153,8 +179,11 @@ end_line(struct import *im, struct import_waiting *w, struct fault *f)
 	    import_get_folder(im, &folder, &w->folder, f) < 0)
 		return -1;
 	import_tmp_path(im, w->number, path);
-	if (faccessat(w->folder->open.dir, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (faccessat(w->folder->open.dir, path, F_OK, AT_SYMLINK_NOFOLLOW) <
+	    0) {
+		forget_line(im, w);
 		return 0;
+	}
 	return import_give_name(im, w, f);
 }
 

@@ -225,20 +225,16 @@ START_TEST(what_was_removed_meanwhile_does_not_come_back_before_the_end)
 }
 END_TEST
 
-START_TEST(a_batch_that_was_written_down_gets_its_names_later)
+/* What is remembered of the import "x". */
+static void
+state_path(char path[512])
 {
-	static const char line[] = "3\t0\tcur\t/1.a.h\t1.a.h,S=3,W=3:2,S\n"
-				   "3\t1\tnew\t/2.a.h\t2.a.h,S=3,W=3\n"
-				   "3\t2\tcur\t/half";
-	struct import *im;
-	DIR *d;
+	struct import *im = open_import("x");
+	char id[32] = "";
 	struct dirent *e;
-	char path[512], id[32] = "";
-	int fd;
+	DIR *d;
 
-	begin();
-	im = open_import("x");
-	snprintf(path, sizeof path, "%s/b/ann/posthouse/import", dir);
+	snprintf(path, 512, "%s/b/ann/posthouse/import", dir);
 	d = opendir(path);
 	ck_assert_ptr_nonnull(d);
 	while ((e = readdir(d)) != NULL)
@@ -246,14 +242,32 @@ START_TEST(a_batch_that_was_written_down_gets_its_names_later)
 			snprintf(id, sizeof id, "%.16s", e->d_name);
 	closedir(d);
 	import_free(&im);
-	snprintf(path, sizeof path, "%s/b/ann/posthouse/import/%s", dir, id);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	ck_assert_int_eq(write(fd, line, sizeof line - 1), sizeof line - 1);
+	snprintf(path, 512, "%s/b/ann/posthouse/import/%s", dir, id);
+}
+
+static void
+write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), strlen(text));
 	close(fd);
-	snprintf(path, sizeof path, "%s/b/ann/tmp/import.%s.1", dir, id);
-	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	ck_assert_int_eq(write(fd, "two", 3), 3);
-	close(fd);
+}
+
+START_TEST(a_batch_that_was_written_down_gets_its_names_later)
+{
+	struct import *im;
+	char state[512], tmp[1100];
+
+	begin();
+	state_path(state);
+	write_file(state, "3\t0\tcur\t/1.a.h\t1.a.h,S=3,W=3:2,S\n"
+			  "3\t1\tnew\t/2.a.h\t2.a.h,S=3,W=3\n"
+			  "3\t2\tcur\t/half");
+	snprintf(tmp, sizeof tmp, "%s/b/ann/tmp/import.%s.1", dir,
+	    strrchr(state, '/') + 1);
+	write_file(tmp, "two");
 	im = open_import("x");
 	ck_assert(has("new/2.a.h,S=3,W=3"));
 	ck_assert(!bring(im, "1.a.h", "one"));
@@ -262,6 +276,24 @@ START_TEST(a_batch_that_was_written_down_gets_its_names_later)
 	finish(&im, true);
 	ck_assert_uint_eq(count("cur"), 1);
 	ck_assert_uint_eq(count("new"), 1);
+	end();
+}
+END_TEST
+
+START_TEST(what_others_have_cleaned_out_of_tmp_is_not_lost)
+{
+	const struct timespec old[] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	struct import *im;
+	char state[512];
+
+	begin();
+	state_path(state);
+	write_file(state, "3\t0\tcur\t/1.a.h\t1.a.h,S=3,W=3:2,S\n");
+	ck_assert_int_eq(utimensat(AT_FDCWD, state, old, 0), 0);
+	im = open_import("x");
+	ck_assert(bring(im, "1.a.h", "one"));
+	finish(&im, true);
+	ck_assert_uint_eq(count("cur"), 1);
 	end();
 }
 END_TEST
@@ -351,5 +383,6 @@ UNIT_MAIN("import", a_maildirs_message_keeps_its_name_and_gets_sizes,
     what_has_no_name_is_known_by_its_bytes,
     what_was_removed_meanwhile_does_not_come_back_before_the_end,
     a_batch_that_was_written_down_gets_its_names_later,
+    what_others_have_cleaned_out_of_tmp_is_not_lost,
     what_comes_is_counted_for_the_quota, the_same_is_not_imported_twice_at_once,
     every_folder_of_others_has_a_name_here)
