@@ -40,22 +40,39 @@ index_maker_clear(struct index_maker *m)
 		index_folder_release(&m->others[i]);
 }
 
+static int
+open_file(int dir, enum record_place place, struct str file)
+{
+	char path[MAILDIR_NAME_SIZE + 8];
+
+	snprintf(path, sizeof path, "%s/%.*s",
+	    place == RECORD_NEW ? "new" : "cur", STR_ARG(file));
+	return openat(
+	    dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+void
+index_prefetch_file(int dir, enum record_place place, struct str file)
+{
+	int fd = open_file(dir, place, file);
+
+	if (fd < 0)
+		return;
+	posix_fadvise(fd, 0, RECORD_HEAD_MAX, POSIX_FADV_WILLNEED);
+	close(fd);
+}
+
 /* Reads the head of a message's file. False where the file has gone. */
 static bool
 read_head(struct index_maker *m, enum record_place place, struct str file,
     uint64_t *size)
 {
-	char path[MAILDIR_NAME_SIZE + 8];
+	int fd = open_file(m->dir, place, file);
 	struct stat st;
 	size_t room;
 	ssize_t n;
 	char *at;
-	int fd;
 
-	snprintf(path, sizeof path, "%s/%.*s",
-	    place == RECORD_NEW ? "new" : "cur", STR_ARG(file));
-	fd = openat(
-	    m->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0) {
 		m->has_missed = m->has_missed || errno == ENOENT;
 		return false;

@@ -113,13 +113,14 @@ struct index_folder **
 index_take_waiting(struct index *index)
 {
 	struct index_folder **list;
-	size_t n = 0;
+	size_t n;
 
 	pthread_mutex_lock(&index->mutex);
-	list = mem_zeroed(index->n_waiting + 1, sizeof(*list));
+	n = index->n_waiting;
+	list = mem_zeroed(n + 1, sizeof(*list));
 	for (struct index_folder *i = index->waiting; i != NULL;
 	     i = i->next_waiting) {
-		list[n++] = i;
+		list[--n] = i;
 		i->waits = false;
 	}
 	index->waiting = NULL;

@@ -178,7 +178,9 @@ void index_wait(struct index_folder *folder);
 /* The same where the mutex is held. */
 void index_wait_locked(struct index_folder *folder);
 /* The folders that wait (holds), ended by NULL, to be freed: a list of its own,
- * since the moment they no longer wait they may be made to wait again. */
+ * since the moment they no longer wait they may be made to wait again. Who has
+ * waited longest comes first: an index that is made anew grows at its end then,
+ * where pages are filled. */
 struct index_folder **index_take_waiting(struct index *index) MUST_USE;
 
 /* The writer's chores. */
@@ -241,6 +243,8 @@ void index_maker_clear(struct index_maker *m);
 /* A file that has gone, or is none, makes nothing. */
 int index_make_record(struct index_maker *m, enum record_place place,
     struct str file, enum index_make how, struct fault *f) MUST_USE;
+/* Soon a record will be made of it: has it read, and waits for nothing. */
+void index_prefetch_file(int dir, enum record_place place, struct str file);
 /* Of one file that was written: dir is the open Maildir. */
 int index_put_file(struct index_folder *folder, int dir,
     enum record_place place, struct str name, struct fault *f) MUST_USE;
