@@ -1,7 +1,8 @@
 # store: Maildirs, deliveries into them, and their index.
 noinst_LIBRARIES += libstore.a
 libstore_a_SOURCES = \
-	store/attic.c store/attic.h \
+	store/attic.c store/attic.h store/attic_private.h \
+	store/attic_back.c \
 	store/audit.c store/audit.h \
 	store/box.c store/box.h \
 	store/client.c store/client.h store/client_private.h \
