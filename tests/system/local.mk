@@ -38,6 +38,7 @@ SYSTEM_TESTS += \
 	tests/system/install.py \
 	tests/system/lmtp_delivery.py \
 	tests/system/lmtp_repeat.py \
+	tests/system/mailbox_recall.py \
 	tests/system/mailbox_retention.py \
 	tests/system/mailbox_search.py \
 	tests/system/mailbox_export.py \
@@ -105,6 +106,7 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 	tests/system/lib/nodemailer.js \
 	tests/system/lib/peers.py \
 	tests/system/lib/pki.py \
+	tests/system/lib/retention.py \
 	tests/system/lib/scram.py \
 	tests/system/lib/sink.py \
 	tests/system/lib/postgres.py \
