@@ -73,10 +73,31 @@ open_last(struct backup *b, struct fault *f)
 	return b->last < 0 ? -1 : 0;
 }
 
+/* There a snapshot would be a mailbox, and be copied into the next one. */
+static int
+need_outside(const struct backup *b, struct fault *f)
+{
+	char *dir = realpath(b->how->dir, NULL);
+	char *root = realpath(b->store.root, NULL);
+	size_t len = root != NULL ? strlen(root) : 0;
+	bool inside = dir != NULL && root != NULL &&
+		      str_starts(str(dir), str(root)) &&
+		      (dir[len] == '/' || dir[len] == '\0');
+
+	free(dir);
+	free(root);
+	if (inside)
+		return fault_perm(f, "5.5.4",
+		    "%s is among the mailboxes, in %s: choose another folder",
+		    b->how->dir, b->store.root);
+	return 0;
+}
+
 static int
 open_places(struct backup *b, struct fault *f)
 {
 	if (snapshots_open(&b->dirs, b->how->dir, true, f) < 0 ||
+	    need_outside(b, f) < 0 ||
 	    tree_make(b->dirs.dir, SNAPSHOT_PARTIAL, f) < 0)
 		return -1;
 	b->snapshot = tree_open(b->dirs.dir, SNAPSHOT_PARTIAL, f);

@@ -230,6 +230,14 @@ class Stopped(Case):
         instance.start()
         self.deliver(instance, "ann", [4])
 
+    def test_no_backup_is_made_among_the_mailboxes(self):
+        instance = self.start()
+        self.deliver(instance, "ann", range(3))
+        done = instance.try_admin("backup", instance.path("mail", "backup"))
+        self.assertEqual(done.returncode, os.EX_DATAERR)
+        self.assertIn("among the mailboxes", done.stderr)
+        instance.admin("backup", instance.path("mailbackup"))
+
     def test_all_is_restored_onto_nothing_only(self):
         instance = self.start()
         instance.admin("backup", self.backup)
