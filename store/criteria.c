@@ -292,7 +292,8 @@ criteria_match(const struct criteria *c, const struct mailbox_folder *folder,
 		return false;
 	if (c->id.at != NULL && !handle_means(c->id, str(folder->dir), base))
 		return false;
-	return caseless_is_in(&c->from, r->sender) &&
+	return (caseless_is_in(&c->from, r->sender) ||
+		   caseless_is_in(&c->from, r->sender_name)) &&
 	       caseless_is_in(&c->to, r->recipients) &&
 	       caseless_is_in(&c->subject, r->subject) &&
 	       caseless_is_in(&c->list_id, r->list_id);

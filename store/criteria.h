@@ -3,8 +3,9 @@
  * Which messages are meant: what is asked for must all be so. The members of
  * the JSON object, each of which may be missing:
  *
- *   from to subject list_id  text that the field holds, without case; "to" is
- *                            To and Cc
+ *   from to subject list_id  text that the field holds, without case: From has
+ *                            a name and an address, "to" the addresses of To
+ *                            and Cc
  *   message_id               the whole Message-ID, with or without brackets
  *   id                       what handle_means() takes
  *   folder                   its name; "INBOX"

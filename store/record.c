@@ -81,6 +81,7 @@ record_format(const struct record *r, struct buf *b)
 	put_text(b, r->message_id);
 	put_text(b, r->subject);
 	put_text(b, r->sender);
+	put_text(b, r->sender_name);
 	put_text(b, r->recipients);
 	put_text(b, r->list_id);
 }
@@ -168,6 +169,7 @@ record_parse(struct str value, struct record *r)
 	       take_text(&value, &r->message_id) &&
 	       take_text(&value, &r->subject) &&
 	       take_text(&value, &r->sender) &&
+	       take_text(&value, &r->sender_name) &&
 	       take_text(&value, &r->recipients) &&
 	       take_text(&value, &r->list_id) && value.len == 0;
 }
@@ -181,7 +183,7 @@ record_is_seen(const struct record *r)
 /*
  * What a head says.
  */
-enum { MESSAGE_ID, SUBJECT, SENDER, RECIPIENTS, LIST_ID, TEXTS };
+enum { MESSAGE_ID, SUBJECT, SENDER, SENDER_NAME, RECIPIENTS, LIST_ID, TEXTS };
 
 struct text {
 	char at[RECORD_TEXT_MAX];
@@ -235,10 +237,30 @@ keep_first(void *ctx, struct str addr_spec)
 		keep(text, addr_spec);
 }
 
+/* Encoded words and all: what a reader of mail is shown. */
+static void
+keep_name(struct reading *h, struct str value)
+{
+	struct text *sender = &h->texts[SENDER];
+	struct str name;
+
+	buf_reset(h->scratch);
+	header_decode(h->scratch, value);
+	name = buf_str(h->scratch);
+	if (str_has(name, '<'))
+		name = str_head(name, str_find(name, '<'));
+	name = str_trim(name);
+	if (name.len > 1 && name.at[0] == '"' && str_ends(name, STR_LIT("\"")))
+		name = str_n(name.at + 1, name.len - 2);
+	if (!str_is(name, str_n(sender->at, sender->len)))
+		keep(&h->texts[SENDER_NAME], name);
+}
+
 static void
 read_sender(struct reading *h, struct str value)
 {
 	header_each_address(value, keep_first, &h->texts[SENDER]);
+	keep_name(h, value);
 }
 
 /* Whole addresses, and none behind one that was left out. */
@@ -377,6 +399,7 @@ record_read_head(struct record *r, struct str head, struct buf *texts)
 	    [MESSAGE_ID] = &r->message_id,
 	    [SUBJECT] = &r->subject,
 	    [SENDER] = &r->sender,
+	    [SENDER_NAME] = &r->sender_name,
 	    [RECIPIENTS] = &r->recipients,
 	    [LIST_ID] = &r->list_id,
 	};

@@ -22,7 +22,7 @@
 #include "base/str.h"
 
 enum {
-	RECORD_VERSION = 2,    /* one of another is made anew from its file */
+	RECORD_VERSION = 3,    /* one of another is made anew from its file */
 	RECORD_TEXT_MAX = 300, /* of each text; longer ones are cut */
 	RECORD_SIZE_MAX = 4096,
 	RECORD_HEAD_MAX = 16 << 10, /* header bytes that are looked at */
@@ -55,11 +55,13 @@ struct record {
 	struct str digest;    /* of RECORD_DIGEST_LEN; empty: not known */
 	bool has_own_digest;  /* taken on the way into the file, by ourselves */
 	struct str message_id;
-	struct str subject;    /* decoded */
-	struct str sender;     /* From's first address */
-	struct str recipients; /* the addresses of To and Cc, with ", " between
+	struct str subject;     /* decoded */
+	struct str sender;      /* From's first address */
+	struct str sender_name; /* the name before it, decoded, or what From
+				 * says instead of an address */
+	struct str recipients;  /* the addresses of To and Cc, with ", " between
 				* them; the first ones, where they are many */
-	struct str list_id;    /* List-Id, what stands in its brackets */
+	struct str list_id;     /* List-Id, what stands in its brackets */
 };
 
 void record_format(const struct record *r, struct buf *b);
@@ -69,7 +71,7 @@ bool record_parse(struct str value, struct record *r) MUST_USE;
 /* "S" among the flags. */
 bool record_is_seen(const struct record *r);
 
-/* Fills date, spam, message_id, subject, sender, recipients and list_id from the
+/* Fills date, spam, message_id, subject, sender and its name, recipients and list_id from the
  * message's head; their text goes into `texts`, which is reset. */
 void record_read_head(struct record *r, struct str head, struct buf *texts);
 

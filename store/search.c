@@ -83,6 +83,7 @@ put_rest(json_t *item, struct str base, const struct record *r)
 	json_put_text(item, "file", file);
 	if (r->date != 0)
 		json_put_int(item, "date", r->date);
+	put_text(item, "from_name", r->sender_name);
 	put_text(item, "to", r->recipients);
 	put_text(item, "message_id", r->message_id);
 	put_text(item, "list_id", r->list_id);

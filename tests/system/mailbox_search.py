@@ -64,6 +64,7 @@ class Questions:
     def test_criteria_are_all_meant(self):
         for args, subjects in (
                 (("--from", "Lists@"), ["list"]),
+                (("--from", "j\u00d6rg"), ["Viele Gr\u00fc\u00dfe"]),
                 (("--list-id", "Announce."), ["list"]),
                 (("--message-id", "<one@elsewhere.example>"), ["plain"]),
                 (("--message-id", "one@elsewhere.example"), ["plain"]),

@@ -19,6 +19,7 @@ static const struct record example = {
     .message_id = {"1.x@example.net", 15},
     .subject = {"Ihre Gr\u00fc\u00dfe", 13},
     .sender = {"Ann@example.net", 15},
+    .sender_name = {"J\u00f6rg", 5},
     .recipients = {"bob@example.org, eve@example.org", 32},
     .list_id = {"posthouse.example.net", 21},
     .digest = {"0123456789abcdef0123456789abcdef", 32},
@@ -61,6 +62,7 @@ START_TEST(what_is_asked_for_must_all_be_so)
 		const char *yes, *no;
 	} all[] = {
 	    {"{\"from\":\"ANN@\"}", "{\"from\":\"bob\"}"},
+	    {"{\"from\":\"J\u00d6R\"}", "{\"from\":\"jor\"}"},
 	    {"{\"to\":\"eve@\"}", "{\"to\":\"ann@\"}"},
 	    {"{\"list_id\":\"Posthouse.\"}", "{\"list_id\":\"<\"}"},
 	    {"{\"attachments\":true}", "{\"attachments\":false}"},

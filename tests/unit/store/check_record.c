@@ -21,6 +21,7 @@ static const struct record example = {
     .message_id = {"1@b", 3},
     .subject = {"", 0},
     .sender = {"ann@b", 5},
+    .sender_name = {"Ann", 3},
     .recipients = {"bob@b, eve@b", 12},
     .list_id = {"l.b", 3},
 };
@@ -47,6 +48,7 @@ START_TEST(a_record_comes_back_as_it_was)
 	ck_assert_view_eq(r.message_id, "1@b");
 	ck_assert_view_eq(r.subject, "");
 	ck_assert_view_eq(r.sender, "ann@b");
+	ck_assert_view_eq(r.sender_name, "Ann");
 	ck_assert_view_eq(r.recipients, "bob@b, eve@b");
 	ck_assert_view_eq(r.list_id, "l.b");
 	buf_clear(&b);
@@ -165,6 +167,7 @@ START_TEST(the_largest_record_fits)
 	    .message_id = s,
 	    .subject = s,
 	    .sender = s,
+	    .sender_name = s,
 	    .recipients = s,
 	    .list_id = s,
 	};
@@ -323,6 +326,38 @@ START_TEST(a_text_is_not_cut_within_a_character)
 }
 END_TEST
 
+START_TEST(a_sender_has_a_name)
+{
+	static const struct {
+		const char *from, *sender, *name;
+	} cases[] = {
+	    {"ann@b", "ann@b", ""},
+	    {"<ann@b>", "ann@b", ""},
+	    {"Ann Example <ann@b>", "ann@b", "Ann Example"},
+	    {"\"Example, Ann\" <ann@b>", "ann@b", "Example, Ann"},
+	    {"=?utf-8?b?SsO2cmc=?= <j@b>", "j@b", "J\u00f6rg"},
+	    {"ann@b (Ann)", "ann@b", "ann@b (Ann)"},
+	    {"nobody at all", "", "nobody at all"},
+	    {"\"", "", "\""},
+	};
+	struct buf texts, head;
+
+	buf_init(&texts, 4 * RECORD_HEAD_MAX);
+	buf_init(&head, 200);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct record r = {0};
+
+		buf_reset(&head);
+		buf_putf(&head, "From: %s\n\n", cases[i].from);
+		record_read_head(&r, buf_str(&head), &texts);
+		ck_assert_view_eq(r.sender, cases[i].sender);
+		ck_assert_view_eq(r.sender_name, cases[i].name);
+	}
+	buf_clear(&texts);
+	buf_clear(&head);
+}
+END_TEST
+
 START_TEST(a_long_head_is_cut)
 {
 	struct record r = {0};
@@ -348,4 +383,5 @@ UNIT_MAIN("record", a_record_comes_back_as_it_was,
     seen_is_a_flag_and_nothing_else, a_head_says_who_what_and_when,
     a_head_says_to_whom_and_whether_it_is_spam,
     of_many_recipients_the_first_are_kept_whole,
-    a_text_is_not_cut_within_a_character, a_long_head_is_cut)
+    a_text_is_not_cut_within_a_character, a_sender_has_a_name,
+    a_long_head_is_cut)
