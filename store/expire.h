@@ -9,6 +9,9 @@
  * does not count: what is put into the Trash today is to stay in it for as long
  * as its rule says.
  *
+ * A file that is shared with other recipients (hard links) has one ctime for all
+ * of them: what one does makes it younger for the others, never older.
+ *
  * A mailbox under legal hold loses nothing: its messages are held before they
  * are moved, and what is in its attic stays.
  */
