@@ -79,6 +79,26 @@ is_current(struct index_folder *folder, struct fault *f)
 	       !index_is_too_new(new_time) && !index_is_too_new(cur_time);
 }
 
+/* What is changed while a folder is compared is no difference either, as far
+ * as it is told. */
+static int
+compare(
+    struct index_folder *folder, struct index_difference *one, struct fault *f)
+{
+	for (int i = 0; i < TRIES; i++) {
+		if (index_reconcile_folder(folder, INDEX_COMPARE, one, f) < 0)
+			return -1;
+		if (one->missing + one->stale + one->changed == 0)
+			return 0;
+		follow_read(folder->index->follow);
+		if (!follow_has_changes(folder))
+			return 0;
+		if (follow_apply(folder, f) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 check(struct index_folder *folder, enum index_check_how how,
     struct index_difference *sum, struct fault *f)
@@ -102,7 +122,9 @@ check(struct index_folder *folder, enum index_check_how how,
 		if (index_reconcile_folder(folder, INDEX_MEND, &one, f) < 0)
 			return -1;
 	}
-	if (index_reconcile_folder(folder, how, &one, f) < 0)
+	if ((how == INDEX_COMPARE
+		    ? compare(folder, &one, f)
+		    : index_reconcile_folder(folder, how, &one, f)) < 0)
 		return -1;
 	/* Nor is a delivery that waits for this very thread to be written. */
 	waiting = atomic_load(&folder->unindexed);

@@ -82,6 +82,7 @@ SYSTEM_TESTS += \
 	tests/system/smtp_smuggling.py \
 	tests/system/socketmap.py \
 	tests/system/stolen_smtpd.py \
+	tests/system/store_follow.py \
 	tests/system/store_full.py \
 	tests/system/store_index.py \
 	tests/system/store_shared.py \

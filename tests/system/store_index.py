@@ -156,7 +156,7 @@ class Stopped(IndexTest):
         self.check(lambda: self.remove("log.*"), 1, "kill")
 
 
-class Running(IndexTest):
+class RunningTest(IndexTest):
     def check(self, spoil):
         self.deliver()
         self.await_index()
@@ -165,6 +165,8 @@ class Running(IndexTest):
         self.lmtpd.log.wait(" error index ", since=since)
         self.goes_on(since)
 
+
+class Running(RunningTest):
     def test_directory_removed(self):
         self.check(lambda: shutil.rmtree(self.index))
 
@@ -193,12 +195,18 @@ class Running(IndexTest):
         self.assertLessEqual(len(self.complaints()), 1)
 
 
-class Unwatched(Running):
-    """The same where the system tells nothing."""
+class Unwatched(RunningTest):
+    """Nobody tells of it here."""
 
     @staticmethod
     def options():
         return "watches = 0\n    look_interval = 1s"
+
+    def test_directory_removed(self):
+        self.check(lambda: shutil.rmtree(self.index))
+
+    def test_tables_removed(self):
+        self.check(lambda: self.remove("*.db"))
 
 
 class Clock(IndexTest):

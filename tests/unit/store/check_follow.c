@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -378,18 +379,80 @@ START_TEST(a_mailbox_that_is_made_anew_is_followed_anew)
 }
 END_TEST
 
-START_TEST(more_than_the_kernel_keeps_is_found_by_looking)
+enum { MANY = 10000 };
+
+/* By the writer itself, so that it can not read what it is told. */
+static int
+write_many(struct index *index, void *ctx, struct fault *f)
 {
 	char path[80];
-	unsigned n = 40000;
 
-	begin_followed();
-	/* While nobody reads: the writer is busy with this. */
-	for (unsigned i = 0; i < n; i++) {
+	(void)index;
+	(void)ctx;
+	(void)f;
+	for (unsigned i = 0; i < MANY; i++) {
 		snprintf(path, sizeof path, "b/ann/cur/%u.x:2,", i);
 		write_to(path, "x");
 	}
-	await_numbers(1, n + 1, n + 19);
+	return 0;
+}
+
+/* Each file is told twice, and 16384 is what the kernel keeps. */
+START_TEST(more_than_the_kernel_keeps_is_found_by_looking)
+{
+	struct fault f;
+
+	begin_followed();
+	ck_assert_int_eq(index_run(index_, write_many, NULL, &f), 0);
+	await_numbers(1, MANY + 1, MANY + 19);
+	end();
+}
+END_TEST
+
+enum { MOVED = 3000 };
+
+static void *
+move_all(void *unused)
+{
+	char from[80], to[80];
+
+	(void)unused;
+	for (unsigned i = 0; i < MOVED; i++) {
+		snprintf(from, sizeof from, "b/ann/new/%u.x", i);
+		snprintf(to, sizeof to, "b/ann/cur/%u.x:2,S", i);
+		move(from, to);
+	}
+	return NULL;
+}
+
+static int
+compare(struct index *index, void *ctx, struct fault *f)
+{
+	uint64_t folders;
+
+	return index_check(index, str(""), INDEX_COMPARE, ctx, &folders, f);
+}
+
+START_TEST(what_changes_while_it_is_compared_is_no_difference)
+{
+	struct index_difference d;
+	pthread_t thread;
+	struct fault f;
+	char path[80];
+
+	begin_followed();
+	for (unsigned i = 0; i < MOVED; i++) {
+		snprintf(path, sizeof path, "b/ann/new/%u.x", i);
+		write_to(path, "x");
+	}
+	await_numbers(1, MOVED + 1, MOVED + 19);
+	ck_assert_int_eq(pthread_create(&thread, NULL, move_all, NULL), 0);
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(index_run(index_, compare, &d, &f), 0);
+		ck_assert_uint_eq(d.messages, MOVED + 1);
+		ck_assert_uint_eq(d.missing + d.stale + d.changed, 0);
+	}
+	pthread_join(thread, NULL);
 	end();
 }
 END_TEST
@@ -484,6 +547,7 @@ UNIT_MAIN("follow", messages_that_move_and_change_are_followed,
     a_mailbox_that_is_moved_away_is_forgotten,
     a_mailbox_that_is_made_anew_is_followed_anew,
     more_than_the_kernel_keeps_is_found_by_looking,
+    what_changes_while_it_is_compared_is_no_difference,
     mailboxes_that_are_not_watched_are_looked_at,
     what_others_deliver_beside_us_is_not_hidden_by_us,
     only_so_many_directories_are_watched,
