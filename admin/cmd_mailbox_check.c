@@ -72,6 +72,8 @@ struct check {
 	bool has[SUMS];
 	bool is_ok;
 	bool is_stopped;
+	/* The mailbox in hand, as the store spells it. */
+	char mailbox[MAILBOX_NAME_SIZE];
 };
 
 static void
@@ -137,6 +139,7 @@ static int
 ask_one(struct check *c, const char *name, struct fault *f)
 {
 	json_t *params = json_new_object(), *result;
+	const char *own;
 
 	json_put_text(params, "mailbox", name);
 	if (cmd_option(c->line, "repair") != NULL)
@@ -149,6 +152,8 @@ ask_one(struct check *c, const char *name, struct fault *f)
 			   ? 0
 			   : -1;
 	add_result(c, result);
+	own = json_get_text(result, "mailbox");
+	snprintf(c->mailbox, sizeof c->mailbox, "%s", own != NULL ? own : name);
 	json_free(&result);
 	return 1;
 }
@@ -160,7 +165,7 @@ check_one(struct check *c, const char *name, struct fault *f)
 
 	if (rc <= 0 || c->deep == NULL)
 		return rc;
-	rc = deep_mailbox(c->deep, name, f);
+	rc = deep_mailbox(c->deep, c->mailbox, f);
 	if (rc < 0 && c->line->n_args == 0 &&
 	    str_is(str(f->dsn), STR_LIT("5.1.1")))
 		return 0;

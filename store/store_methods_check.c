@@ -116,6 +116,8 @@ check(struct index *index, void *ctx, struct fault *f)
 	if (folders == 0 && c->mailbox.text[0] != '\0')
 		return fault_perm(
 		    f, "5.1.1", "there is no mailbox %s", c->mailbox.text);
+	if (c->mailbox.text[0] != '\0')
+		json_put_text(c->result, "mailbox", c->mailbox.text);
 	json_put_int(c->result, "folders", (int64_t)folders);
 	json_put_int(c->result, "messages", (int64_t)d.messages);
 	json_put_int(c->result, "damaged", (int64_t)d.damaged);

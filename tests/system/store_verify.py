@@ -91,7 +91,7 @@ class Verify(unittest.TestCase):
                          (6, 5, 1, []))
         verdict = self.verify()
         self.assertEqual((verdict["compared"], verdict["learnt"]), (6, 0))
-        verdict = self.verify(ANN)
+        verdict = self.verify("Ann@" + DOMAIN.upper())
         self.assertEqual((verdict["messages"], verdict["compared"]), (5, 5))
         self.assertEqual(self.verify("--resume", BOB)["read"], 1)
         text = self.instance.admin("mailbox", "verify", "--deep")
