@@ -94,9 +94,8 @@ choose(struct showing *s, struct fault *f)
 		    f, "5.1.1", "%s has no such message", line->args[0]);
 	if (s->found > 1)
 		return fault_perm(f, "5.5.4",
-		    "that is %s one message; which of these ids? %s%s",
-		    "more than", buf_text(&s->ids),
-		    s->found == ASK ? "..." : "");
+		    "that is more than one message; which of these ids? %s%s",
+		    buf_text(&s->ids), s->found == ASK ? "..." : "");
 	return 0;
 }
 
@@ -210,6 +209,9 @@ each_field(struct showing *s,
 	       memmem(buf_text(&head), buf_len(&head), "\n\n", 2) == NULL)
 		more = read_piece(s, &head, f);
 	rest = buf_str(&head);
+	if (more >= 0 && maildir_is_compressed(rest))
+		more = fault_perm(f, "5.6.0",
+		    "the file is compressed; --raw gives it as it is");
 	while (more >= 0 && header_next(&rest, &field)) {
 		buf_reset(&value);
 		header_decode(&value, field.value);

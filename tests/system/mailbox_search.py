@@ -3,13 +3,15 @@
 lmtpd runs or not, with names and headers of all kinds, and beside an IMAP
 server that changes flags and folders."""
 
-import json
+import gzip
 import os
 import pty
 import pwd
 import select
+import shutil
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
@@ -19,7 +21,7 @@ from instance import PASSWORD, Instance  # noqa: E402
 from peers import Dovecot, store_user  # noqa: E402
 
 ANN, BOB = "ann@example.org", "bob@example.org"
-EX_USAGE, EX_DATAERR, EX_NOUSER = 64, 65, 67
+EX_DATAERR, EX_NOUSER = 65, 67
 
 HOSTILE = (
     b"From: \x1b]0;owned\x07 <evil@elsewhere.example>\r\n"
@@ -150,13 +152,29 @@ class Questions:
 
     def test_raw_is_byte_for_byte(self):
         one = self.only("--message-id", "hostile@elsewhere.example")
-        done = subprocess.run(
-            [program("posthouse"), "-c", self.instance.conf, "mailbox",
-             "show", ANN, one["id"], "--raw"], capture_output=True, timeout=60)
         path = os.path.join(self.instance.maildir("ann").path, one["file"])
         with open(path, "rb") as f:
-            self.assertEqual(done.stdout, f.read())
-        self.assertEqual(done.returncode, 0)
+            self.assertEqual(self.raw(one["id"]), f.read())
+
+    def test_a_compressed_file_is_said_to_be_one(self):
+        data = gzip.compress(message(b"compressed") * 20)
+        name = "%d.M1P2.host,S=5000" % time.time()
+        path = os.path.join(self.instance.maildir("ann").path, "new", name)
+        with open(path, "wb") as f:
+            f.write(data)
+        shutil.chown(path, os.stat(os.path.dirname(path)).st_uid)
+        self.addCleanup(os.unlink, path)
+        done = self.instance.try_admin("mailbox", "show", ANN, name)
+        self.assertEqual(done.returncode, EX_DATAERR)
+        self.assertIn("compressed", done.stderr)
+        self.assertEqual(self.raw(name), data)
+
+    def raw(self, which):
+        done = subprocess.run(
+            [program("posthouse"), "-c", self.instance.conf, "mailbox",
+             "show", ANN, which, "--raw"], capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
 
     def test_nothing_reaches_a_terminal_that_it_would_obey(self):
         one = self.only("--message-id", "hostile@elsewhere.example")
