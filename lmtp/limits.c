@@ -4,6 +4,7 @@
 #include "lmtp/limits.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -29,13 +30,16 @@ struct kept {
 
 struct limits {
 	struct socketmap_client *directory;
-	pthread_mutex_t mutex;
-	struct map kept;
-	bool is_away; /* and the log says so */
+	/* What each recipient looks at, without the mutex. */
+	atomic_bool has_kept; /* anything */
+	atomic_bool is_away;  /* and the log says so */
 	/* A directory of others', which has no such map, is not asked for each
 	 * message. */
-	bool was_told;
-	int64_t skip_until; /* clock_ms() */
+	atomic_bool was_told;
+	atomic_int_fast64_t skip_until; /* clock_ms() */
+
+	pthread_mutex_t mutex;
+	struct map kept;
 };
 
 struct limits *
@@ -139,9 +143,11 @@ keep(struct limits *l, struct str address, const struct mailbox_name *mailbox,
 {
 	struct kept *k;
 
+	atomic_store(&l->was_told, true);
+	atomic_store(&l->is_away, false);
+	if (!has_any(limits) && !atomic_load(&l->has_kept))
+		return;
 	pthread_mutex_lock(&l->mutex);
-	l->is_away = false;
-	l->was_told = true;
 	k = find(l, address);
 	if (!has_any(limits)) {
 		if (k != NULL)
@@ -152,6 +158,7 @@ keep(struct limits *l, struct str address, const struct mailbox_name *mailbox,
 		k->mailbox = *mailbox;
 		k->limits = *limits;
 	}
+	atomic_store(&l->has_kept, l->kept.n > 0);
 	pthread_mutex_unlock(&l->mutex);
 }
 
@@ -160,13 +167,11 @@ recall(struct limits *l, struct str address, const struct fault *why,
     struct mailbox_name *mailbox, struct quota_limits *limits)
 {
 	const struct kept *k;
-	bool was_away, is_found;
+	bool was_away = atomic_exchange(&l->is_away, true), is_found;
 
+	if (why->kind == FAULT_PERM && !atomic_load(&l->was_told))
+		atomic_store(&l->skip_until, clock_ms() + SKIP_MS);
 	pthread_mutex_lock(&l->mutex);
-	was_away = l->is_away;
-	l->is_away = true;
-	if (why->kind == FAULT_PERM && !l->was_told)
-		l->skip_until = clock_ms() + SKIP_MS;
 	k = find(l, address);
 	is_found = k != NULL;
 	if (is_found) {
@@ -179,17 +184,6 @@ recall(struct limits *l, struct str address, const struct fault *why,
 	return is_found;
 }
 
-static bool
-is_skipped(struct limits *l)
-{
-	bool yes;
-
-	pthread_mutex_lock(&l->mutex);
-	yes = clock_ms() < l->skip_until;
-	pthread_mutex_unlock(&l->mutex);
-	return yes;
-}
-
 bool
 limits_get(struct limits *l, struct str address, struct mailbox_name *mailbox,
     struct quota_limits *found)
@@ -199,7 +193,7 @@ limits_get(struct limits *l, struct str address, struct mailbox_name *mailbox,
 	int rc;
 
 	memset(found, 0, sizeof *found);
-	if (l == NULL || is_skipped(l))
+	if (l == NULL || clock_ms() < atomic_load(&l->skip_until))
 		return false;
 	buf_init(&value, VALUE_MAX);
 	rc = socketmap_look_up(l->directory, "quota", address, &value, &f);
