@@ -173,6 +173,17 @@ ask_owner(void *ctx, struct buf *answer, struct fault *f)
 	return 0;
 }
 
+/* A machine need not have everything. */
+static bool
+has_place(const struct backup_system *b, enum place_owner owner)
+{
+	struct place place;
+	struct fault why;
+
+	return place_of(b->conf, owner, &place, &why) < 0 ||
+	       access(place.dir, F_OK) == 0 || errno != ENOENT;
+}
+
 static int
 backup_owner(const struct backup_system *b, enum place_owner owner,
     const char *method, const char *to, struct fault *f)
@@ -198,6 +209,8 @@ backup_owner(const struct backup_system *b, enum place_owner owner,
 int
 backup_queue(const struct backup_system *b, struct fault *f)
 {
+	if (!has_place(b, PLACE_QUEUED))
+		return 0;
 	return backup_owner(b, PLACE_QUEUED, "queue.backup", "queue", f);
 }
 
@@ -270,7 +283,8 @@ backup_directory(const struct backup_system *b, enum snapshot_directory *kind,
 	const struct authd_options *o = conf_get(b->conf, &authd_table);
 
 	if (o->domain_query != NULL || o->user_query != NULL ||
-	    o->alias_query != NULL) {
+	    o->alias_query != NULL ||
+	    (o->database == NULL && !has_place(b, PLACE_AUTHD))) {
 		*kind = SNAPSHOT_NO_DIRECTORY;
 		return 0;
 	}

@@ -26,7 +26,8 @@ struct backup_system {
  * passwords. What it names and is not there is left out. */
 int backup_config(const struct backup_system *b, struct fault *f) MUST_USE;
 /* The owner makes the copy (directory.backup), running or not; a directory in
- * PostgreSQL is exported. *kind is what came of it. */
+ * PostgreSQL is exported. *kind is what came of it: nothing, where the machine has
+ * none. */
 int backup_directory(const struct backup_system *b,
     enum snapshot_directory *kind, struct fault *f) MUST_USE;
 int backup_queue(const struct backup_system *b, struct fault *f) MUST_USE;

@@ -219,6 +219,19 @@ put_database(struct machine *m, const char *name, const char *fresh,
 	return rc == 0 ? give_to_user(AT_FDCWD, fresh, p, f) : rc;
 }
 
+/* The machine may have had none. */
+static bool
+has_part(const struct machine *m, const char *name)
+{
+	for (size_t i = 0; i < m->manifest.n; i++) {
+		struct str path = str(m->manifest.entries[i]->path);
+
+		if (str_is(str_cut(&path, '/'), str(name)) && path.at != NULL)
+			return true;
+	}
+	return false;
+}
+
 static int
 restore_database(
     struct machine *m, const char *name, const struct place *p, struct fault *f)
@@ -228,6 +241,8 @@ restore_database(
 
 	if (something != 0)
 		return something < 0 ? -1 : 0; /* by the interrupted call */
+	if (!has_part(m, name))
+		return 0;
 	snprintf(fresh, sizeof fresh, "%s.restored", p->dir);
 	snprintf(lock, sizeof lock, "%s/lock", p->dir);
 	progress_enter(&m->r->progress, name);

@@ -87,8 +87,7 @@ read_records(struct finding *u, struct fault *f)
 	int rc;
 
 	if (u->r->facts.directory == SNAPSHOT_NO_DIRECTORY)
-		return fault_perm(f, "5.1.0",
-		    "the snapshot has no directory: it is in tables of others");
+		return fault_perm(f, "5.1.0", "the snapshot has no directory");
 	rc = u->r->facts.directory == SNAPSHOT_TEXT ? read_text(u, f)
 						    : read_tables(u, f);
 	if (rc == 0 && json_len(u->records) == 0)

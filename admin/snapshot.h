@@ -37,7 +37,7 @@ enum { SNAPSHOT_NAME_SIZE = 18, SNAPSHOT_CONF_SIZE = 1024 };
 #define SNAPSHOT_STORE ".posthouse"
 
 enum snapshot_directory {
-	SNAPSHOT_NO_DIRECTORY, /* it is in tables of others */
+	SNAPSHOT_NO_DIRECTORY, /* there is none, or in tables of others */
 	SNAPSHOT_TABLES,       /* directory/: Berkeley DB */
 	SNAPSHOT_TEXT,         /* directory.txt: posthouse directory export */
 };

@@ -230,6 +230,19 @@ class Stopped(Case):
         instance.start()
         self.deliver(instance, "ann", [4])
 
+    def test_a_machine_without_a_queue(self):
+        instance = Instance(queue=False, log_level="warn")
+        self.addCleanup(instance.close)
+        self.deliver(instance, "ann", range(3))
+        instance.admin("backup", self.backup)
+        self.assertFalse(os.path.exists(instance.path("state", "queue")))
+        instance.admin("backup", "check", self.backup)
+        target = Instance(fill=False, start=False, log_level="warn")
+        self.addCleanup(target.close)
+        target.admin("restore", "all", self.backup)
+        target.start()
+        self.assertEqual(len(target.maildir("ann").messages()), 3)
+
     def test_no_backup_is_made_among_the_mailboxes(self):
         instance = self.start()
         self.deliver(instance, "ann", range(3))
