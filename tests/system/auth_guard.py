@@ -14,7 +14,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
-from authd import DOMAIN, PASSWORD, Authd, plain  # noqa: E402
+from authd import DOMAIN, PASSWORD, Auth, Authd, plain  # noqa: E402
 from harness import SOURCE, main, program  # noqa: E402
 from instance import Instance  # noqa: E402
 
@@ -206,6 +206,13 @@ class Smtpd(unittest.TestCase):
         return c
 
     def test_none_of_its_threads_waits(self):
+        # From now on each failure of eve's is answered a minute later.
+        mark = self.i.authd.log.mark()
+        c = Auth(self.i.socket("auth"))
+        self.addCleanup(c.close)
+        for i in range(10):
+            c.start("PLAIN", "resp=" + plain("eve@" + DOMAIN, str(i)))
+        self.i.authd.log.wait("login refused", 10, mark)
         mark = self.i.authd.log.mark()
         guessers = [self.guess() for _ in range(self.GUESSERS)]
         self.i.authd.log.wait("login refused", self.GUESSERS, mark)
@@ -214,7 +221,6 @@ class Smtpd(unittest.TestCase):
                              "^250 ")
         with self.i.connect("submissions") as c:
             c.expect("AUTH PLAIN " + plain(ANN, PASSWORD), "235")
-        # The first few may have their first answer by now.
         silent = 0
         for c in guessers:
             c.socket.setblocking(False)
