@@ -11,10 +11,14 @@
 
 #include "store/index_private.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/follow.h"
 
-enum { TRIES = 20 }; /* while an IMAP server moves what is to be read */
+enum {
+	TRIES = 20,        /* while an IMAP server moves what is to be read */
+	COMPARE_MS = 5000, /* a folder that is changed all the time */
+};
 
 struct list {
 	struct index *index;
@@ -85,18 +89,19 @@ static int
 compare(
     struct index_folder *folder, struct index_difference *one, struct fault *f)
 {
-	for (int i = 0; i < TRIES; i++) {
+	int64_t until = clock_ms() + COMPARE_MS;
+
+	for (;;) {
 		if (index_reconcile_folder(folder, INDEX_COMPARE, one, f) < 0)
 			return -1;
 		if (one->missing + one->stale + one->changed == 0)
 			return 0;
 		follow_read(folder->index->follow);
-		if (!follow_has_changes(folder))
+		if (!follow_has_changes(folder) || clock_ms() > until)
 			return 0;
 		if (follow_apply(folder, f) < 0)
 			return -1;
 	}
-	return 0;
 }
 
 static int

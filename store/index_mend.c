@@ -122,6 +122,7 @@ index_mend(struct index *index)
 		    "reason", why.text, NULL);
 	if (rc >= 0 && index_sweep(index, &f) == 0) {
 		index->retry_ms = 0;
+		index->settle_at = 0;
 		if (again)
 			put_off(index);
 		follow_index_dir(index->follow);

@@ -409,7 +409,7 @@ START_TEST(more_than_the_kernel_keeps_is_found_by_looking)
 }
 END_TEST
 
-enum { MOVED = 3000 };
+enum { MOVED = 500 };
 
 static void *
 move_all(void *unused)
