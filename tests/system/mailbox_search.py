@@ -124,6 +124,7 @@ class Questions:
         self.assertEqual(again["flags"], ["seen", "flagged"])
         self.assertEqual(again["file"], "cur/" + name + ":2,FS")
         os.rename(seen, path)
+        self.assertEqual(self.only(ANN, "--id", plain["id"]), plain)
 
     def test_a_message_is_shown_decoded_or_as_it_is(self):
         i = self.instance
@@ -163,6 +164,7 @@ class Questions:
         with open(path, "wb") as f:
             f.write(data)
         shutil.chown(path, os.stat(os.path.dirname(path)).st_uid)
+        self.addCleanup(self.found, ANN)  # so that the index knows
         self.addCleanup(os.unlink, path)
         done = self.instance.try_admin("mailbox", "show", ANN, name)
         self.assertEqual(done.returncode, EX_DATAERR)
