@@ -15,4 +15,4 @@ include tests/crash/local.mk
 include tests/bench/local.mk
 
 check_PROGRAMS += $(UNIT_TESTS)
-EXTRA_DIST += tests/unit/peer.h tests/unit/unit.h tests/unit/valgrind.supp
+EXTRA_DIST += tests/unit/peer.h tests/unit/place.h tests/unit/unit.h tests/unit/valgrind.supp

@@ -5,7 +5,6 @@
 
 #include "lmtp/quota_session.h"
 
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -16,9 +15,10 @@
 #include "proto/socketmap.h"
 #include "store/store.h"
 #include "tests/unit/peer.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static struct peer directory;
 static const struct lmtpd_options options = {.command_timeout = 60000};
 static struct lmtpd lmtpd;
@@ -67,8 +67,7 @@ open_store_and_limits(void)
 	};
 	struct fault f;
 
-	snprintf(dir, sizeof dir, "/tmp/check_quota_session.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "quota_session");
 	snprintf(root, sizeof root, "%s/mail", dir);
 	snprintf(index, sizeof index, "%s/index", dir);
 	lmtpd = (struct lmtpd){.options = &options};
@@ -107,15 +106,6 @@ begin(void)
 	setvbuf(client, NULL, _IONBF, 0);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 end(void)
 {
@@ -129,7 +119,7 @@ end(void)
 	store_close(&lmtpd.store);
 	peer_stop(&directory);
 	peer_clear(&directory);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void

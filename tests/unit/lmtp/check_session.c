@@ -5,20 +5,18 @@
 #include "lmtp/session.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/net.h"
 #include "store/store.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static const char *const domains[] = {"b.example"};
 static struct lmtpd_options options;
 static struct lmtpd lmtpd;
@@ -83,8 +81,7 @@ begin(void)
 	struct fault f = {.text = ""};
 	int fd;
 
-	snprintf(dir, sizeof dir, "/tmp/check_session.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "session");
 	snprintf(root, sizeof root, "%s/mail", dir);
 	snprintf(index, sizeof index, "%s/index", dir);
 	snprintf(text, sizeof text, "unix:%s/sock", dir);
@@ -101,15 +98,6 @@ begin(void)
 	ck_assert_int_eq(pthread_create(&thread, NULL, run, NULL), 0);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 end(void)
 {
@@ -118,7 +106,7 @@ end(void)
 	server_free(&server);
 	loop_free(&loop);
 	store_close(&lmtpd.store);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static FILE *

@@ -5,17 +5,16 @@
 #include "lmtp/warning.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "store/quota.h"
 #include "store/quota_level.h"
 #include "store/store.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static struct store *store;
 static struct warnings *warnings;
 static struct quota_account *account;
@@ -39,8 +38,7 @@ begin(uint64_t messages)
 	    .index_cache = 1 << 20,
 	};
 
-	snprintf(dir, sizeof dir, "/tmp/check_warning.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "warning");
 	snprintf(root, sizeof root, "%s/mail", dir);
 	snprintf(index, sizeof index, "%s/index", dir);
 	store = store_open(&store_is, &f);
@@ -52,22 +50,13 @@ begin(uint64_t messages)
 	account = quota_open(store_quotas(store), &ann, &limits);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 end(void)
 {
 	quota_close(&account);
 	warnings_free(&warnings);
 	store_close(&store);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static unsigned

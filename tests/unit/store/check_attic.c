@@ -6,7 +6,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -15,13 +14,14 @@
 #include <unistd.h>
 
 #include "store/maildirsize.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 #define NAME "1700000000.M1P2Q3Iabc.mx,S=5,W=6"
 
 static const struct attic_batch batch = {1700000100, "expire"};
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static int root;
 static struct mailbox_name ann;
 static struct mailbox_folder inbox, trash;
@@ -45,10 +45,8 @@ begin(void)
 {
 	char path[100];
 
-	snprintf(dir, sizeof dir, "/tmp/check_attic.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(root, 0);
+	place_make(dir, "attic");
+	root = place_open(dir);
 	ck_assert_int_eq(
 	    mailbox_name_parse(STR_LIT("ann@example.org"), &ann, &f), 0);
 	ck_assert_int_eq(mailbox_folder_parse(STR_LIT("Trash"), &trash, &f), 0);
@@ -59,20 +57,11 @@ begin(void)
 	make(".Trash");
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 end(void)
 {
 	close(root);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void
@@ -345,7 +334,7 @@ START_TEST(a_folder_that_is_gone_is_made_again)
 	ck_assert_int_eq(attic_put(a, &batch, &trash, STR_LIT(NAME), &f), 1);
 	close_attic(a);
 	snprintf(path, sizeof path, "%s/example.org/ann/.Trash", dir);
-	ck_assert_int_eq(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(path);
 	ck_assert_uint_eq(look(&s), 1);
 	a = open_attic();
 	ck_assert_int_eq(attic_bring_back(a, &s.last, &f), 1);

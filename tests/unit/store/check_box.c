@@ -5,8 +5,6 @@
 #include "store/box.h"
 
 #include <dirent.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -15,9 +13,10 @@
 
 #include "base/clock.h"
 #include "store/hold.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static int root;
 static struct boxes *boxes;
 static struct mailbox_name ann;
@@ -28,23 +27,12 @@ begin(size_t idle)
 {
 	struct fault f;
 
-	snprintf(dir, sizeof dir, "/tmp/check_box.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(root, 0);
+	place_make(dir, "box");
+	root = place_open(dir);
 	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
 	ck_assert_int_eq(mailbox_folder_parse(str(""), &inbox, &f), 0);
 	ck_assert_int_eq(mailbox_folder_parse(str("Lists"), &lists, &f), 0);
 	boxes = boxes_new(root, NULL, idle);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
 }
 
 static void
@@ -52,7 +40,7 @@ end(void)
 {
 	boxes_free(&boxes);
 	close(root);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static struct box *

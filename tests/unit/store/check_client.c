@@ -5,7 +5,6 @@
 #include "store/client.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,9 +13,10 @@
 
 #include "base/buf.h"
 #include "store/maildirsize.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static struct client *client;
 static struct mailbox_name ann, bob;
 
@@ -35,28 +35,18 @@ begin(void)
 {
 	struct fault f;
 
-	snprintf(dir, sizeof dir, "/tmp/check_client.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "client");
 	client = client_new(dir, "mx.b", &f);
 	ck_assert_ptr_nonnull(client);
 	ann = name_of("ann@b");
 	bob = name_of("bob@b");
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 end(void)
 {
 	client_free(&client);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static struct client_folder
@@ -76,18 +66,13 @@ make(const struct mailbox_name *mailbox, const char *name)
 static void
 put(const struct client_folder *folder, const char *path, const char *text)
 {
-	int fd = openat(
-	    folder->dir, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-
-	ck_assert_msg(fd >= 0, "%s", path);
-	ck_assert_int_eq(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
+	place_put(folder->dir, path, text);
 }
 
 static bool
 has(const struct client_folder *folder, const char *path)
 {
-	return faccessat(folder->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return place_has(folder->dir, path);
 }
 
 static void
@@ -446,7 +431,7 @@ START_TEST(a_move_to_another_file_system_copies_and_then_removes)
 	assert_text(to.dir, "cur/2.a.h:2,S", "more");
 	client_folder_close(&to);
 	client_free(&client);
-	ck_assert_int_eq(nftw(shm, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(shm);
 	client = ours;
 	client_folder_close(&from);
 	end();

@@ -8,22 +8,19 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char path[64];
+static char path[PLACE_SIZE];
 static int dir;
 
 static void
 begin(void)
 {
-	snprintf(path, sizeof path, "/tmp/check_committer.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(path));
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(dir, 0);
+	place_make(path, "committer");
+	dir = place_open(path);
 }
 
 static void

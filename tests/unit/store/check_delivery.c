@@ -7,7 +7,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <signal.h>
@@ -21,9 +20,10 @@
 #include "store/hold.h"
 #include "store/maildir.h"
 #include "tests/unit/store/committed.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static char root[80], index_dir[80];
 static struct store *store;
 
@@ -46,27 +46,17 @@ open_store(enum store_commit commit)
 static void
 begin(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_delivery.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "delivery");
 	snprintf(root, sizeof root, "%s/mail", dir);
 	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
 	open_store(STORE_COMMIT_GROUP);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
 }
 
 static void
 end(void)
 {
 	store_close(&store);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 /* The only (or first) file in a directory below the root; their number. */
@@ -511,8 +501,7 @@ START_TEST(a_repeat_is_known_when_the_index_was_lost)
 	ident_make(&id);
 	ck_assert_int_eq(deliver(id.text, "x\r\n"), DELIVERY_STORED);
 	store_close(&store);
-	ck_assert_int_eq(
-	    nftw(index_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(index_dir);
 	open_store(STORE_COMMIT_GROUP);
 	ck_assert_int_eq(deliver(id.text, "x\r\n"), DELIVERY_REPEATED);
 	end();
@@ -538,8 +527,7 @@ START_TEST(what_the_power_cut_short_may_come_again)
 		ck_assert_int_eq(truncate(from, 0), 0);
 		if (seen)
 			ck_assert_int_eq(rename(from, to), 0);
-		ck_assert_int_eq(
-		    nftw(index_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+		place_remove(index_dir);
 		open_store(STORE_COMMIT_GROUP);
 		ck_assert_uint_eq(count("example.org/ann/new"), 0);
 		ck_assert_uint_eq(count("example.org/ann/cur"), seen);
@@ -754,7 +742,7 @@ START_TEST(a_mailbox_that_was_removed_is_made_again)
 	begin();
 	deliver("", "x\r\n");
 	snprintf(path, sizeof path, "%s/example.org/ann", root);
-	ck_assert_int_eq(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(path);
 	ck_assert_int_eq(deliver("", "y\r\n"), DELIVERY_STORED);
 	assert_file("example.org/ann/new", "y\n", 2);
 	end();

@@ -4,17 +4,15 @@
 
 #include "store/duplicates.h"
 
-#include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "store/savings.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static struct client *client;
 static struct mailbox_name ann;
 static struct client_folder inbox, sent;
@@ -35,22 +33,12 @@ begin(void)
 {
 	struct fault f;
 
-	snprintf(dir, sizeof dir, "/tmp/check_duplicates.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "duplicates");
 	client = client_new(dir, "mx.b", &f);
 	ck_assert_ptr_nonnull(client);
 	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
 	open_folder("", &inbox);
 	open_folder("Sent", &sent);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
 }
 
 static void
@@ -59,18 +47,13 @@ end(void)
 	client_folder_close(&inbox);
 	client_folder_close(&sent);
 	client_free(&client);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void
 put(const struct client_folder *folder, const char *path, const char *text)
 {
-	int fd = openat(
-	    folder->dir, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-
-	ck_assert_msg(fd >= 0, "%s", path);
-	ck_assert_int_eq(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
+	place_put(folder->dir, path, text);
 }
 
 static int

@@ -12,13 +12,14 @@
 #include <unistd.h>
 
 #include "store/hold.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 #define ONE "1000000000.M1P2Q3.mx,S=5,W=6"
 #define TWO "1000000001.M1P2Q4.mx,S=5,W=6"
 #define DAY INT64_C(86400)
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static int box;
 static struct client *client;
 static struct mailbox_name ann;
@@ -34,8 +35,7 @@ begin(void)
 	static const char *const lines[] = {"Trash 30d", "INBOX never"};
 	struct mailbox_folder trash;
 
-	snprintf(dir, sizeof dir, "/tmp/check_expire.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "expire");
 	client = client_new(dir, "mx", &f);
 	ck_assert_ptr_nonnull(client);
 	ck_assert_int_eq(
@@ -52,32 +52,19 @@ begin(void)
 	    .keep = 14 * DAY};
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 end(void)
 {
 	close(box);
 	client_free(&client);
 	expire_rules_clear(&rules);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void
 put(const char *path)
 {
-	int fd = openat(box, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, "hallo", 5), 5);
-	close(fd);
+	place_put(box, path, "hallo");
 }
 
 static int

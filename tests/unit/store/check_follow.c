@@ -6,7 +6,6 @@
 #include "store/follow.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -14,9 +13,10 @@
 #include <unistd.h>
 
 #include "store/index.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64], index_dir[80];
+static char dir[PLACE_SIZE], index_dir[80];
 static int root;
 static struct index *index_;
 static struct mailbox_name ann;
@@ -44,11 +44,7 @@ make_maildir(const char *path)
 static void
 write_to(const char *path, const char *text)
 {
-	int fd = openat(root, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
+	place_put(root, path, text);
 }
 
 static void
@@ -93,26 +89,15 @@ begin(uint64_t watches, int64_t interval_ms)
 	char path[80];
 	struct fault f;
 
-	snprintf(dir, sizeof dir, "/tmp/check_follow.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "follow");
 	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
 	snprintf(path, sizeof path, "%s/mail", dir);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
-	root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(root, 0);
+	root = place_open(path);
 	make("b");
 	make_maildir("b/ann");
 	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
 	open_index(watches, interval_ms);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
 }
 
 static void
@@ -120,7 +105,7 @@ end(void)
 {
 	index_close(&index_);
 	close(root);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 /* What the index has, a message a line; nothing is compared with the disk. */

@@ -12,12 +12,13 @@
 #include <unistd.h>
 
 #include "store/maildir.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 #define ONE "1700000000.M1P2Q3.mx,S=5,W=6"
 #define TWO "1700000001.M1P2Q4.mx,S=5,W=6"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static int root, box;
 static struct mailbox_name ann;
 static struct mailbox_folder inbox, sent;
@@ -27,10 +28,8 @@ static size_t files;
 static void
 begin(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_hold.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(root, 0);
+	place_make(dir, "hold");
+	root = place_open(dir);
 	ck_assert_int_eq(
 	    mailbox_name_parse(STR_LIT("ann@example.org"), &ann, &f), 0);
 	ck_assert_int_eq(mailbox_folder_parse(STR_LIT("Sent"), &sent, &f), 0);
@@ -40,31 +39,18 @@ begin(void)
 	ck_assert_int_eq(maildir_make_folder(box, &sent, &f), 0);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 end(void)
 {
 	close(box);
 	close(root);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void
 put_text(const char *path, const char *text)
 {
-	int fd = openat(box, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), (int)strlen(text));
-	close(fd);
+	place_put(box, path, text);
 }
 
 static void
@@ -76,7 +62,7 @@ put(const char *path)
 static bool
 is_there(const char *path)
 {
-	return faccessat(box, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return place_has(box, path);
 }
 
 static int

@@ -5,20 +5,19 @@
 #include "store/hold_watch.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "store/hold.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 #define ONE "1700000000.M1P2Q3.mx,S=5,W=6"
 #define TWO "1700000001.M1P2Q4.mx,S=5,W=6"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static int box;
 static struct client *client;
 static struct hold_watch *watch;
@@ -38,8 +37,7 @@ hold(void)
 static void
 begin(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_hold_watch.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "hold_watch");
 	client = client_new(dir, "mx", &f);
 	ck_assert_ptr_nonnull(client);
 	ck_assert_int_eq(
@@ -50,15 +48,6 @@ begin(void)
 	ck_assert_int_ge(hold_watch_fd(watch), 0);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 end(void)
 {
@@ -66,23 +55,19 @@ end(void)
 	ck_assert_ptr_null(watch);
 	close(box);
 	client_free(&client);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void
 put(const char *path)
 {
-	int fd = openat(box, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, "hallo", 5), 5);
-	close(fd);
+	place_put(box, path, "hallo");
 }
 
 static bool
 is_there(const char *path)
 {
-	return faccessat(box, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return place_has(box, path);
 }
 
 /* Works, as the keeper does, until the file is there. */

@@ -6,16 +6,16 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/import_source.h"
 #include "store/maildirsize.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static struct client *client;
 static struct mailbox_name ann;
 static const struct mailbox_folder inbox = {.dir = ""};
@@ -25,27 +25,17 @@ begin(void)
 {
 	struct fault f;
 
-	snprintf(dir, sizeof dir, "/tmp/check_import.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "import");
 	client = client_new(dir, "mx.b", &f);
 	ck_assert_ptr_nonnull(client);
 	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
 }
 
 static void
 end(void)
 {
 	client_free(&client);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static struct import *

@@ -5,18 +5,17 @@
 #include "store/incoming.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/box.h"
 #include "store/index.h"
 #include "store/store.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static struct store *store;
 static struct boxes *boxes;
 static int root;
@@ -33,24 +32,13 @@ begin(void)
 	};
 	struct fault f = {.text = ""};
 
-	snprintf(dir, sizeof dir, "/tmp/check_incoming.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "incoming");
 	snprintf(mail, sizeof mail, "%s/mail", dir);
 	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
 	store = store_open(&conf, &f);
 	ck_assert_msg(store != NULL, "%s", f.text);
-	root = open(mail, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(root, 0);
+	root = place_open(mail);
 	boxes = boxes_new(root, NULL, 10);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
 }
 
 static void
@@ -59,7 +47,7 @@ end(void)
 	boxes_free(&boxes);
 	close(root);
 	store_close(&store);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static struct box *

@@ -5,7 +5,6 @@
 #include "store/index.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/db.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 /* The library frees nothing of an environment that has panicked, and some of
@@ -27,7 +27,7 @@ __lsan_default_suppressions(void)
 	return "leak:libdb";
 }
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static char index_dir[80];
 static int root;
 static struct index *index_;
@@ -83,13 +83,11 @@ begin(void)
 	char path[80];
 	struct fault f;
 
-	snprintf(dir, sizeof dir, "/tmp/check_index.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "index");
 	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
 	snprintf(path, sizeof path, "%s/mail", dir);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
-	root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(root, 0);
+	root = place_open(path);
 	make("b");
 	make_maildir("b/ann");
 	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
@@ -98,21 +96,12 @@ begin(void)
 	open_index();
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 end(void)
 {
 	index_close(&index_);
 	close(root);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 /* What the operator's methods do, as jobs. */
@@ -609,8 +598,7 @@ START_TEST(an_index_that_was_lost_is_made_anew)
 	learn("1.a");
 	learn("2.a");
 	index_close(&index_);
-	ck_assert_int_eq(
-	    nftw(index_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(index_dir);
 	open_index();
 	assert_agrees(2);
 	assert_sum(1, 2, 2, 2 * (sizeof text - 1));

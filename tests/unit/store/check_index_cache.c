@@ -7,9 +7,10 @@
 #include <unistd.h>
 
 #include "store/index_private.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 
 /* A table of so many bytes, which take no room. */
 static void
@@ -39,8 +40,7 @@ START_TEST(an_index_has_room_and_some_to_grow_within_reason)
 	uint64_t most = (uint64_t)sysconf(_SC_PHYS_PAGES) *
 			(uint64_t)sysconf(_SC_PAGESIZE) / 8;
 
-	snprintf(dir, sizeof dir, "/tmp/check_index_cache.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "index_cache");
 	ck_assert_uint_eq(index_cache_size(dir), 32 << 20);
 	make_table("messages.db", 30 << 20);
 	make_table("folders.db", 10 << 20);

@@ -5,7 +5,6 @@
 #include "store/keeper.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -15,13 +14,14 @@
 #include "base/clock.h"
 #include "store/hold.h"
 #include "store/maildir.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 #define ONE "1700000000.M1P2Q3.mx,S=5,W=6"
 
 static const char *const rules[] = {"Trash 1s"};
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static int root;
 static struct keeper *keeper;
 static struct fault f;
@@ -29,19 +29,8 @@ static struct fault f;
 static void
 begin(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_keeper.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(root, 0);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
+	place_make(dir, "keeper");
+	root = place_open(dir);
 }
 
 static void
@@ -50,7 +39,7 @@ end(void)
 	keeper_free(&keeper);
 	ck_assert_ptr_null(keeper);
 	close(root);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void

@@ -5,52 +5,36 @@
 #include "store/maildirsize.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static int box;
 static struct fault f;
 
 static void
 begin(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_maildirsize.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	box = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(box, 0);
+	place_make(dir, "maildirsize");
+	box = place_open(dir);
 	ck_assert_int_eq(maildir_make_parts(box, &f), 0);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
 }
 
 static void
 end(void)
 {
 	close(box);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void
 put(const char *path, const char *text)
 {
-	int fd = openat(box, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
+	place_write(box, path, text);
 }
 
 static void

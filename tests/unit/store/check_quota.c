@@ -5,22 +5,21 @@
 #include "store/quota.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/maildir.h"
 #include "tests/unit/store/committed.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 /* A message of 100 bytes, as it is on the disk. */
 #define LINE "123456789 123456789 123456789 123456789 12345678\r\n"
 #define MESSAGE "\r\n" LINE LINE "\r\n"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static char root[80], index_dir[80];
 static struct store *store;
 static struct fault f;
@@ -37,28 +36,18 @@ begin(const struct quota_conf *quota)
 
 	if (quota != NULL)
 		conf.quota = *quota;
-	snprintf(dir, sizeof dir, "/tmp/check_quota.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "quota");
 	snprintf(root, sizeof root, "%s/mail", dir);
 	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
 	store = store_open(&conf, &f);
 	ck_assert_msg(store != NULL, "%s", f.text);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 end(void)
 {
 	store_close(&store);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static struct mailbox_name

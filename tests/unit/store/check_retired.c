@@ -5,18 +5,17 @@
 #include "store/retired.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/hold.h"
 #include "store/maildir.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 #define MESSAGE "example.org/ann/cur/1700000000.M1P2Q3.mx,S=5:2,S"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static int root;
 static struct mailbox_name ann;
 static struct fault f;
@@ -36,35 +35,24 @@ put(void)
 static void
 begin(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_retired.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(root, 0);
+	place_make(dir, "retired");
+	root = place_open(dir);
 	ck_assert_int_eq(
 	    mailbox_name_parse(STR_LIT("ann@example.org"), &ann, &f), 0);
 	put();
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
 }
 
 static void
 end(void)
 {
 	close(root);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static bool
 is_there(const char *path)
 {
-	return faccessat(root, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return place_has(root, path);
 }
 
 struct seen {

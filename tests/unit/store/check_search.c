@@ -5,16 +5,15 @@
 #include "store/search.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/delivery.h"
 #include "store/index_private.h"
 #include "store/store_private.h"
 #include "tests/unit/store/committed.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 /* The library frees nothing of an environment that has panicked, and some of
@@ -27,7 +26,7 @@ __lsan_default_suppressions(void)
 	return "leak:libdb";
 }
 
-static char dir[64], root[80], index_dir[80];
+static char dir[PLACE_SIZE], root[80], index_dir[80];
 static struct store *store;
 
 static void
@@ -48,27 +47,17 @@ open_it(void)
 static void
 begin(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_search.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "search");
 	snprintf(root, sizeof root, "%s/mail", dir);
 	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
 	open_it();
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
 }
 
 static void
 end(void)
 {
 	store_close(&store);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void

@@ -6,7 +6,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -14,9 +13,10 @@
 
 #include "store/delivery.h"
 #include "tests/unit/store/committed.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64], root[80], index_dir[80];
+static char dir[PLACE_SIZE], root[80], index_dir[80];
 static struct store *store;
 
 static struct store *
@@ -37,21 +37,11 @@ begin(void)
 {
 	struct fault f = {.text = ""};
 
-	snprintf(dir, sizeof dir, "/tmp/check_store.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "store");
 	snprintf(root, sizeof root, "%s/mail", dir);
 	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
 	store = open_store(&f);
 	ck_assert_msg(store != NULL, "%s", f.text);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
 }
 
 static void
@@ -59,7 +49,7 @@ end(void)
 {
 	store_close(&store);
 	ck_assert_ptr_null(store);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void

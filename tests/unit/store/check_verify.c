@@ -5,15 +5,14 @@
 #include "store/verify.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64], seen[2000];
+static char dir[PLACE_SIZE], seen[2000];
 static struct client *client;
 static struct client_folder inbox;
 static struct verify_known known;
@@ -26,8 +25,7 @@ begin(void)
 	struct mailbox_name ann;
 	struct fault f;
 
-	snprintf(dir, sizeof dir, "/tmp/check_verify.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "verify");
 	client = client_new(dir, "mx.b", &f);
 	ck_assert_ptr_nonnull(client);
 	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
@@ -38,22 +36,13 @@ begin(void)
 	stop_after = 0;
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 end(void)
 {
 	verify_known_clear(&known);
 	client_folder_close(&inbox);
 	client_free(&client);
-	ck_assert_int_eq(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void
