@@ -12,29 +12,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 /* In front of the answer. */
 struct outcome {
 	int rc;
 	struct fault fault;
 };
-
-static bool
-write_all(int fd, const void *bytes, size_t len)
-{
-	const char *at = bytes;
-
-	while (len > 0) {
-		ssize_t n = write(fd, at, len);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0) {
-			at += n;
-			len -= (size_t)n;
-		}
-	}
-	return true;
-}
 
 static void
 work_here(int fd, int (*work)(void *ctx, struct buf *answer, struct fault *f),
@@ -47,8 +31,8 @@ work_here(int fd, int (*work)(void *ctx, struct buf *answer, struct fault *f),
 	memset(&o, 0, sizeof o);
 	buf_init(&answer, max);
 	o.rc = work(ctx, &answer, &o.fault);
-	told = write_all(fd, &o, sizeof o) &&
-	       write_all(fd, buf_text(&answer), buf_len(&answer));
+	told = file_write(fd, str_n((const char *)&o, sizeof o)) == 0 &&
+	       file_write(fd, buf_str(&answer)) == 0;
 	buf_clear(&answer);
 	_exit(told ? EXIT_SUCCESS : EXIT_FAILURE);
 }

@@ -14,6 +14,7 @@
 
 #include "admin/list.h"
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 enum { BEGIN_SIZE = 64 };
@@ -37,18 +38,9 @@ copy_stdin(int to, struct fault *f)
 	char bytes[1 << 16];
 	ssize_t n;
 
-	while ((n = read(STDIN_FILENO, bytes, sizeof bytes)) > 0) {
-		ssize_t done = 0;
-
-		while (done < n) {
-			ssize_t w = write(to, bytes + done, (size_t)(n - done));
-
-			if (w < 0)
-				return fault_errno(
-				    f, "cannot keep the standard input");
-			done += w;
-		}
-	}
+	while ((n = read(STDIN_FILENO, bytes, sizeof bytes)) > 0)
+		if (file_write(to, str_n(bytes, (size_t)n)) < 0)
+			return fault_errno(f, "cannot keep the standard input");
 	return n < 0 ? fault_errno(f, "cannot read the standard input") : 0;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 enum {
@@ -52,22 +53,6 @@ tree_free(struct tree **tree)
 	*tree = NULL;
 }
 
-static int
-write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		bytes += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Reads in to its end; out may be -1. Sets *wrote where out is the trouble. */
 static int
 pass(struct tree *tree, int in, int out, struct tree_file *file, bool *wrote)
@@ -88,7 +73,7 @@ pass(struct tree *tree, int in, int out, struct tree_file *file, bool *wrote)
 		crypto_sha256_add(tree->hash, str_n(tree->bytes, (size_t)n));
 		if (out < 0)
 			continue;
-		rc = write_all(out, tree->bytes, (size_t)n);
+		rc = file_write(out, str_n(tree->bytes, (size_t)n));
 		*wrote = rc < 0;
 	}
 	crypto_sha256_end(tree->hash, file->digest);

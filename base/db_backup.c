@@ -23,6 +23,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 
 enum {
@@ -181,29 +182,13 @@ copy_tables(struct db_env *env, const char *dir, struct fault *f)
 }
 
 static int
-write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		bytes += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
 copy_bytes(int in, int out)
 {
 	char *bytes = mem_zeroed(1, PIECE);
 	ssize_t n;
 
 	while ((n = read(in, bytes, PIECE)) > 0 || (n < 0 && errno == EINTR)) {
-		if (n > 0 && write_all(out, bytes, (size_t)n) < 0)
+		if (n > 0 && file_write(out, str_n(bytes, (size_t)n)) < 0)
 			break;
 	}
 	mem_free(bytes);

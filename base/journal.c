@@ -27,6 +27,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/thread.h"
 
@@ -301,21 +302,12 @@ turn(struct journal *j, int64_t first, size_t len)
 static int
 write_out(struct journal *j)
 {
-	struct str rest = buf_str(&j->out);
+	if (file_write(j->fd, buf_str(&j->out)) < 0) {
+		int why = errno;
 
-	while (rest.len > 0) {
-		ssize_t n = write(j->fd, rest.at, rest.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			int why = errno;
-
-			(void)!ftruncate(j->fd, (off_t)j->size);
-			errno = why;
-			return -1;
-		}
-		rest = str_from(rest, (size_t)n);
+		(void)!ftruncate(j->fd, (off_t)j->size);
+		errno = why;
+		return -1;
 	}
 	j->size += buf_len(&j->out);
 	return 0;

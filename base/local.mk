@@ -16,6 +16,7 @@ libbase_a_SOURCES = \
 	base/db.c base/db.h base/db_private.h base/db_backup.c \
 	base/db_whole.c \
 	base/fault.c base/fault.h \
+	base/file.c base/file.h \
 	base/gzip.c base/gzip.h \
 	base/https.c base/https.h \
 	base/heap.c base/heap.h \

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "store/maildirsize.h"
 
 struct transfer {
@@ -112,17 +113,9 @@ copy_bytes(int from, int to)
 	char bytes[1 << 16];
 	ssize_t n;
 
-	while ((n = read(from, bytes, sizeof bytes)) > 0) {
-		ssize_t done = 0;
-
-		while (done < n) {
-			ssize_t w = write(to, bytes + done, (size_t)(n - done));
-
-			if (w < 0)
-				return -1;
-			done += w;
-		}
-	}
+	while ((n = read(from, bytes, sizeof bytes)) > 0)
+		if (file_write(to, str_n(bytes, (size_t)n)) < 0)
+			return -1;
 	return (int)n;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/tar.h"
 #include "proto/header.h"
@@ -84,15 +85,8 @@ read_piece(struct export *e, int fd, struct fault *f)
 static int
 write_all(int fd, struct str bytes, struct fault *f)
 {
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.at, bytes.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fault_errno(f, "cannot write the export");
-		bytes = str_from(bytes, (size_t)n);
-	}
+	if (file_write(fd, bytes) < 0)
+		return fault_errno(f, "cannot write the export");
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "store/client_private.h"
 #include "store/maildirsize.h"
 
@@ -44,19 +45,10 @@ open_file(struct import *im, struct fault *f)
 int
 import_spill(struct import *im, struct fault *f)
 {
-	struct str bytes = buf_str(&im->bytes);
-
 	if (im->fd < 0 && open_file(im, f) < 0)
 		return -1;
-	while (bytes.len > 0) {
-		ssize_t n = write(im->fd, bytes.at, bytes.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fault_errno(f, "cannot write the message");
-		bytes = str_from(bytes, (size_t)n);
-	}
+	if (file_write(im->fd, buf_str(&im->bytes)) < 0)
+		return fault_errno(f, "cannot write the message");
 	buf_reset(&im->bytes);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "store/box.h"
 #include "store/index.h"
 #include "store/store_private.h"
@@ -151,15 +152,8 @@ incoming_open(struct incoming *m, struct box *box, struct fault *f)
 static int
 write_all(int fd, struct str bytes, struct fault *f)
 {
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.at, bytes.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fault_errno(f, "cannot write the message");
-		bytes = str_from(bytes, (size_t)n);
-	}
+	if (file_write(fd, bytes) < 0)
+		return fault_errno(f, "cannot write the message");
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 
 enum {
 	LIST_MAX = 4 << 20,
@@ -120,16 +121,7 @@ take_lock(int box, const char *lock)
 static int
 write_list(int fd, struct str text)
 {
-	while (text.len > 0) {
-		ssize_t n = write(fd, text.at, text.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		text = str_from(text, (size_t)n);
-	}
-	return fsync(fd);
+	return file_write(fd, text) < 0 ? -1 : fsync(fd);
 }
 
 /* The list with the folder in b: 1, or 0 where it is there already. */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -37,15 +38,8 @@ write_piece(void *ctx, struct str bytes, struct fault *f)
 {
 	const int *fd = ctx;
 
-	while (bytes.len > 0) {
-		ssize_t n = write(*fd, bytes.at, bytes.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fault_errno(f, "cannot write a body");
-		bytes = str_from(bytes, (size_t)n);
-	}
+	if (file_write(*fd, bytes) < 0)
+		return fault_errno(f, "cannot write a body");
 	return 0;
 }
 
