@@ -4,6 +4,7 @@
 #ifndef TESTS_UNIT_PLACE_H
 #define TESTS_UNIT_PLACE_H
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -81,6 +82,46 @@ static inline bool
 place_has(int at, const char *path)
 {
 	return faccessat(at, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* How many names without a leading dot a directory has, 0 for one that is not
+ * there. name may be NULL, else it gets the first that was read. */
+static inline size_t
+place_list(const char *path, char *name, size_t size)
+{
+	DIR *d = opendir(path);
+	const struct dirent *e;
+	size_t n = 0;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (e->d_name[0] != '.' && n++ == 0 && name != NULL)
+			snprintf(name, size, "%s", e->d_name);
+	}
+	if (d != NULL)
+		closedir(d);
+	return n;
+}
+
+static size_t place_files;
+
+static inline int
+place_count_one(
+    const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)path;
+	(void)st;
+	(void)ftw;
+	place_files += flag == FTW_F;
+	return 0;
+}
+
+/* The files in a folder and all below it; 0 if it is not there. */
+static inline size_t
+place_count_all(const char *path)
+{
+	place_files = 0;
+	(void)nftw(path, place_count_one, 16, FTW_PHYS);
+	return place_files;
 }
 
 #endif

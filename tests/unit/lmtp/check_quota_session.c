@@ -15,10 +15,9 @@
 #include "proto/socketmap.h"
 #include "store/store.h"
 #include "tests/unit/peer.h"
-#include "tests/unit/place.h"
+#include "tests/unit/store/opened.h"
 #include "tests/unit/unit.h"
 
-static char dir[PLACE_SIZE];
 static struct peer directory;
 static const struct lmtpd_options options = {.command_timeout = 60000};
 static struct lmtpd lmtpd;
@@ -58,21 +57,12 @@ static void
 open_store_and_limits(void)
 {
 	struct socketmap_client_conf map = {.timeout_ms = 10000};
-	char root[80], index[80];
-	const struct store_conf conf = {
-	    .root = root,
-	    .index_dir = index,
-	    .hostname = "mx.example.org",
-	    .index_cache = 1 << 20,
-	};
+	const struct store_conf conf = opened_conf();
 	struct fault f;
 
-	place_make(dir, "quota_session");
-	snprintf(root, sizeof root, "%s/mail", dir);
-	snprintf(index, sizeof index, "%s/index", dir);
+	opened_make("quota_session");
 	lmtpd = (struct lmtpd){.options = &options};
-	lmtpd.store = store_open(&conf, &f);
-	ck_assert_msg(lmtpd.store != NULL, "%s", f.text);
+	lmtpd.store = opened(&conf);
 	peer_start(&directory, serve, NULL);
 	ck_assert_int_eq(
 	    net_parse(str(directory.address), &map.address, &f), 0);

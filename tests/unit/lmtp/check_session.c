@@ -13,10 +13,9 @@
 #include "base/loop.h"
 #include "base/net.h"
 #include "store/store.h"
-#include "tests/unit/place.h"
+#include "tests/unit/store/opened.h"
 #include "tests/unit/unit.h"
 
-static char dir[PLACE_SIZE];
 static const char *const domains[] = {"b.example"};
 static struct lmtpd_options options;
 static struct lmtpd lmtpd;
@@ -71,23 +70,16 @@ begin(void)
 {
 	const struct server_limits sessions = {0};
 	const struct loop_limits threads = {0};
-	char root[80], index[80], text[96];
-	const struct store_conf store = {
-	    .root = root,
-	    .index_dir = index,
-	    .hostname = "mx.b.example",
-	    .index_cache = 1 << 20,
-	};
+	struct store_conf store = opened_conf();
 	struct fault f = {.text = ""};
+	char text[96];
 	int fd;
 
-	place_make(dir, "session");
-	snprintf(root, sizeof root, "%s/mail", dir);
-	snprintf(index, sizeof index, "%s/index", dir);
+	opened_make("session");
 	snprintf(text, sizeof text, "unix:%s/sock", dir);
 	set_up();
-	lmtpd.store = store_open(&store, &f);
-	ck_assert_msg(lmtpd.store != NULL, "%s", f.text);
+	store.hostname = "mx.b.example";
+	lmtpd.store = opened(&store);
 	loop = loop_new(&threads, &f);
 	ck_assert_ptr_nonnull(loop);
 	server = server_new(loop, &sessions);

@@ -4,17 +4,16 @@
 
 #include "lmtp/warning.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "store/quota.h"
 #include "store/quota_level.h"
 #include "store/store.h"
-#include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
+#include "tests/unit/store/opened.h"
 #include "tests/unit/unit.h"
 
-static char dir[PLACE_SIZE];
 static struct store *store;
 static struct warnings *warnings;
 static struct quota_account *account;
@@ -30,23 +29,13 @@ begin(uint64_t messages)
 	const struct quota_limits limits = {.user.messages = messages};
 	const struct warnings_conf conf = {
 	    .levels = &levels, .hostname = "mx.example.org"};
-	char root[80], index[80];
-	const struct store_conf store_is = {
-	    .root = root,
-	    .index_dir = index,
-	    .hostname = "mx.example.org",
-	    .index_cache = 1 << 20,
-	};
+	const struct store_conf store_is = opened_conf();
 
-	place_make(dir, "warning");
-	snprintf(root, sizeof root, "%s/mail", dir);
-	snprintf(index, sizeof index, "%s/index", dir);
-	store = store_open(&store_is, &f);
-	ck_assert_msg(store != NULL, "%s", f.text);
+	opened_make("warning");
+	store = opened(&store_is);
 	warnings = warnings_new(&conf, &f);
 	ck_assert_ptr_nonnull(warnings);
-	ck_assert_int_eq(
-	    mailbox_name_parse(str("ann@example.org"), &ann, &f), 0);
+	ann = mailbox_named("ann@example.org");
 	account = quota_open(store_quotas(store), &ann, &limits);
 }
 
@@ -59,21 +48,13 @@ end(void)
 	place_remove(dir);
 }
 
-static unsigned
+static size_t
 told(void)
 {
 	char path[120];
-	unsigned n = 0;
-	const struct dirent *e;
-	DIR *d;
 
-	snprintf(path, sizeof path, "%s/mail/example.org/ann/new", dir);
-	d = opendir(path);
-	while (d != NULL && (e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
-	if (d != NULL)
-		closedir(d);
-	return n;
+	snprintf(path, sizeof path, "%s/example.org/ann/new", root);
+	return place_list(path, NULL, 0);
 }
 
 /* As if a message came when so many are there. */

@@ -4,7 +4,6 @@
 
 #include "store/attic.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 
 #include "store/maildirsize.h"
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 #define NAME "1700000000.M1P2Q3Iabc.mx,S=5,W=6"
@@ -47,9 +47,8 @@ begin(void)
 
 	place_make(dir, "attic");
 	root = place_open(dir);
-	ck_assert_int_eq(
-	    mailbox_name_parse(STR_LIT("ann@example.org"), &ann, &f), 0);
-	ck_assert_int_eq(mailbox_folder_parse(STR_LIT("Trash"), &trash, &f), 0);
+	ann = mailbox_named("ann@example.org");
+	trash = folder_named("Trash");
 	memset(&inbox, 0, sizeof inbox);
 	snprintf(path, sizeof path, "%s/example.org", dir);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
@@ -67,12 +66,9 @@ end(void)
 static void
 put(const char *path)
 {
-	int fd, at = openat(root, "example.org/ann", O_RDONLY | O_DIRECTORY);
+	int at = openat(root, "example.org/ann", O_RDONLY | O_DIRECTORY);
 
-	fd = openat(at, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, "hallo", 5), 5);
-	close(fd);
+	place_put(at, path, "hallo");
 	close(at);
 }
 
@@ -91,27 +87,14 @@ close_attic(struct attic *a)
 	ck_assert_int_eq(attic_close(&a, &f), 0);
 }
 
-/* How many files a directory of the mailbox has; the last one's name. */
+/* How many files a directory of the mailbox has; the first one's name. */
 static size_t
 count(const char *part, char *name)
 {
 	char path[300];
-	struct dirent *e;
-	size_t n = 0;
-	DIR *d;
 
 	snprintf(path, sizeof path, "%s/example.org/ann/%s", dir, part);
-	d = opendir(path);
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		if (e->d_name[0] == '.')
-			continue;
-		if (name != NULL)
-			snprintf(name, MAILDIR_NAME_SIZE, "%s", e->d_name);
-		n++;
-	}
-	if (d != NULL)
-		closedir(d);
-	return n;
+	return place_list(path, name, MAILDIR_NAME_SIZE);
 }
 
 struct seen {
@@ -191,7 +174,7 @@ START_TEST(a_message_that_has_gone_is_no_fault)
 	struct seen s;
 
 	begin();
-	ck_assert_int_eq(mailbox_folder_parse(STR_LIT("None"), &none, &f), 0);
+	none = folder_named("None");
 	a = open_attic();
 	ck_assert_int_eq(attic_put(a, &batch, &inbox, STR_LIT(NAME), &f), 0);
 	ck_assert_int_eq(attic_put(a, &batch, &none, STR_LIT(NAME), &f), 0);
@@ -494,8 +477,7 @@ START_TEST(there_is_no_attic_without_a_mailbox)
 	struct mailbox_name bob;
 
 	begin();
-	ck_assert_int_eq(
-	    mailbox_name_parse(STR_LIT("bob@example.org"), &bob, &f), 0);
+	bob = mailbox_named("bob@example.org");
 	ck_assert_ptr_null(attic_open(root, &bob, ATTIC_REMOVED, "mx", &f));
 	ck_assert_str_eq(f.dsn, "5.1.1");
 	end();

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "store/hold.h"
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 static char dir[PLACE_SIZE];
@@ -25,13 +26,11 @@ static struct mailbox_folder inbox, lists;
 static void
 begin(size_t idle)
 {
-	struct fault f;
-
 	place_make(dir, "box");
 	root = place_open(dir);
-	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
-	ck_assert_int_eq(mailbox_folder_parse(str(""), &inbox, &f), 0);
-	ck_assert_int_eq(mailbox_folder_parse(str("Lists"), &lists, &f), 0);
+	ann = mailbox_named("ann@b");
+	inbox = folder_named("");
+	lists = folder_named("Lists");
 	boxes = boxes_new(root, NULL, idle);
 }
 
@@ -117,7 +116,7 @@ START_TEST(only_so_many_stay_open)
 		struct box *box;
 
 		snprintf(text, sizeof text, "u%u@b", i);
-		ck_assert_int_eq(mailbox_name_parse(str(text), &name, &f), 0);
+		name = mailbox_named(text);
 		box = boxes_get(boxes, &name, &inbox, &f);
 		ck_assert_ptr_nonnull(box);
 		boxes_put(boxes, &box);
@@ -229,7 +228,7 @@ START_TEST(a_mailbox_settles_when_the_last_delivery_has_ended)
 	ck_assert_int_eq(boxes_settle(boxes, &ann, 0, &f), 0);
 	one = get(&inbox);
 	two = get(&inbox);
-	ck_assert_int_eq(mailbox_name_parse(str("bob@b"), &bob, &f), 0);
+	bob = mailbox_named("bob@b");
 	ck_assert_int_eq(boxes_settle(boxes, &bob, 0, &f), 0);
 	ck_assert_int_eq(boxes_settle(boxes, &ann, 0, &f), -1);
 	ck_assert_str_eq(f.dsn, "4.2.0");

@@ -14,21 +14,12 @@
 #include "base/buf.h"
 #include "store/maildirsize.h"
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 static char dir[PLACE_SIZE];
 static struct client *client;
 static struct mailbox_name ann, bob;
-
-static struct mailbox_name
-name_of(const char *text)
-{
-	struct mailbox_name name;
-	struct fault f;
-
-	ck_assert_int_eq(mailbox_name_parse(str(text), &name, &f), 0);
-	return name;
-}
 
 static void
 begin(void)
@@ -38,8 +29,8 @@ begin(void)
 	place_make(dir, "client");
 	client = client_new(dir, "mx.b", &f);
 	ck_assert_ptr_nonnull(client);
-	ann = name_of("ann@b");
-	bob = name_of("bob@b");
+	ann = mailbox_named("ann@b");
+	bob = mailbox_named("bob@b");
 }
 
 static void
@@ -56,7 +47,7 @@ make(const struct mailbox_name *mailbox, const char *name)
 	struct client_folder open;
 	struct fault f = {0};
 
-	ck_assert_int_eq(mailbox_folder_parse(str(name), &folder, &f), 0);
+	folder = folder_named(name);
 	ck_assert_msg(
 	    client_folder_make(client, mailbox, &folder, &open, &f) == 0, "%s",
 	    f.text);
@@ -271,7 +262,7 @@ START_TEST(folders_and_mailboxes_come_in_the_order_of_names)
 	client_folder_close(&top);
 	top = make(&bob, "");
 	client_folder_close(&top);
-	struct mailbox_name other = name_of("zoe@a");
+	struct mailbox_name other = mailbox_named("zoe@a");
 	top = make(&other, "");
 	client_folder_close(&top);
 	buf_reset(&seen.names);
@@ -481,7 +472,7 @@ END_TEST
 
 START_TEST(a_mailbox_is_renamed_where_there_is_none)
 {
-	struct mailbox_name new = name_of("ann@other");
+	struct mailbox_name new = mailbox_named("ann@other");
 	struct client_folder folder;
 	struct fault f;
 

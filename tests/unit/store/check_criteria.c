@@ -5,6 +5,7 @@
 #include "store/criteria.h"
 
 #include "store/handle.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 #define BASE "1764412345.M1P2Q3I0hc2xdq4k9w7p3mz.host,S=2000,W=2040"
@@ -40,7 +41,7 @@ means(const char *params, const char *in)
 
 	json = json_parse(str(params), &f);
 	ck_assert_ptr_nonnull(json);
-	ck_assert_int_eq(mailbox_folder_parse(str(in), &folder, &f), 0);
+	folder = folder_named(in);
 	ck_assert_msg(criteria_read(&c, json, &f) == 0, "%s", f.text);
 	is = criteria_want_folder(&c, &folder, 1, 0) &&
 	     criteria_match(&c, &folder, str(BASE), &example);

@@ -5,7 +5,6 @@
 
 #include "store/delivery.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,35 +19,25 @@
 #include "store/hold.h"
 #include "store/maildir.h"
 #include "tests/unit/store/committed.h"
-#include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
+#include "tests/unit/store/opened.h"
 #include "tests/unit/unit.h"
 
-static char dir[PLACE_SIZE];
-static char root[80], index_dir[80];
 static struct store *store;
 
 static void
 open_store(enum store_commit commit)
 {
-	const struct store_conf conf = {
-	    .root = root,
-	    .index_dir = index_dir,
-	    .hostname = "mail.example.org",
-	    .commit = commit,
-	    .index_cache = 1 << 20,
-	};
-	struct fault f = {.text = ""};
+	struct store_conf conf = opened_conf();
 
-	store = store_open(&conf, &f);
-	ck_assert_msg(store != NULL, "%s", f.text);
+	conf.commit = commit;
+	store = opened(&conf);
 }
 
 static void
 begin(void)
 {
-	place_make(dir, "delivery");
-	snprintf(root, sizeof root, "%s/mail", dir);
-	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
+	opened_make("delivery");
 	open_store(STORE_COMMIT_GROUP);
 }
 
@@ -60,27 +49,16 @@ end(void)
 }
 
 /* The only (or first) file in a directory below the root; their number. */
-static unsigned
+static size_t
 list(const char *path, char *name, size_t size)
 {
 	char whole[512];
-	struct dirent *e;
-	unsigned n = 0;
-	DIR *d;
 
 	snprintf(whole, sizeof whole, "%s/%s", root, path);
-	d = opendir(whole);
-	if (d == NULL)
-		return 0;
-	while ((e = readdir(d)) != NULL) {
-		if (e->d_name[0] != '.' && n++ == 0 && name != NULL)
-			snprintf(name, size, "%s", e->d_name);
-	}
-	closedir(d);
-	return n;
+	return place_list(whole, name, size);
 }
 
-static unsigned
+static size_t
 count(const char *path)
 {
 	return list(path, NULL, 0);
@@ -110,7 +88,7 @@ add(struct delivery *d, const char *to, const char *detail)
 	struct fault f = {.text = ""};
 	size_t slot;
 
-	ck_assert_int_eq(mailbox_name_parse(str(to), &name, &f), 0);
+	name = mailbox_named(to);
 	ck_assert_msg(
 	    delivery_add(d, &name, str(detail), &slot, &f) == 0, "%s", f.text);
 }
@@ -363,7 +341,7 @@ hold_ann(void)
 	struct mailbox_name ann;
 	struct fault f;
 
-	ck_assert_int_eq(mailbox_name_parse(STR_LIT("ann@b"), &ann, &f), 0);
+	ann = mailbox_named("ann@b");
 	ck_assert_int_eq(maildir_make(fd, &ann, &f), 0);
 	ck_assert_int_eq(hold_set(fd, &ann, &h, &f), 0);
 	close(fd);
@@ -396,14 +374,11 @@ END_TEST
 START_TEST(what_cannot_be_held_is_not_delivered)
 {
 	char path[200];
-	int fd;
 
 	begin();
 	hold_ann();
 	snprintf(path, sizeof path, "%s/b/ann/posthouse/held", root);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
+	place_put(AT_FDCWD, path, "");
 	ck_assert_int_eq(deliver_to("", "ann@b", "", "Subject: x\r\n\r\ny\r\n"),
 	    DELIVERY_FAILED);
 	ck_assert_uint_eq(count("b/ann/new"), 0);
@@ -698,7 +673,7 @@ static void
 deliver_by_threads(enum store_commit commit)
 {
 	struct racer racers[16] = {0};
-	unsigned n = 0;
+	size_t n = 0;
 
 	begin();
 	store_close(&store);
@@ -859,14 +834,10 @@ START_TEST(what_a_crash_left_half_made_is_removed)
 	store_close(&store);
 	for (size_t i = 0; i < 5; i++) {
 		char path[256];
-		int fd;
 
 		snprintf(path, sizeof path, "%s/example.org/ann/%s", root,
 		    i < 2 ? halves[i] : others[i - 2]);
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-		ck_assert_int_ge(fd, 0);
-		ck_assert_int_eq(write(fd, "x\n", 2), 2);
-		close(fd);
+		place_put(AT_FDCWD, path, "x\n");
 	}
 	open_store(STORE_COMMIT_GROUP);
 	ck_assert_uint_eq(count("example.org/ann/new"), 3);

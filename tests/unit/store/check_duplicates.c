@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "store/savings.h"
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 static char dir[PLACE_SIZE];
@@ -23,7 +24,7 @@ open_folder(const char *name, struct client_folder *open)
 	struct mailbox_folder folder;
 	struct fault f;
 
-	ck_assert_int_eq(mailbox_folder_parse(str(name), &folder, &f), 0);
+	folder = folder_named(name);
 	ck_assert_int_eq(
 	    client_folder_make(client, &ann, &folder, open, &f), 0);
 }
@@ -36,7 +37,7 @@ begin(void)
 	place_make(dir, "duplicates");
 	client = client_new(dir, "mx.b", &f);
 	ck_assert_ptr_nonnull(client);
-	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
+	ann = mailbox_named("ann@b");
 	open_folder("", &inbox);
 	open_folder("Sent", &sent);
 }

@@ -5,14 +5,13 @@
 #include "store/expire.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "store/hold.h"
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 #define ONE "1000000000.M1P2Q3.mx,S=5,W=6"
@@ -27,7 +26,6 @@ static struct expire_rules rules;
 static struct expire expire;
 static struct expire_sum sum;
 static struct fault f;
-static size_t files;
 
 static void
 begin(void)
@@ -38,9 +36,8 @@ begin(void)
 	place_make(dir, "expire");
 	client = client_new(dir, "mx", &f);
 	ck_assert_ptr_nonnull(client);
-	ck_assert_int_eq(
-	    mailbox_name_parse(STR_LIT("ann@example.org"), &ann, &f), 0);
-	ck_assert_int_eq(mailbox_folder_parse(STR_LIT("Trash"), &trash, &f), 0);
+	ann = mailbox_named("ann@example.org");
+	trash = folder_named("Trash");
 	ck_assert_int_eq(maildir_make(client->root, &ann, &f), 0);
 	box = openat(client->root, ann.path, O_RDONLY | O_DIRECTORY);
 	ck_assert_int_eq(maildir_make_folder(box, &trash, &f), 0);
@@ -67,16 +64,6 @@ put(const char *path)
 	place_put(box, path, "hallo");
 }
 
-static int
-count_file(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)path;
-	(void)st;
-	(void)ftw;
-	files += flag == FTW_F;
-	return 0;
-}
-
 /* The files below a directory of the mailbox. */
 static size_t
 count(const char *part)
@@ -84,9 +71,7 @@ count(const char *part)
 	char path[200];
 
 	snprintf(path, sizeof path, "%s/example.org/ann/%s", dir, part);
-	files = 0;
-	(void)nftw(path, count_file, 16, FTW_PHYS);
-	return files;
+	return place_count_all(path);
 }
 
 /* The round, so many days from now. */
@@ -182,8 +167,7 @@ START_TEST(there_is_no_round_without_a_mailbox)
 	struct mailbox_name bob;
 
 	begin();
-	ck_assert_int_eq(
-	    mailbox_name_parse(STR_LIT("bob@example.org"), &bob, &f), 0);
+	bob = mailbox_named("bob@example.org");
 	ck_assert_int_eq(expire_mailbox(&expire, &bob, &sum, &f), -1);
 	ck_assert_str_eq(f.dsn, "5.1.1");
 	end();

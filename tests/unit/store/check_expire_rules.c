@@ -4,6 +4,7 @@
 
 #include "store/expire_rules.h"
 
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 static struct expire_rules rules;
@@ -26,8 +27,8 @@ age(const char *mailbox, const char *folder)
 	struct mailbox_folder where;
 	struct mailbox_name name;
 
-	ck_assert_int_eq(mailbox_name_parse(str(mailbox), &name, &f), 0);
-	ck_assert_int_eq(mailbox_folder_parse(str(folder), &where, &f), 0);
+	name = mailbox_named(mailbox);
+	where = folder_named(folder);
 	return expire_rules_age(&rules, &name, &where);
 }
 

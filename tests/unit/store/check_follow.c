@@ -14,6 +14,7 @@
 
 #include "store/index.h"
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 static char dir[PLACE_SIZE], index_dir[80];
@@ -87,7 +88,6 @@ static void
 begin(uint64_t watches, int64_t interval_ms)
 {
 	char path[80];
-	struct fault f;
 
 	place_make(dir, "follow");
 	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
@@ -96,7 +96,7 @@ begin(uint64_t watches, int64_t interval_ms)
 	root = place_open(path);
 	make("b");
 	make_maildir("b/ann");
-	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
+	ann = mailbox_named("ann@b");
 	open_index(watches, interval_ms);
 }
 
@@ -209,9 +209,8 @@ learn(const char *name)
 	    .size = sizeof text - 1,
 	};
 	char path[300];
-	struct fault f;
 
-	ck_assert_int_eq(mailbox_folder_parse(str(""), &inbox, &f), 0);
+	inbox = folder_named("");
 	folder = index_folder_hold(index_, &ann, &inbox);
 	index_announce(folder);
 	snprintf(path, sizeof path, "b/ann/new/%s", name);

@@ -5,7 +5,6 @@
 #include "store/hold.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -13,6 +12,7 @@
 
 #include "store/maildir.h"
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 #define ONE "1700000000.M1P2Q3.mx,S=5,W=6"
@@ -23,16 +23,14 @@ static int root, box;
 static struct mailbox_name ann;
 static struct mailbox_folder inbox, sent;
 static struct fault f;
-static size_t files;
 
 static void
 begin(void)
 {
 	place_make(dir, "hold");
 	root = place_open(dir);
-	ck_assert_int_eq(
-	    mailbox_name_parse(STR_LIT("ann@example.org"), &ann, &f), 0);
-	ck_assert_int_eq(mailbox_folder_parse(STR_LIT("Sent"), &sent, &f), 0);
+	ann = mailbox_named("ann@example.org");
+	sent = folder_named("Sent");
 	memset(&inbox, 0, sizeof inbox);
 	ck_assert_int_eq(maildir_make(root, &ann, &f), 0);
 	box = openat(root, ann.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -65,16 +63,6 @@ is_there(const char *path)
 	return place_has(box, path);
 }
 
-static int
-count_file(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)path;
-	(void)st;
-	(void)ftw;
-	files += flag == FTW_F;
-	return 0;
-}
-
 /* The files below a directory of the mailbox. */
 static size_t
 count(const char *part)
@@ -82,9 +70,7 @@ count(const char *part)
 	char path[200];
 
 	snprintf(path, sizeof path, "%s/example.org/ann/%s", dir, part);
-	files = 0;
-	(void)nftw(path, count_file, 16, FTW_PHYS);
-	return files;
+	return place_count_all(path);
 }
 
 static void
@@ -147,8 +133,7 @@ START_TEST(nobody_is_held_without_a_mailbox)
 	uint64_t n;
 
 	begin();
-	ck_assert_int_eq(
-	    mailbox_name_parse(STR_LIT("bob@example.org"), &bob, &f), 0);
+	bob = mailbox_named("bob@example.org");
 	ck_assert(!hold_is_on(root, &bob));
 	ck_assert_int_eq(hold_set(root, &bob, &h, &f), -1);
 	ck_assert_str_eq(f.dsn, "5.1.1");

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "store/hold.h"
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 #define ONE "1700000000.M1P2Q3.mx,S=5,W=6"
@@ -40,8 +41,7 @@ begin(void)
 	place_make(dir, "hold_watch");
 	client = client_new(dir, "mx", &f);
 	ck_assert_ptr_nonnull(client);
-	ck_assert_int_eq(
-	    mailbox_name_parse(STR_LIT("ann@example.org"), &ann, &f), 0);
+	ann = mailbox_named("ann@example.org");
 	ck_assert_int_eq(maildir_make(client->root, &ann, &f), 0);
 	box = openat(client->root, ann.path, O_RDONLY | O_DIRECTORY);
 	watch = hold_watch_new(client, dir);
@@ -122,7 +122,7 @@ START_TEST(a_folder_that_is_made_is_watched_too)
 
 	begin();
 	hold();
-	ck_assert_int_eq(mailbox_folder_parse(STR_LIT("Sent"), &sent, &f), 0);
+	sent = folder_named("Sent");
 	ck_assert_int_eq(maildir_make_folder(box, &sent, &f), 0);
 	put(".Sent/new/" ONE);
 	work_until("posthouse/held/.Sent/cur/" ONE ":2,");

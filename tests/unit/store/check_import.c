@@ -13,6 +13,7 @@
 #include "store/import_source.h"
 #include "store/maildirsize.h"
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 static char dir[PLACE_SIZE];
@@ -28,7 +29,7 @@ begin(void)
 	place_make(dir, "import");
 	client = client_new(dir, "mx.b", &f);
 	ck_assert_ptr_nonnull(client);
-	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
+	ann = mailbox_named("ann@b");
 }
 
 static void
@@ -88,18 +89,9 @@ static size_t
 count(const char *part)
 {
 	char path[128];
-	struct dirent *e;
-	size_t n = 0;
-	DIR *d;
 
 	snprintf(path, sizeof path, "%s/b/ann/%s", dir, part);
-	d = opendir(path);
-	if (d == NULL)
-		return 0;
-	while ((e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
+	return place_list(path, NULL, 0);
 }
 
 static bool
@@ -220,29 +212,12 @@ static void
 state_path(char path[512])
 {
 	struct import *im = open_import("x");
-	char id[32] = "";
-	struct dirent *e;
-	DIR *d;
+	char id[256] = "";
 
 	snprintf(path, 512, "%s/b/ann/posthouse/import", dir);
-	d = opendir(path);
-	ck_assert_ptr_nonnull(d);
-	while ((e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.')
-			snprintf(id, sizeof id, "%.16s", e->d_name);
-	closedir(d);
+	ck_assert_uint_ge(place_list(path, id, sizeof id), 1);
 	import_free(&im);
-	snprintf(path, 512, "%s/b/ann/posthouse/import/%s", dir, id);
-}
-
-static void
-write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
+	snprintf(path, 512, "%s/b/ann/posthouse/import/%.16s", dir, id);
 }
 
 START_TEST(a_batch_that_was_written_down_gets_its_names_later)
@@ -252,12 +227,13 @@ START_TEST(a_batch_that_was_written_down_gets_its_names_later)
 
 	begin();
 	state_path(state);
-	write_file(state, "3\t0\tcur\t/1.a.h\t1.a.h,S=3,W=3:2,S\n"
-			  "3\t1\tnew\t/2.a.h\t2.a.h,S=3,W=3\n"
-			  "3\t2\tcur\t/half");
+	place_write(AT_FDCWD, state,
+	    "3\t0\tcur\t/1.a.h\t1.a.h,S=3,W=3:2,S\n"
+	    "3\t1\tnew\t/2.a.h\t2.a.h,S=3,W=3\n"
+	    "3\t2\tcur\t/half");
 	snprintf(tmp, sizeof tmp, "%s/b/ann/tmp/import.%s.1", dir,
 	    strrchr(state, '/') + 1);
-	write_file(tmp, "two");
+	place_write(AT_FDCWD, tmp, "two");
 	im = open_import("x");
 	ck_assert(has("new/2.a.h,S=3,W=3"));
 	ck_assert(!bring(im, "1.a.h", "one"));
@@ -278,7 +254,7 @@ START_TEST(what_others_have_cleaned_out_of_tmp_is_not_lost)
 
 	begin();
 	state_path(state);
-	write_file(state, "3\t0\tcur\t/1.a.h\t1.a.h,S=3,W=3:2,S\n");
+	place_write(AT_FDCWD, state, "3\t0\tcur\t/1.a.h\t1.a.h,S=3,W=3:2,S\n");
 	ck_assert_int_eq(utimensat(AT_FDCWD, state, old, 0), 0);
 	im = open_import("x");
 	ck_assert(bring(im, "1.a.h", "one"));
@@ -294,15 +270,13 @@ START_TEST(what_comes_is_counted_for_the_quota)
 	struct import *im;
 	struct fault f;
 	char path[128];
-	int fd, box;
+	int box;
 
 	begin();
 	im = open_import("x");
 	snprintf(path, sizeof path, "%s/b/ann", dir);
-	box = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fd = openat(box, "maildirsize", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	ck_assert_int_eq(write(fd, "1000S\n100 1\n", 12), 12);
-	close(fd);
+	box = place_open(path);
+	place_put(box, "maildirsize", "1000S\n100 1\n");
 	ck_assert(bring(im, "1.a.h", "one"));
 	ck_assert(bring(im, "", "four"));
 	finish(&im, true);

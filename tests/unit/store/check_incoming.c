@@ -12,40 +12,30 @@
 #include "store/box.h"
 #include "store/index.h"
 #include "store/store.h"
-#include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
+#include "tests/unit/store/opened.h"
 #include "tests/unit/unit.h"
 
-static char dir[PLACE_SIZE];
 static struct store *store;
 static struct boxes *boxes;
-static int root;
+static int mail;
 
 static void
 begin(void)
 {
-	char mail[80], index_dir[80];
-	const struct store_conf conf = {
-	    .root = mail,
-	    .index_dir = index_dir,
-	    .hostname = "mail.example.org",
-	    .index_cache = 1 << 20,
-	};
-	struct fault f = {.text = ""};
+	const struct store_conf conf = opened_conf();
 
-	place_make(dir, "incoming");
-	snprintf(mail, sizeof mail, "%s/mail", dir);
-	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
-	store = store_open(&conf, &f);
-	ck_assert_msg(store != NULL, "%s", f.text);
-	root = place_open(mail);
-	boxes = boxes_new(root, NULL, 10);
+	opened_make("incoming");
+	store = opened(&conf);
+	mail = place_open(root);
+	boxes = boxes_new(mail, NULL, 10);
 }
 
 static void
 end(void)
 {
 	boxes_free(&boxes);
-	close(root);
+	close(mail);
 	store_close(&store);
 	place_remove(dir);
 }
@@ -58,7 +48,7 @@ get_box(const char *name)
 	struct box *box;
 	struct fault f;
 
-	ck_assert_int_eq(mailbox_name_parse(str(name), &mailbox, &f), 0);
+	mailbox = mailbox_named(name);
 	box = boxes_get(boxes, &mailbox, &inbox, &f);
 	ck_assert_ptr_nonnull(box);
 	return box;

@@ -15,6 +15,7 @@
 
 #include "base/db.h"
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 /* The library frees nothing of an environment that has panicked, and some of
@@ -58,11 +59,7 @@ make_maildir(const char *path)
 static void
 write_file(const char *path, const char *text)
 {
-	int fd = openat(root, "half", O_WRONLY | O_CREAT | O_EXCL, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
+	place_put(root, "half", text);
 	ck_assert_int_eq(renameat(root, "half", root, path), 0);
 }
 
@@ -81,7 +78,6 @@ static void
 begin(void)
 {
 	char path[80];
-	struct fault f;
 
 	place_make(dir, "index");
 	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
@@ -90,9 +86,9 @@ begin(void)
 	root = place_open(path);
 	make("b");
 	make_maildir("b/ann");
-	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
-	ck_assert_int_eq(mailbox_folder_parse(str(""), &inbox, &f), 0);
-	ck_assert_int_eq(mailbox_folder_parse(str("Lists"), &lists, &f), 0);
+	ann = mailbox_named("ann@b");
+	inbox = folder_named("");
+	lists = folder_named("Lists");
 	open_index();
 }
 

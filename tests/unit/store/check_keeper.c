@@ -15,6 +15,7 @@
 #include "store/hold.h"
 #include "store/maildir.h"
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 #define ONE "1700000000.M1P2Q3.mx,S=5,W=6"
@@ -62,17 +63,14 @@ make(const char *name)
 {
 	struct mailbox_folder trash;
 	struct mailbox_name mailbox;
-	int box, fd;
+	int box;
 
-	ck_assert_int_eq(mailbox_name_parse(str(name), &mailbox, &f), 0);
-	ck_assert_int_eq(mailbox_folder_parse(STR_LIT("Trash"), &trash, &f), 0);
+	mailbox = mailbox_named(name);
+	trash = folder_named("Trash");
 	ck_assert_int_eq(maildir_make(root, &mailbox, &f), 0);
 	box = openat(root, mailbox.path, O_RDONLY | O_DIRECTORY);
 	ck_assert_int_eq(maildir_make_folder(box, &trash, &f), 0);
-	fd = openat(box, ".Trash/cur/" ONE ":2,S", O_WRONLY | O_CREAT, 0600);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, "hallo", 5), 5);
-	close(fd);
+	place_put(box, ".Trash/cur/" ONE ":2,S", "hallo");
 	close(box);
 	return mailbox;
 }
@@ -89,14 +87,8 @@ has_trash(const char *path)
 static void
 write_state(const char *text)
 {
-	int fd;
-
 	(void)mkdirat(root, ".posthouse", 0700);
-	fd = openat(
-	    root, ".posthouse/round", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), (int)strlen(text));
-	close(fd);
+	place_write(root, ".posthouse/round", text);
 }
 
 /* Until the state's text has the word. */

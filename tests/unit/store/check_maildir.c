@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 static char dir[PLACE_SIZE];
@@ -160,21 +161,11 @@ mode_of(const char *path)
 	return st.st_mode & 07777;
 }
 
-static struct mailbox_name
-name_of(const char *text)
-{
-	struct mailbox_name name;
-	struct fault f;
-
-	ck_assert_int_eq(mailbox_name_parse(str(text), &name, &f), 0);
-	return name;
-}
-
 START_TEST(a_mailbox_is_made_whole_and_once)
 {
 	static const char *const made[] = {
 	    "b", "b/ann", "b/ann/tmp", "b/ann/new", "b/ann/cur"};
-	struct mailbox_name ann = name_of("ann@b");
+	struct mailbox_name ann = mailbox_named("ann@b");
 	const struct mailbox_folder inbox = {.dir = ""};
 	struct fault f;
 	int fd;
@@ -195,7 +186,7 @@ END_TEST
 
 START_TEST(a_file_where_a_mailbox_should_be_is_a_fault)
 {
-	struct mailbox_name ann = name_of("ann@b");
+	struct mailbox_name ann = mailbox_named("ann@b");
 	struct fault f = {0};
 
 	begin();
@@ -239,7 +230,7 @@ START_TEST(a_sub_address_means_a_folder_that_is_there)
 	    {"lists\n", NULL},
 	    {"lists/", NULL},
 	};
-	struct mailbox_name ann = name_of("ann@b");
+	struct mailbox_name ann = mailbox_named("ann@b");
 	struct mailbox_folder folder;
 	struct fault f;
 
@@ -274,7 +265,7 @@ START_TEST(a_folder_is_made_whole_and_once)
 	static const char *const made[] = {"b/ann/.Lists.x",
 	    "b/ann/.Lists.x/tmp", "b/ann/.Lists.x/new", "b/ann/.Lists.x/cur",
 	    "b/ann/.Lists.x/maildirfolder"};
-	struct mailbox_name ann = name_of("ann@b");
+	struct mailbox_name ann = mailbox_named("ann@b");
 	struct mailbox_folder folder;
 	struct fault f;
 	struct stat st;
@@ -282,8 +273,7 @@ START_TEST(a_folder_is_made_whole_and_once)
 
 	begin();
 	ck_assert_int_eq(maildir_make(root, &ann, &f), 0);
-	ck_assert_int_eq(
-	    mailbox_folder_parse(STR_LIT("Lists/x"), &folder, &f), 0);
+	folder = folder_named("Lists/x");
 	box = openat(root, "b/ann", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_eq(maildir_make_folder(box, &folder, &f), 0);
 	ck_assert_int_eq(maildir_make_folder(box, &folder, &f), 0);
@@ -296,7 +286,7 @@ END_TEST
 
 START_TEST(a_folder_that_is_a_link_is_not_followed)
 {
-	struct mailbox_name ann = name_of("ann@b");
+	struct mailbox_name ann = mailbox_named("ann@b");
 	struct mailbox_folder folder;
 	struct fault f;
 	int fd;
@@ -304,7 +294,7 @@ START_TEST(a_folder_that_is_a_link_is_not_followed)
 	begin();
 	ck_assert_int_eq(maildir_make(root, &ann, &f), 0);
 	ck_assert_int_eq(symlinkat("/tmp", root, "b/ann/.Out"), 0);
-	ck_assert_int_eq(mailbox_folder_parse(str("Out"), &folder, &f), 0);
+	folder = folder_named("Out");
 	ck_assert_int_eq(maildir_open(root, &ann, &folder, &fd, &f), -1);
 	end();
 }

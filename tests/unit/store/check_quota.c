@@ -12,35 +12,26 @@
 
 #include "store/maildir.h"
 #include "tests/unit/store/committed.h"
-#include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
+#include "tests/unit/store/opened.h"
 #include "tests/unit/unit.h"
 
 /* A message of 100 bytes, as it is on the disk. */
 #define LINE "123456789 123456789 123456789 123456789 12345678\r\n"
 #define MESSAGE "\r\n" LINE LINE "\r\n"
 
-static char dir[PLACE_SIZE];
-static char root[80], index_dir[80];
 static struct store *store;
 static struct fault f;
 
 static void
 begin(const struct quota_conf *quota)
 {
-	struct store_conf conf = {
-	    .root = root,
-	    .index_dir = index_dir,
-	    .hostname = "mail.example.org",
-	    .index_cache = 1 << 20,
-	};
+	struct store_conf conf = opened_conf();
 
 	if (quota != NULL)
 		conf.quota = *quota;
-	place_make(dir, "quota");
-	snprintf(root, sizeof root, "%s/mail", dir);
-	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
-	store = store_open(&conf, &f);
-	ck_assert_msg(store != NULL, "%s", f.text);
+	opened_make("quota");
+	store = opened(&conf);
 }
 
 static void
@@ -50,19 +41,10 @@ end(void)
 	place_remove(dir);
 }
 
-static struct mailbox_name
-name_of(const char *text)
-{
-	struct mailbox_name name;
-
-	ck_assert_int_eq(mailbox_name_parse(str(text), &name, &f), 0);
-	return name;
-}
-
 static struct quota_account *
 account_of(const char *mailbox, const struct quota_limits *limits)
 {
-	struct mailbox_name name = name_of(mailbox);
+	struct mailbox_name name = mailbox_named(mailbox);
 
 	return quota_open(store_quotas(store), &name, limits);
 }
@@ -72,7 +54,7 @@ static enum delivery_result
 deliver(const char *to, const struct quota_limits *limits)
 {
 	struct delivery *d = delivery_new(store, STR_LIT(""), false);
-	struct mailbox_name name = name_of(to);
+	struct mailbox_name name = mailbox_named(to);
 	struct delivery_outcome outcome = {.fault.text = ""};
 	size_t slot;
 
@@ -164,13 +146,9 @@ static void
 in_mailbox(const char *name, const char *text)
 {
 	char path[200];
-	int fd;
 
 	snprintf(path, sizeof path, "%s/example.org/ann/%s", root, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
+	place_write(AT_FDCWD, path, text);
 }
 
 START_TEST(a_file_that_others_keep_gets_a_line_without_limits_too)
@@ -290,8 +268,8 @@ START_TEST(a_full_mailbox_is_no_reason_to_refuse_another)
 
 	begin(NULL);
 	ck_assert_int_eq(deliver("ann@example.org", &small), DELIVERY_STORED);
-	ann = name_of("ann@example.org");
-	bob = name_of("bob@example.org");
+	ann = mailbox_named("ann@example.org");
+	bob = mailbox_named("bob@example.org");
 	d = delivery_new(store, STR_LIT(""), false);
 	ck_assert_int_eq(delivery_add(d, &ann, STR_LIT(""), &slots[0], &f), 0);
 	ck_assert_int_eq(delivery_add(d, &bob, STR_LIT(""), &slots[1], &f), 0);
@@ -391,7 +369,7 @@ START_TEST(what_others_have_counted_wrongly_is_set_right)
 	struct mailbox_name ann;
 
 	begin(NULL);
-	ann = name_of("ann@example.org");
+	ann = mailbox_named("ann@example.org");
 	/* Nobody counts there. */
 	ck_assert_int_eq(quota_mend(store_quotas(store), &ann, &f), 0);
 	ck_assert_int_eq(deliver("ann@example.org", &limits), DELIVERY_STORED);

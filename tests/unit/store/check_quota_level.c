@@ -4,23 +4,23 @@
 #include "store/quota_level.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 START_TEST(a_level_is_kept_until_it_is_another)
 {
-	char dir[] = "/tmp/check_quota_level.XXXXXX";
+	char dir[PLACE_SIZE];
 	struct mailbox_name ann;
 	struct fault f;
 	int root, fd;
 
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	root = open(dir, O_RDONLY | O_DIRECTORY);
-	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
+	place_make(dir, "quota_level");
+	root = place_open(dir);
+	ann = mailbox_named("ann@b");
 	ck_assert_uint_eq(quota_level_get(root, &ann), 0);
 	ck_assert_int_eq(quota_level_put(root, &ann, 0, &f), 0);
 	/* There is no mailbox. */

@@ -4,13 +4,13 @@
 
 #include "store/retired.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "store/hold.h"
 #include "store/maildir.h"
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 #define MESSAGE "example.org/ann/cur/1700000000.M1P2Q3.mx,S=5:2,S"
@@ -23,13 +23,8 @@ static struct fault f;
 static void
 put(void)
 {
-	int fd;
-
 	ck_assert_int_eq(maildir_make(root, &ann, &f), 0);
-	fd = openat(root, MESSAGE, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, "hallo", 5), 5);
-	close(fd);
+	place_put(root, MESSAGE, "hallo");
 }
 
 static void
@@ -37,8 +32,7 @@ begin(void)
 {
 	place_make(dir, "retired");
 	root = place_open(dir);
-	ck_assert_int_eq(
-	    mailbox_name_parse(STR_LIT("ann@example.org"), &ann, &f), 0);
+	ann = mailbox_named("ann@example.org");
 	put();
 }
 
@@ -126,8 +120,7 @@ START_TEST(what_is_not_there_or_is_held_does_not_go)
 	struct mailbox_name bob;
 
 	begin();
-	ck_assert_int_eq(
-	    mailbox_name_parse(STR_LIT("bob@example.org"), &bob, &f), 0);
+	bob = mailbox_named("bob@example.org");
 	ck_assert_int_eq(retired_put(root, &bob, 1, &f), -1);
 	ck_assert_str_eq(f.dsn, "5.1.1");
 	ck_assert_int_eq(hold_set(root, &ann, &hold, &f), 0);

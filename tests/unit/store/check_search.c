@@ -13,7 +13,7 @@
 #include "store/index_private.h"
 #include "store/store_private.h"
 #include "tests/unit/store/committed.h"
-#include "tests/unit/place.h"
+#include "tests/unit/store/opened.h"
 #include "tests/unit/unit.h"
 
 /* The library frees nothing of an environment that has panicked, and some of
@@ -26,30 +26,20 @@ __lsan_default_suppressions(void)
 	return "leak:libdb";
 }
 
-static char dir[PLACE_SIZE], root[80], index_dir[80];
 static struct store *store;
 
 static void
 open_it(void)
 {
-	struct store_conf conf = {
-	    .root = root,
-	    .index_dir = index_dir,
-	    .hostname = "mail.example.org",
-	    .index_cache = 1 << 20,
-	};
-	struct fault f = {.text = ""};
+	const struct store_conf conf = opened_conf();
 
-	store = store_open(&conf, &f);
-	ck_assert_msg(store != NULL, "%s", f.text);
+	store = opened(&conf);
 }
 
 static void
 begin(void)
 {
-	place_make(dir, "search");
-	snprintf(root, sizeof root, "%s/mail", dir);
-	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
+	opened_make("search");
 	open_it();
 }
 
@@ -63,23 +53,13 @@ end(void)
 static void
 deliver(const char *to, const char *subject)
 {
-	struct delivery *d = delivery_new(store, str(""), false);
-	struct delivery_outcome outcome;
-	struct mailbox_name name;
 	char message[200];
-	struct fault f;
-	size_t slot;
 
 	snprintf(message, sizeof message,
 	    "From: Ann <ann@example.net>\r\nSubject: %s\r\n"
 	    "Message-ID: <%s@example.net>\r\n\r\nx\r\n",
 	    subject, subject);
-	ck_assert_int_eq(mailbox_name_parse(str(to), &name, &f), 0);
-	ck_assert_int_eq(delivery_add(d, &name, str(""), &slot, &f), 0);
-	ck_assert_int_eq(delivery_write(d, str(message), &f), 0);
-	committed(d, &outcome);
-	ck_assert_int_eq(outcome.result, DELIVERY_STORED);
-	delivery_free(&d);
+	ck_assert_int_eq(delivered(store, to, message), DELIVERY_STORED);
 }
 
 static json_t *

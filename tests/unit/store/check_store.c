@@ -4,7 +4,6 @@
 
 #include "store/store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -13,21 +12,15 @@
 
 #include "store/delivery.h"
 #include "tests/unit/store/committed.h"
-#include "tests/unit/place.h"
+#include "tests/unit/store/opened.h"
 #include "tests/unit/unit.h"
 
-static char dir[PLACE_SIZE], root[80], index_dir[80];
 static struct store *store;
 
 static struct store *
 open_store(struct fault *f)
 {
-	const struct store_conf conf = {
-	    .root = root,
-	    .index_dir = index_dir,
-	    .hostname = "mail.example.org",
-	    .index_cache = 1 << 20,
-	};
+	const struct store_conf conf = opened_conf();
 
 	return store_open(&conf, f);
 }
@@ -35,13 +28,10 @@ open_store(struct fault *f)
 static void
 begin(void)
 {
-	struct fault f = {.text = ""};
+	const struct store_conf conf = opened_conf();
 
-	place_make(dir, "store");
-	snprintf(root, sizeof root, "%s/mail", dir);
-	snprintf(index_dir, sizeof index_dir, "%s/index", dir);
-	store = open_store(&f);
-	ck_assert_msg(store != NULL, "%s", f.text);
+	opened_make("store");
+	store = opened(&conf);
 }
 
 static void
@@ -55,33 +45,9 @@ end(void)
 static void
 deliver(const char *to)
 {
-	struct delivery *d = delivery_new(store, str(""), false);
-	struct delivery_outcome outcome;
-	struct mailbox_name name;
-	struct fault f;
-	size_t slot;
+	enum delivery_result rc = delivered(store, to, "Subject: x\r\n\r\n");
 
-	ck_assert_int_eq(mailbox_name_parse(str(to), &name, &f), 0);
-	ck_assert_int_eq(delivery_add(d, &name, str(""), &slot, &f), 0);
-	ck_assert_int_eq(delivery_write(d, str("Subject: x\r\n\r\n"), &f), 0);
-	committed(d, &outcome);
-	ck_assert_int_eq(outcome.result, DELIVERY_STORED);
-	delivery_free(&d);
-}
-
-/* How many files a directory has. */
-static size_t
-count(const char *path)
-{
-	DIR *d = opendir(path);
-	struct dirent *e;
-	size_t n = 0;
-
-	while (d != NULL && (e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
-	if (d != NULL)
-		closedir(d);
-	return n;
+	ck_assert_int_eq(rc, DELIVERY_STORED);
 }
 
 /* The result as text, or the fault's code. */
@@ -218,14 +184,10 @@ static void
 put_file(const char *rest, int64_t seconds_ago)
 {
 	char path[200];
-	int fd;
 
 	snprintf(path, sizeof path, "%s/b.example/ann/cur/%lld%s", root,
 	    (long long)(time(NULL) - seconds_ago), rest);
-	fd = open(path, O_CREAT | O_WRONLY, 0600);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, "a:b\n", 4), 4);
-	close(fd);
+	place_write(AT_FDCWD, path, "a:b\n");
 }
 
 START_TEST(the_operator_looks_into_one)
@@ -291,17 +253,17 @@ START_TEST(a_hold_is_set_at_once_and_is_written_down)
 	ck_assert_str_eq(call("mailbox.hold",
 			     "{\"mailbox\": \"ann@b\", \"why\": \"case 12\"}"),
 	    "{\"changed\":true,\"messages\":1}");
-	ck_assert_uint_eq(count(held), 1);
+	ck_assert_uint_eq(place_list(held, NULL, 0), 1);
 	/* The folder was open for deliveries before. */
 	deliver("ann@b");
-	ck_assert_uint_eq(count(held), 2);
+	ck_assert_uint_eq(place_list(held, NULL, 0), 2);
 	ck_assert_str_eq(call("mailbox.hold", "{\"mailbox\": \"ann@b\"}"),
 	    "{\"changed\":false,\"messages\":0}");
 	ck_assert_str_eq(
 	    call("mailbox.hold", "{\"mailbox\": \"ann@b\", \"on\": false}"),
 	    "{\"changed\":true,\"messages\":0}");
 	deliver("ann@b");
-	ck_assert_uint_eq(count(held), 0);
+	ck_assert_uint_eq(place_list(held, NULL, 0), 0);
 	text = call("audit.list", "{\"name\": \"ann@b\"}");
 	ck_assert_ptr_nonnull(strstr(text, "\"mailbox.hold\""));
 	ck_assert_ptr_nonnull(strstr(text, "\"case 12\""));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/unit/place.h"
+#include "tests/unit/store/named.h"
 #include "tests/unit/unit.h"
 
 static char dir[PLACE_SIZE], seen[2000];
@@ -28,7 +29,7 @@ begin(void)
 	place_make(dir, "verify");
 	client = client_new(dir, "mx.b", &f);
 	ck_assert_ptr_nonnull(client);
-	ck_assert_int_eq(mailbox_name_parse(str("ann@b"), &ann, &f), 0);
+	ann = mailbox_named("ann@b");
 	ck_assert_int_eq(
 	    client_folder_make(client, &ann, &folder, &inbox, &f), 0);
 	memset(&known, 0, sizeof known);

@@ -1,5 +1,6 @@
 # Unit tests of store.
-EXTRA_DIST += tests/unit/store/committed.h
+EXTRA_DIST += tests/unit/store/committed.h tests/unit/store/named.h \
+	tests/unit/store/opened.h
 STORE_UNIT_LIBS = libstore.a libproto.a $(UNIT_LIBS) $(PROTO_LIBS)
 
 UNIT_TESTS += tests/unit/store/check_attic
