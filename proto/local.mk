@@ -8,6 +8,7 @@ libproto_a_SOURCES = \
 	proto/auth_connection.c proto/auth_connection.h \
 	proto/auth_line.c proto/auth_line.h \
 	proto/authdaemon.c proto/authdaemon.h \
+	proto/client_pool.c proto/client_pool.h \
 	proto/content.c proto/content.h \
 	proto/domain.c proto/domain.h \
 	proto/dot.c proto/dot.h \

@@ -17,12 +17,11 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/netstring.h"
+#include "proto/client_pool.h"
 
 enum {
 	WAYS = 8,             /* cached answers with the same remainder */
 	CACHED_MAX = 8 << 10, /* bytes of a map, key and value that are kept */
-	IDLE_MAX = 64,        /* connections */
-	READ_SIZE = 4096,
 	WIRE_MAX = SOCKETMAP_REPLY_MAX + 16, /* a netstring with its frame */
 };
 
@@ -68,11 +67,6 @@ socketmap_put_reply(
 	buf_putc(out, ',');
 }
 
-struct connection {
-	struct io *io;
-	struct buf in, out;
-};
-
 /* Its bytes are map, key and value, one after the other. */
 struct answer {
 	uint64_t hash;
@@ -86,11 +80,10 @@ struct answer {
 struct socketmap_client {
 	struct socketmap_client_conf conf;
 	char address[140];
+	struct client_pool *pool;
 	pthread_mutex_t mutex;  /* guards what follows */
 	struct answer *answers; /* sets of as many as ways */
 	size_t sets, ways;
-	struct connection *idle[IDLE_MAX];
-	unsigned n;
 };
 
 struct socketmap_client *
@@ -100,6 +93,8 @@ socketmap_client_new(const struct socketmap_client_conf *conf)
 
 	c->conf = *conf;
 	net_format(&conf->address, c->address, sizeof c->address);
+	c->pool =
+	    client_pool_new(&conf->address, WIRE_MAX, SOCKETMAP_QUERY_MAX + 16);
 	pthread_mutex_init(&c->mutex, NULL);
 	if (conf->cache_ms <= 0)
 		return c;
@@ -107,20 +102,6 @@ socketmap_client_new(const struct socketmap_client_conf *conf)
 	c->sets = c->ways == 0 ? 0 : conf->cache_entries / c->ways;
 	c->answers = mem_zeroed(c->sets * c->ways, sizeof *c->answers);
 	return c;
-}
-
-static void
-connection_free(struct connection **connection)
-{
-	struct connection *c = *connection;
-
-	if (c == NULL)
-		return;
-	io_free(&c->io);
-	buf_clear(&c->in);
-	buf_clear(&c->out);
-	mem_free(c);
-	*connection = NULL;
 }
 
 void
@@ -133,8 +114,7 @@ socketmap_client_free(struct socketmap_client **client)
 	for (size_t i = 0; i < c->sets * c->ways; i++)
 		mem_free(c->answers[i].bytes);
 	mem_free(c->answers);
-	while (c->n > 0)
-		connection_free(&c->idle[--c->n]);
+	client_pool_free(&c->pool);
 	pthread_mutex_destroy(&c->mutex);
 	mem_free(c);
 	*client = NULL;
@@ -242,43 +222,6 @@ keep(struct socketmap_client *c, struct str map, struct str key,
 	pthread_mutex_unlock(&c->mutex);
 }
 
-/* An idle connection that is open and silent, or NULL. What a server says
- * unasked would be taken for the next answer. */
-static struct connection *
-take_idle(struct socketmap_client *client)
-{
-	for (;;) {
-		struct connection *c = NULL;
-		struct fault ignored;
-		bool again = false;
-
-		pthread_mutex_lock(&client->mutex);
-		if (client->n > 0)
-			c = client->idle[--client->n];
-		pthread_mutex_unlock(&client->mutex);
-		if (c == NULL || (io_read_now(c->io, &c->in, READ_SIZE, &again,
-				      &ignored) == 0 &&
-				     again))
-			return c;
-		connection_free(&c);
-	}
-}
-
-static void
-put_idle(struct socketmap_client *client, struct connection *c)
-{
-	/* One that carried much gives its memory back. */
-	if (c->in.room > 2 * (size_t)READ_SIZE)
-		buf_clear(&c->in);
-	pthread_mutex_lock(&client->mutex);
-	if (client->n < IDLE_MAX) {
-		client->idle[client->n++] = c;
-		c = NULL;
-	}
-	pthread_mutex_unlock(&client->mutex);
-	connection_free(&c);
-}
-
 static int
 no_answer(const struct socketmap_client *client, const struct fault *why,
     struct fault *f)
@@ -287,29 +230,13 @@ no_answer(const struct socketmap_client *client, const struct fault *why,
 	    client->address, why->text);
 }
 
-static struct connection *
-connect_now(struct socketmap_client *client, int64_t deadline, struct fault *f)
-{
-	struct connection *c;
-	int fd = net_connect(&client->conf.address, deadline, f);
-
-	if (fd < 0)
-		return NULL;
-	c = mem_new(struct connection);
-	c->io = io_new(fd);
-	buf_init(&c->in, WIRE_MAX);
-	buf_init(&c->out, SOCKETMAP_QUERY_MAX + 16);
-	return c;
-}
-
 /* Sends the query and reads until the answer is whole: 1 with *payload, a view
  * into c->in, 0 where it is no answer, -1 where the connection failed. */
 static int
-ask(struct connection *c, struct str map, struct str key, struct str *payload,
-    struct fault *f)
+ask(struct client_pool_connection *c, struct str map, struct str key,
+    struct str *payload, struct fault *f)
 {
 	size_t used;
-	int got;
 
 	buf_putf(&c->out, "%zu:", map.len + 1 + key.len);
 	buf_put_str(&c->out, map);
@@ -319,10 +246,7 @@ ask(struct connection *c, struct str map, struct str key, struct str *payload,
 	if (io_flush(c->io, &c->out, f) < 0)
 		return -1;
 	for (;;) {
-		got = io_read(c->io, &c->in, READ_SIZE, f);
-		if (got == 0)
-			fault_temp(f, "4.4.2", "the connection was closed");
-		if (got <= 0)
+		if (client_pool_read(c, f) < 0)
 			return -1;
 		switch (netstring_take(
 		    buf_str(&c->in), SOCKETMAP_REPLY_MAX, payload, &used)) {
@@ -387,25 +311,25 @@ read_answer(struct socketmap_client *client, struct str payload,
 
 /* A connection on which the query was answered, with the answer. One that was
  * kept may have died since: then a new one is tried, once. */
-static struct connection *
+static struct client_pool_connection *
 ask_some(struct socketmap_client *client, struct str map, struct str key,
     int64_t deadline, struct str *payload, struct fault *f)
 {
-	struct connection *c = take_idle(client);
+	struct client_pool_connection *c = client_pool_take(client->pool);
 	bool kept = c != NULL;
 	struct fault why;
 	int rc;
 
 	for (;;) {
 		if (c == NULL)
-			c = connect_now(client, deadline, &why);
+			c = client_pool_connect(client->pool, deadline, &why);
 		if (c == NULL)
 			break;
 		io_set_deadline(c->io, deadline);
 		rc = ask(c, map, key, payload, &why);
 		if (rc > 0)
 			return c;
-		connection_free(&c);
+		client_pool_drop(&c);
 		if (rc == 0) {
 			nonsense(client, f);
 			return NULL;
@@ -424,7 +348,7 @@ socketmap_look_up(struct socketmap_client *client, const char *map_name,
 {
 	int64_t now = clock_ms();
 	struct str map = str(map_name), payload;
-	struct connection *c;
+	struct client_pool_connection *c;
 	int rc;
 
 	if (recall(client, map, key, now, value))
@@ -437,7 +361,7 @@ socketmap_look_up(struct socketmap_client *client, const char *map_name,
 		return -1;
 	rc = read_answer(client, payload, value, f);
 	buf_reset(&c->in);
-	put_idle(client, c);
+	client_pool_put(client->pool, &c);
 	if (rc > 0)
 		keep(client, map, key, buf_str(value),
 		    now + client->conf.cache_ms);
