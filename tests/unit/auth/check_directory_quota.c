@@ -168,34 +168,13 @@ START_TEST(a_quota_is_found_by_what_means_the_mailbox)
 }
 END_TEST
 
-static int
-put_line(void *ctx, struct str text)
-{
-	buf_put_str(ctx, text);
-	buf_putc(ctx, '\n');
-	return 0;
-}
-
 START_TEST(quotas_are_exported_and_imported)
 {
-	struct buf text;
-	struct str rest;
-
 	begin();
 	set_user(DIRECTORY_QUOTA_NONE, 10);
 	set_domain(
 	    (struct directory_quota){5000, 0}, (struct directory_quota){0, 20});
-	buf_init(&text, 1 << 20);
-	ck_assert_int_eq(directory_export(d, put_line, &text, &f), 0);
-	end_directory(&d);
-	d = new_directory();
-	rest = buf_str(&text);
-	while (rest.len > 0)
-		ck_assert_msg(
-		    directory_import(d, str_cut(&rest, '\n'), &f) == 0, "%s",
-		    f.text);
-	ck_assert_int_eq(directory_import_flush(d, &f), 0);
-	buf_clear(&text);
+	move_directory(&d);
 	assert_limits(0, 10, 5000, 0);
 	set_user(0, 0);
 	assert_limits(0, 20, 5000, 0);

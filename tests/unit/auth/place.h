@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "auth/directory.h"
+#include "auth/directory_copy.h"
 #ifdef HAVE_PGSQL
 #include "auth/pgsql.h"
 #endif
@@ -149,6 +150,35 @@ end_directory(struct directory **d)
 	else
 		remove_files(directory_path());
 	remove_files(place);
+}
+
+static inline int
+put_line(void *ctx, struct str text)
+{
+	buf_put_str(ctx, text);
+	buf_putc(ctx, '\n');
+	return 0;
+}
+
+/* Ends it, for a new one that has what it exported. */
+static inline void
+move_directory(struct directory **d)
+{
+	struct fault f = {.text = ""};
+	struct buf text;
+	struct str rest;
+
+	buf_init(&text, 1 << 20);
+	ck_assert_int_eq(directory_export(*d, put_line, &text, &f), 0);
+	end_directory(d);
+	*d = new_directory();
+	rest = buf_str(&text);
+	while (rest.len > 0)
+		ck_assert_msg(
+		    directory_import(*d, str_cut(&rest, '\n'), &f) == 0, "%s",
+		    f.text);
+	ck_assert_int_eq(directory_import_flush(*d, &f), 0);
+	buf_clear(&text);
 }
 
 static inline void
