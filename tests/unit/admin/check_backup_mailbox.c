@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 #include "admin/manifest.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 enum { MOVED = 100 };
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static int top, mailbox;
 static struct tree *tree;
 static struct links *links;
@@ -39,9 +40,8 @@ make_maildir(int at, const char *path)
 static void
 begin(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_backup.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	top = open(dir, O_RDONLY | O_DIRECTORY);
+	place_make(dir, "backup");
+	top = place_open(dir);
 	make_maildir(top, "box");
 	make_maildir(top, "box/.Other");
 	mailbox = openat(top, "box", O_RDONLY | O_DIRECTORY);
@@ -62,16 +62,6 @@ end(void)
 	close(mailbox);
 	close(top);
 	ck_assert_int_eq(tree_remove(AT_FDCWD, dir, &f), 0);
-}
-
-static void
-put(int at, const char *path, const char *text)
-{
-	int fd = openat(at, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	ck_assert_msg(fd >= 0, "%s", path);
-	ck_assert_int_eq(write(fd, text, strlen(text)), (int)strlen(text));
-	close(fd);
 }
 
 /* A snapshot of that name, beside another one to link to. */
@@ -108,7 +98,7 @@ copy(const char *name, const char *last)
 static bool
 exists(const char *path)
 {
-	return faccessat(top, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return place_has(top, path);
 }
 
 static ino_t
@@ -162,14 +152,14 @@ START_TEST(messages_and_what_names_them_are_copied_and_caches_are_not)
 	struct backup_counts counts;
 
 	begin();
-	put(mailbox, "new/1.a", "one");
-	put(mailbox, "cur/2.a:2,S", "two");
-	put(mailbox, ".Other/cur/3.a:2,", "three");
-	put(mailbox, "tmp/4.a", "half");
-	put(mailbox, "dovecot-uidlist", "3 V1\n");
-	put(mailbox, ".Other/maildirfolder", "");
-	put(mailbox, "dovecot.index.log", "x");
-	put(mailbox, "maildirsize", "x");
+	place_write(mailbox, "new/1.a", "one");
+	place_write(mailbox, "cur/2.a:2,S", "two");
+	place_write(mailbox, ".Other/cur/3.a:2,", "three");
+	place_write(mailbox, "tmp/4.a", "half");
+	place_write(mailbox, "dovecot-uidlist", "3 V1\n");
+	place_write(mailbox, ".Other/maildirfolder", "");
+	place_write(mailbox, "dovecot.index.log", "x");
+	place_write(mailbox, "maildirsize", "x");
 	ck_assert_int_eq(symlinkat("/etc/passwd", mailbox, "cur/link"), 0);
 	counts = copy("s1", NULL);
 	ck_assert_uint_eq(check_copy("s1"), 5);
@@ -191,16 +181,16 @@ START_TEST(what_the_last_copy_has_is_linked_wherever_it_has_moved)
 	struct backup_counts counts;
 
 	begin();
-	put(mailbox, "new/1.a", "one");
-	put(mailbox, "cur/2.a:2,S", "two");
-	put(mailbox, "subscriptions", "Other\n");
+	place_write(mailbox, "new/1.a", "one");
+	place_write(mailbox, "cur/2.a:2,S", "two");
+	place_write(mailbox, "subscriptions", "Other\n");
 	copy("s1", NULL);
 	ck_assert_int_eq(
 	    renameat(mailbox, "new/1.a", mailbox, "cur/1.a:2,RS"), 0);
 	ck_assert_int_eq(
 	    renameat(mailbox, "cur/2.a:2,S", mailbox, ".Other/cur/2.a:2,S"), 0);
-	put(mailbox, "new/3.a", "three");
-	put(mailbox, "subscriptions", "Other\nMore\n");
+	place_write(mailbox, "new/3.a", "three");
+	place_write(mailbox, "subscriptions", "Other\nMore\n");
 	counts = copy("s2", "s1");
 	ck_assert_uint_eq(check_copy("s2"), 4);
 	ck_assert_uint_eq(counts.copied, 2);
@@ -216,9 +206,9 @@ END_TEST
 START_TEST(another_message_of_the_same_name_is_no_link)
 {
 	begin();
-	put(mailbox, "new/1.a", "one");
+	place_write(mailbox, "new/1.a", "one");
 	copy("s1", NULL);
-	put(mailbox, "new/1.a", "another");
+	place_write(mailbox, "new/1.a", "another");
 	ck_assert_uint_eq(copy("s2", "s1").copied, 1);
 	check_copy("s2");
 	end();
@@ -228,8 +218,8 @@ END_TEST
 START_TEST(messages_can_be_links_to_those_in_the_mailbox)
 {
 	begin();
-	put(mailbox, "new/1.a", "one");
-	put(mailbox, "subscriptions", "x\n");
+	place_write(mailbox, "new/1.a", "one");
+	place_write(mailbox, "subscriptions", "x\n");
 	copy_with("s1", NULL, true);
 	check_copy("s1");
 	ck_assert_uint_eq(inode("s1/mail/d/u/new/1.a"), inode("box/new/1.a"));
@@ -242,7 +232,7 @@ END_TEST
 START_TEST(one_file_with_two_names_is_one_in_the_copy)
 {
 	begin();
-	put(mailbox, "new/1.a", "one");
+	place_write(mailbox, "new/1.a", "one");
 	ck_assert_int_eq(
 	    linkat(mailbox, "new/1.a", mailbox, ".Other/new/2.b", 0), 0);
 	ck_assert_uint_eq(copy("s1", NULL).copied, 1);
@@ -266,9 +256,9 @@ START_TEST(an_interrupted_copy_is_used_as_far_as_it_is_sound)
 	int fd;
 
 	begin();
-	put(mailbox, "new/1.a", "one");
-	put(mailbox, "new/2.a", "two");
-	put(mailbox, "new/3.a", "three");
+	place_write(mailbox, "new/1.a", "one");
+	place_write(mailbox, "new/2.a", "two");
+	place_write(mailbox, "new/3.a", "three");
 	copy("s", NULL);
 	fd = openat(top, "s/manifests/d/u", O_RDONLY);
 	n = read(fd, text, sizeof text - 1);
@@ -276,10 +266,10 @@ START_TEST(an_interrupted_copy_is_used_as_far_as_it_is_sound)
 	text[n - 5] = '\0'; /* the last line is torn */
 	close(fd);
 	ck_assert_int_eq(unlinkat(top, "s/manifests/d/u", 0), 0);
-	put(top, "s/journals/d/u", text);
-	put(top, "s/mail/d/u/new/9.stray", "no line");
+	place_write(top, "s/journals/d/u", text);
+	place_write(top, "s/mail/d/u/new/9.stray", "no line");
 	/* Its bytes are not what its line says. */
-	put(top, "s/mail/d/u/new/1.a", "eno");
+	place_write(top, "s/mail/d/u/new/1.a", "eno");
 	ck_assert_int_eq(unlinkat(mailbox, "new/2.a", 0), 0);
 	counts = copy("s", NULL);
 	ck_assert_uint_eq(check_copy("s"), 2);
@@ -329,7 +319,7 @@ START_TEST(no_message_is_missed_or_copied_twice_while_all_move)
 		char path[40];
 
 		snprintf(path, sizeof path, "cur/%u.m:2,", i);
-		put(mailbox, path, path);
+		place_write(mailbox, path, path);
 	}
 	atomic_store(&stop, false);
 	ck_assert_int_eq(pthread_create(&thread, NULL, move_about, NULL), 0);

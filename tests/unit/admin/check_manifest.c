@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 #define HEX "00112233445566778899aabbccddeeff"
@@ -126,28 +127,13 @@ START_TEST(a_message_is_found_by_its_name_in_whatever_folder)
 }
 END_TEST
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 
 static int
 open_dir(void)
 {
-	int fd;
-
-	snprintf(dir, sizeof dir, "/tmp/check_manifest.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	fd = open(dir, O_RDONLY | O_DIRECTORY);
-	ck_assert_int_ge(fd, 0);
-	return fd;
-}
-
-static void
-put_text(int at, const char *name, const char *text)
-{
-	int fd = openat(at, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), (int)strlen(text));
-	close(fd);
+	place_make(dir, "manifest");
+	return place_open(dir);
 }
 
 START_TEST(a_manifest_is_written_as_a_whole_and_read_again)
@@ -186,7 +172,7 @@ START_TEST(a_torn_end_is_left_out_only_where_it_may_be)
 	struct fault f = {0};
 	int at = open_dir();
 
-	put_text(at, "m", text);
+	place_write(at, "m", text);
 	manifest_init(&m, MANIFEST_BY_PLACE);
 	ck_assert_int_eq(manifest_read(&m, at, "m", true, &f), 1);
 	ck_assert_uint_eq(m.n, 1);

@@ -6,13 +6,13 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static struct snapshots s;
 
 static void
@@ -20,8 +20,7 @@ begin(void)
 {
 	struct fault f = {0};
 
-	snprintf(dir, sizeof dir, "/tmp/check_snapshot.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "snapshot");
 	ck_assert_int_eq(snapshots_open(&s, dir, true, &f), 0);
 }
 

@@ -8,18 +8,18 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static int at;
 static struct tree *tree;
 
 static void
 begin(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_tree.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	at = open(dir, O_RDONLY | O_DIRECTORY);
+	place_make(dir, "tree");
+	at = place_open(dir);
 	tree = tree_new();
 }
 

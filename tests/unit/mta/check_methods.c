@@ -4,7 +4,6 @@
 
 #include "mta/queue/methods.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,19 +11,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "mta/queue/queue.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static struct queue_admin admin;
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
 
 static void
 begin(void)
@@ -33,8 +24,7 @@ begin(void)
 	struct fault f = {0};
 
 	log_open("check_methods", LOG_TARGET_STDERR, LOG_LEVEL_ERROR);
-	snprintf(dir, sizeof dir, "/tmp/check_methods.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "methods");
 	admin.queue = queue_open(&conf, &f);
 	ck_assert_msg(admin.queue != NULL, "%s", f.text);
 }
@@ -43,7 +33,7 @@ static void
 end(void)
 {
 	queue_close(&admin.queue);
-	ck_assert_int_eq(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 /* A message whose id is this number; one recipient or two. */

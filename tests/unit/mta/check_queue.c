@@ -5,8 +5,6 @@
 #include "mta/queue/queue.h"
 
 #include <dirent.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,19 +16,11 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/spool.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static struct queue *queue;
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
 
 static void
 open_queue_with(const struct queue_conf *given)
@@ -56,8 +46,7 @@ open_queue(void)
 static void
 begin(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_queue.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "queue");
 	open_queue();
 }
 
@@ -66,7 +55,7 @@ end(void)
 {
 	queue_close(&queue);
 	ck_assert_ptr_null(queue);
-	ck_assert_int_eq(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void

@@ -3,16 +3,14 @@
 #include "config.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
 #include "mta/queue/queue.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 enum {
@@ -21,16 +19,7 @@ enum {
 	PASSING = 4,                      /* that come and go wait at once */
 };
 
-static char dir[64], copy[80];
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
+static char dir[PLACE_SIZE], copy[80];
 
 static struct queue *
 open_queue(const char *path)
@@ -46,8 +35,7 @@ open_queue(const char *path)
 static struct queue *
 begin(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_queue_backup.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "queue_backup");
 	snprintf(copy, sizeof copy, "%s/copy", dir);
 	return open_queue(dir);
 }
@@ -56,7 +44,7 @@ static void
 end(struct queue **q)
 {
 	queue_close(q);
-	ck_assert_int_eq(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 /* The body begins with the id, so that it cannot be another's. */

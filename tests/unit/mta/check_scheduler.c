@@ -7,7 +7,6 @@
 
 #include "mta/queue/scheduler.h"
 
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include "mta/queue/notifier.h"
 #include "mta/queue/queue.h"
 #include "mta/send/sender.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 enum { SENT_MAX = 4000, TEXT_SIZE = 8000, WAIT_S = 20 };
@@ -34,7 +34,7 @@ struct sent {
 	bool ok;
 };
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static struct queue *queue;
 static struct loop *loop;
 static struct notifier *notifier;
@@ -190,15 +190,6 @@ give(void *ctx, const struct target *target, const struct send_message *m,
 
 /* Around it. */
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void *
 run_loop(void *ctx)
 {
@@ -246,8 +237,7 @@ stop(void)
 static void
 begin(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_scheduler.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "scheduler");
 	conf =
 	    (struct scheduler_conf){.retry_min_ms = 100, .retry_max_ms = 400};
 	sent = mem_zeroed(SENT_MAX, sizeof *sent);
@@ -260,7 +250,7 @@ end(void)
 {
 	stop();
 	mem_free(sent);
-	ck_assert_int_eq(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 struct example {

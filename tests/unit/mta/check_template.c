@@ -9,15 +9,15 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 
 static void
 make_dir(void)
 {
-	snprintf(dir, sizeof dir, "/tmp/check_template.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "template");
 }
 
 static const char *

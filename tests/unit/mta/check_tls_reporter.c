@@ -5,10 +5,8 @@
 
 #include "mta/queue/tls_reporter.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -16,6 +14,7 @@
 #include "mta/send/dns.h"
 #include "base/https.h"
 #include "mta/send/tls_stats.h"
+#include "tests/unit/place.h"
 #include "tests/unit/unit.h"
 
 enum { DAY_S = 86400, HOUR_MS = 3600000 };
@@ -23,7 +22,7 @@ enum { DAY_S = 86400, HOUR_MS = 3600000 };
 /* Midnight, at the end of the day that is counted. */
 #define MIDNIGHT (20001 * DAY_MS)
 
-static char dir[64];
+static char dir[PLACE_SIZE];
 static struct queue *queue;
 static struct tls_reporter *reporter;
 
@@ -85,15 +84,6 @@ https_begin(struct https *https, const struct https_request *r, struct fault *f)
 	return 0;
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 open_reporter(void)
 {
@@ -132,8 +122,7 @@ set_up(const char *record)
 	memset(&txt, 0, sizeof txt);
 	memset(&web, 0, sizeof web);
 	txt.record = record;
-	snprintf(dir, sizeof dir, "/tmp/check_reporter.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	place_make(dir, "reporter");
 	open_queue();
 	open_reporter();
 }
@@ -143,7 +132,7 @@ tear_down(void)
 {
 	tls_reporter_free(&reporter);
 	queue_close(&queue);
-	ck_assert_int_eq(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	place_remove(dir);
 }
 
 static void
