@@ -57,6 +57,7 @@ static const struct option options[] = {
     {"client", required_argument, NULL, 'o'},
     {"count", no_argument, NULL, 'o'},
     {"deep", no_argument, NULL, 'o'},
+    {"body", required_argument, NULL, 'o'},
     {"digest", required_argument, NULL, 'o'},
     {"domain", required_argument, NULL, 'o'},
     {"expires", required_argument, NULL, 'o'},

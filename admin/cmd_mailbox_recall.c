@@ -224,13 +224,13 @@ static int
 check_asked(const struct cmd_line *line, struct fault *f)
 {
 	static const char *const needed[] = {
-	    "id", "message-id", "from", "subject", "digest", "list-id"};
+	    "id", "message-id", "from", "subject", "digest", "body", "list-id"};
 
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
 		if (cmd_option(line, needed[i]) != NULL)
 			return 0;
 	return fault_perm(f, "5.5.4",
-	    "which message? By --message-id, --from, --subject, --digest, "
+	    "which message? By --message-id, --from, --subject, --digest, --body, "
 	    "--list-id or --id");
 }
 

@@ -37,6 +37,7 @@ static const struct table_column facts[] = {
 	{ "attachments", "attachments", TABLE_NUMBER },
 	{ "spam", "spam", TABLE_TEXT },
 	{ "digest", "digest", TABLE_TEXT },
+	{ "body", "body", TABLE_TEXT },
 	{ 0 },
 };
 /* clang-format on */

@@ -110,7 +110,7 @@ add_known(struct verify_known *known, const json_t *items, struct fault *f)
 	struct buf digest;
 	bool ok = true;
 
-	buf_init(&digest, CRYPTO_SHA256_LEN);
+	buf_init(&digest, DIGEST_LEN);
 	for (size_t i = 0; i < json_len(items) && ok; i++) {
 		const json_t *item = json_at(items, i);
 		const char *base = json_get_text(item, "base");

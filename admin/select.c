@@ -155,6 +155,7 @@ static const struct select_option options[] = {
     {"attachments", "attachments", put_bool},
     {"spam", "spam", put_text},
     {"digest", "digest", put_text},
+    {"body", "body", put_text},
 };
 
 bool

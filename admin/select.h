@@ -25,7 +25,7 @@
 	"[--since TIME] [--before TIME] [--sent-since TIME] "                \
 	"[--sent-before TIME] [--larger SIZE] [--smaller SIZE] "             \
 	"[--flags FLAG,...] [--attachments yes|no] [--spam yes|no|unknown] " \
-	"[--digest SHA256]"
+	"[--digest SHA256] [--body HEX]"
 
 /* The usage for people, who need not read all of that each time: with
  * "[SELECTION]" in its place. True where it was there. */

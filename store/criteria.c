@@ -157,17 +157,17 @@ read_spam(struct criteria *c, const json_t *params, struct fault *f)
 }
 
 static int
-read_digest(struct criteria *c, const json_t *params, struct fault *f)
+read_hex(struct buf *b, size_t len, const json_t *params, const char *key,
+    struct fault *f)
 {
-	const char *hex = json_get_text(params, "digest");
+	const char *hex = json_get_text(params, key);
 
-	buf_init(&c->digest, RECORD_DIGEST_LEN);
+	buf_init(b, len);
 	if (hex == NULL)
 		return 0;
-	if (!buf_put_unhex(&c->digest, str(hex)) || buf_is_full(&c->digest) ||
-	    buf_len(&c->digest) != RECORD_DIGEST_LEN)
-		return fault_perm(
-		    f, "5.5.4", "digest: SHA-256 has 64 hexadecimal digits");
+	if (!buf_put_unhex(b, str(hex)) || buf_is_full(b) || buf_len(b) != len)
+		return fault_perm(f, "5.5.4",
+		    "%s: it has %zu hexadecimal digits", key, 2 * len);
 	return 0;
 }
 
@@ -201,7 +201,8 @@ criteria_read(struct criteria *c, const json_t *params, struct fault *f)
 	    read_text(&c->message_id, params, "message_id", f) < 0 ||
 	    read_text(&c->id, params, "id", f) < 0 ||
 	    read_folder(c, params, f) < 0 || read_spam(c, params, f) < 0 ||
-	    read_digest(c, params, f) < 0)
+	    read_hex(&c->digest, DIGEST_FILE_LEN, params, "digest", f) < 0 ||
+	    read_hex(&c->body, DIGEST_BODY_LEN, params, "body", f) < 0)
 		return -1;
 	return read_flags(c, params, f);
 }
@@ -214,6 +215,7 @@ criteria_clear(struct criteria *c)
 	caseless_clear(&c->subject);
 	caseless_clear(&c->list_id);
 	buf_clear(&c->digest);
+	buf_clear(&c->body);
 	mem_free((char *)(uintptr_t)c->message_id.at);
 	mem_free((char *)(uintptr_t)c->id.at);
 	*c = (struct criteria){0};
@@ -267,8 +269,11 @@ match_content(const struct criteria *c, const struct record *r)
 		return false;
 	if (c->has_spam && r->spam != c->spam)
 		return false;
-	return buf_len(&c->digest) == 0 ||
-	       str_is(buf_str(&c->digest), r->digest);
+	if (buf_len(&c->digest) > 0 &&
+	    !str_starts(r->digest, buf_str(&c->digest)))
+		return false;
+	return buf_len(&c->body) == 0 ||
+	       str_is(buf_str(&c->body), str_from(r->digest, DIGEST_FILE_LEN));
 }
 
 static struct str

@@ -20,6 +20,7 @@
  *   attachments              true: has some; false: is known to have none
  *   spam                     "yes", "no" or "unknown": what a filter said
  *   digest                   SHA-256 of the file as it came, in hexadecimal
+ *   body                     the first 16 digits of SHA-256 of its body
  */
 #ifndef STORE_CRITERIA_H
 #define STORE_CRITERIA_H
@@ -51,7 +52,7 @@ struct criteria {
 	bool has_attachments, attachments;  /* the second, where the first */
 	bool has_spam;
 	enum record_spam spam;
-	struct buf digest; /* empty: any */
+	struct buf digest, body; /* empty: any */
 };
 
 /* 5.5.4 for what can not be read. Clear it in either case. */

@@ -35,7 +35,7 @@ incoming_clear(struct incoming *m)
 	incoming_drop(m);
 	buf_clear(&m->bytes);
 	buf_clear(&m->head);
-	crypto_sha256_free(&m->hash);
+	digest_free(&m->hash);
 }
 
 static void
@@ -163,12 +163,12 @@ incoming_spill(struct incoming *m, struct fault *f)
 	struct str bytes = buf_str(&m->bytes);
 
 	if (m->hash == NULL) {
-		m->hash = crypto_sha256_new();
+		m->hash = digest_new();
 		buf_put_str(&m->head, str_head(bytes, RECORD_HEAD_MAX));
 	}
 	if (write_all(m->fd, bytes, f) < 0)
 		return -1;
-	crypto_sha256_add(m->hash, bytes);
+	digest_add(m->hash, bytes);
 	attachments_feed(&m->attachments, bytes);
 	buf_reset(&m->bytes);
 	return 0;
@@ -292,10 +292,10 @@ incoming_tell(struct incoming *m, struct index_news *news)
 	struct str rest = buf_str(&m->bytes);
 
 	if (m->hash != NULL) {
-		crypto_sha256_add(m->hash, rest);
-		crypto_sha256_end(m->hash, m->digest);
+		digest_add(m->hash, rest);
+		digest_end(m->hash, m->digest);
 	} else {
-		crypto_sha256(rest, m->digest);
+		digest_take(rest, m->digest);
 	}
 	attachments_feed(&m->attachments, rest);
 	attachments_end(&m->attachments);

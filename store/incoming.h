@@ -15,14 +15,14 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
-#include "base/crypto.h"
 #include "base/fault.h"
 #include "base/str.h"
 #include "proto/attachments.h"
+#include "store/digest.h"
 #include "store/maildir.h"
 
 struct box;
-struct crypto_sha256;
+struct digest;
 struct index_news;
 struct store;
 
@@ -49,10 +49,10 @@ struct incoming {
 	/* Once bytes have left for the file: the first of them, and their
 	 * digest so far. */
 	struct buf head;
-	struct crypto_sha256 *hash;
+	struct digest *hash;
 	struct attachments attachments;
-	uint8_t digest[CRYPTO_SHA256_LEN]; /* of all, by incoming_tell() */
-	char tmp[INCOMING_PATH_SIZE];      /* in the home box; "": not there */
+	uint8_t digest[DIGEST_LEN];   /* of all, by incoming_tell() */
+	char tmp[INCOMING_PATH_SIZE]; /* in the home box; "": not there */
 };
 
 /* Embedded. Borrows the store and the delivery id, which may be "". binary: as

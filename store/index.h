@@ -172,7 +172,7 @@ int index_check(struct index *index, struct str path, enum index_check_how how,
 /* What was learnt of a message's file by reading it. */
 struct index_digest {
 	struct str base;
-	struct str digest; /* RECORD_DIGEST_LEN */
+	struct str digest; /* DIGEST_LEN */
 	uint64_t size;
 	uint32_t attachments;
 };

@@ -98,7 +98,7 @@ read_whole(struct index_maker *m, struct record *r)
 
 	if (bytes.len != r->size)
 		return;
-	crypto_sha256(bytes, m->digest);
+	digest_take(bytes, m->digest);
 	r->digest = str_n((const char *)m->digest, sizeof m->digest);
 	attachments_init(&m->attachments);
 	attachments_feed(&m->attachments, bytes);

@@ -225,7 +225,7 @@ struct index_maker {
 	int dir; /* the Maildir */
 	struct buf head, texts, old;
 	struct attachments attachments;
-	uint8_t digest[CRYPTO_SHA256_LEN];
+	uint8_t digest[DIGEST_LEN];
 	/* Folders of the mailbox that wait to be compared; holds. */
 	struct index_folder *others[16];
 	size_t n_others;

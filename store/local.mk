@@ -10,6 +10,7 @@ libstore_a_SOURCES = \
 	store/client_transfer.c \
 	store/committer.c store/committer.h \
 	store/criteria.c store/criteria.h \
+	store/digest.c store/digest.h \
 	store/delivery.c store/delivery.h store/delivery_private.h \
 	store/delivery_claim.c \
 	store/delivery_place.c \

@@ -56,7 +56,7 @@ put_text(struct buf *b, struct str s)
 void
 record_format(const struct record *r, struct buf *b)
 {
-	bool has_digest = r->digest.len == RECORD_DIGEST_LEN;
+	bool has_digest = r->digest.len == DIGEST_LEN;
 
 	buf_putc(b, RECORD_VERSION);
 	buf_putc(
@@ -160,9 +160,9 @@ record_parse(struct str value, struct record *r)
 	r->digest = str_n(NULL, 0);
 	r->has_own_digest = (bits & BIT_OWN_DIGEST) != 0;
 	if ((bits & BIT_DIGEST) != 0) {
-		r->digest = str_head(value, RECORD_DIGEST_LEN);
-		value = str_from(value, RECORD_DIGEST_LEN);
-		if (r->digest.len != RECORD_DIGEST_LEN)
+		r->digest = str_head(value, DIGEST_LEN);
+		value = str_from(value, DIGEST_LEN);
+		if (r->digest.len != DIGEST_LEN)
 			return false;
 	}
 	return take_text(&value, &r->info) &&

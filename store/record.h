@@ -4,7 +4,7 @@
  * of seven bits a byte, the least first, texts with their length before them.
  * What the base name says besides (the delivery id) is not repeated.
  *
- * The digest is that of the file as it was when it came: taken of the bytes on
+ * The digest (store/digest.h) is that of the file as it was when it came: taken of the bytes on
  * their way into it, or of a file that others delivered when it was first seen.
  * From then on it is carried over, whatever becomes of the file: a digest that
  * was taken anew would bless what has rotted. But one of a file of others is
@@ -20,13 +20,13 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "store/digest.h"
 
 enum {
-	RECORD_VERSION = 3,    /* one of another is made anew from its file */
+	RECORD_VERSION = 4,    /* one of another is made anew from its file */
 	RECORD_TEXT_MAX = 300, /* of each text; longer ones are cut */
 	RECORD_SIZE_MAX = 4096,
 	RECORD_HEAD_MAX = 16 << 10, /* header bytes that are looked at */
-	RECORD_DIGEST_LEN = 32,     /* SHA-256 */
 };
 
 enum record_place {
@@ -52,7 +52,7 @@ struct record {
 	bool has_attachments; /* the next is known */
 	uint32_t attachments; /* how many: proto/attachments.h */
 	struct str info;      /* what stands behind the base name */
-	struct str digest;    /* of RECORD_DIGEST_LEN; empty: not known */
+	struct str digest;    /* of DIGEST_LEN; empty: not known */
 	bool has_own_digest;  /* taken on the way into the file, by ourselves */
 	struct str message_id;
 	struct str subject;     /* decoded */

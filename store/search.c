@@ -60,13 +60,13 @@ put_text(json_t *item, const char *key, struct str text)
 }
 
 static void
-put_digest(json_t *item, struct str digest)
+put_hex(json_t *item, const char *key, struct str bytes)
 {
 	struct buf hex;
 
-	buf_init(&hex, 2 * RECORD_DIGEST_LEN);
-	buf_put_hex(&hex, digest);
-	put_text(item, "digest", buf_str(&hex));
+	buf_init(&hex, 2 * DIGEST_LEN);
+	buf_put_hex(&hex, bytes);
+	put_text(item, key, buf_str(&hex));
 	buf_clear(&hex);
 }
 
@@ -91,7 +91,8 @@ put_rest(json_t *item, struct str base, const struct record *r)
 		json_put_int(item, "attachments", r->attachments);
 	if (r->spam != RECORD_SPAM_UNKNOWN)
 		json_put_text(item, "spam", criteria_spam(r->spam));
-	put_digest(item, r->digest);
+	put_hex(item, "digest", str_head(r->digest, DIGEST_FILE_LEN));
+	put_hex(item, "body", str_from(r->digest, DIGEST_FILE_LEN));
 	if (maildir_name_parse(base, &name))
 		put_text(item, "delivery_id", name.ident);
 }

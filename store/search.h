@@ -13,7 +13,7 @@
  *
  * The result has messages, an array of {mailbox, folder, id, size, stored,
  * flags, from, subject, file, date, from_name, to, message_id, list_id, attachments, spam,
- * digest, delivery_id}; or for a count messages, bytes and mailboxes, as
+ * digest, body, delivery_id}; or for a count messages, bytes and mailboxes, as
  * numbers for this page. What a message has not is missing. Where there may be more it has next: also behind an empty
  * page, since a call ends after a fraction of a second however much it has
  * read.

@@ -10,7 +10,7 @@
  *   mailbox.learn    mailbox folder digests
  *
  * names are those of all mailboxes that are on disk or in the index. digests are
- * [{base, digest}], of the messages of a folder in the order of their base names,
+ * [{base, digest (store/digest.h)}], of the messages of a folder in the order of their base names,
  * without a digest where none is known; for mailbox.learn [{base, size, digest,
  * attachments}], which fills those in. Where there are more, the result has next:
  * what to give as `after`.
@@ -181,7 +181,7 @@ add_digest(void *ctx, struct str base, const struct record *r)
 	item = json_new_object();
 	json_put_str(item, "base", base);
 	if (r->digest.len > 0) {
-		buf_init(&hex, 2 * RECORD_DIGEST_LEN);
+		buf_init(&hex, 2 * DIGEST_LEN);
 		buf_put_hex(&hex, r->digest);
 		json_put_text(item, "digest", buf_text(&hex));
 		buf_clear(&hex);
@@ -243,10 +243,10 @@ learn_one(
 	struct buf digest;
 	int rc;
 
-	buf_init(&digest, RECORD_DIGEST_LEN);
+	buf_init(&digest, DIGEST_LEN);
 	if (base == NULL || hex == NULL || size < 0 || attachments < 0 ||
 	    attachments > UINT32_MAX || !buf_put_unhex(&digest, str(hex)) ||
-	    buf_len(&digest) != RECORD_DIGEST_LEN) {
+	    buf_len(&digest) != DIGEST_LEN) {
 		buf_clear(&digest);
 		return fault_perm(f, "5.5.4", "this is no digest");
 	}

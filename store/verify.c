@@ -36,7 +36,7 @@ struct known {
 	struct map_node node;
 	struct str base;
 	bool has_digest;
-	uint8_t digest[CRYPTO_SHA256_LEN];
+	uint8_t digest[DIGEST_LEN];
 };
 
 void
@@ -80,7 +80,7 @@ struct reading {
 	const struct verify_known *known;
 	struct client_list list;
 	char *piece;
-	struct crypto_sha256 *hash;
+	struct digest *hash;
 	struct attachments attachments;
 };
 
@@ -189,7 +189,7 @@ read_all(struct reading *r, int fd, bool *compressed)
 		bytes = str_n(r->piece, (size_t)n);
 		if (size == 0)
 			*compressed = maildir_is_compressed(bytes);
-		crypto_sha256_add(r->hash, bytes);
+		digest_add(r->hash, bytes);
 		attachments_feed(&r->attachments, bytes);
 		size += n;
 	}
@@ -224,7 +224,7 @@ check_bytes(struct reading *r, const struct client_entry *entry, int fd)
 	int error = errno;
 	char why[200];
 
-	crypto_sha256_end(r->hash, digest.digest);
+	digest_end(r->hash, digest.digest);
 	attachments_end(&r->attachments);
 	if (size < 0) {
 		snprintf(
@@ -287,7 +287,7 @@ verify_folder(struct verify *verify, const struct client_folder *folder,
 	    .verify = verify,
 	    .folder = folder,
 	    .known = known,
-	    .hash = crypto_sha256_new(),
+	    .hash = digest_new(),
 	    .piece = mem_resize(NULL, PIECE, 1),
 	};
 	int rc = -1;
@@ -297,7 +297,7 @@ verify_folder(struct verify *verify, const struct client_folder *folder,
 	    client_list_read(&r.list, folder, f) == 0)
 		rc = check_messages(&r);
 	client_list_clear(&r.list);
-	crypto_sha256_free(&r.hash);
+	digest_free(&r.hash);
 	mem_free(r.piece);
 	return rc;
 }

@@ -12,11 +12,11 @@
 
 #include "base/arena.h"
 #include "base/attr.h"
-#include "base/crypto.h"
 #include "base/fault.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "store/client.h"
+#include "store/digest.h"
 
 enum verify_what {
 	VERIFY_ROTTEN,     /* other bytes than those that came */
@@ -39,7 +39,7 @@ struct verify_digest {
 	struct str base;
 	uint64_t size;
 	uint32_t attachments;
-	uint8_t digest[CRYPTO_SHA256_LEN];
+	uint8_t digest[DIGEST_LEN];
 };
 
 /* What the index knows of a folder's messages. */
@@ -49,7 +49,7 @@ struct verify_known {
 };
 /* Embedded. One of zeroes is empty. */
 void verify_known_clear(struct verify_known *known);
-/* Copies both; the digest is of CRYPTO_SHA256_LEN, or empty: not known. */
+/* Copies both; the digest is of DIGEST_LEN, or empty: not known. */
 void verify_known_add(
     struct verify_known *known, struct str base, struct str digest);
 

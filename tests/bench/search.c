@@ -103,7 +103,7 @@ make_record(struct texts *t, uint64_t i, struct record *r)
 	    .has_attachments = true,
 	    .attachments = (uint32_t)random_number(3),
 	    .info = str(infos[random_number(ARRAY_LEN(infos))]),
-	    .digest = str_n(digest, RECORD_DIGEST_LEN),
+	    .digest = str_n(digest, DIGEST_LEN),
 	    .message_id = buf_str(&t->message_id),
 	    .subject = buf_str(&t->subject),
 	    .sender = buf_str(&t->sender),

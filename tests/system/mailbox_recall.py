@@ -210,6 +210,18 @@ class Recall(Base):
         self.assertEqual(self.json(
             "mailbox", "recall", "undo", done["recall"])["messages"], 2)
 
+    def test_by_the_body_whatever_stands_above_it(self):
+        self.deliver(1, [ANN])
+        self.deliver(2, [BOB])
+        self.wait_for_index()
+        m = self.json("mailbox", "search", ANN)["messages"][0]
+        for option, found in (("digest", 1), ("body", 2)):
+            self.assertEqual(self.json(
+                "mailbox", "recall", "--" + option, m[option],
+                "--dry-run")["messages"], found, option)
+        done = self.json("mailbox", "recall", "--body", m["body"])
+        self.assertEqual(done["messages"], 2)
+
 
 class RecallFromQueue(unittest.TestCase):
     def test_what_waits_in_the_queue_is_held_there(self):

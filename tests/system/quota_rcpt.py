@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from harness import main, temporary  # noqa: E402
 from instance import PASSWORD, Instance  # noqa: E402
 from peers import Dovecot, Postfix  # noqa: E402
+from retention import wait_for  # noqa: E402
 
 ANN = "ann@example.org"
 BOB = "bob@example.org"
@@ -199,7 +200,8 @@ class PostfixInFront(unittest.TestCase):
             c.expect("MAIL FROM:<x@example.com> SIZE=4200", "250")
             reply = c.say("RCPT TO:<ann+x@example.org>")
             self.assertRegex(reply, "^452 4.2.2 .*the mailbox is full")
-        self.assertTrue(re.search("reject: RCPT.*4.2.2", postfix.log()))
+        wait_for("Postfix' log", lambda: re.search(
+            "reject: RCPT.*4.2.2", postfix.log()))
 
 
 if __name__ == "__main__":

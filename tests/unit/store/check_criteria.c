@@ -23,7 +23,7 @@ static const struct record example = {
     .sender_name = {"J\u00f6rg", 5},
     .recipients = {"bob@example.org, eve@example.org", 32},
     .list_id = {"posthouse.example.net", 21},
-    .digest = {"0123456789abcdef0123456789abcdef", 32},
+    .digest = {"0123456789abcdef0123456789abcdefbodybody", DIGEST_LEN},
     .has_attachments = true,
     .attachments = 2,
     .spam = RECORD_SPAM_NO,
@@ -70,6 +70,8 @@ START_TEST(what_is_asked_for_must_all_be_so)
 	    {"{\"spam\":\"no\"}", "{\"spam\":\"unknown\"}"},
 	    {"{\"digest\":\"3031323334353637383961626364656630313233343536373839616263646566\"}",
 		"{\"digest\":\"3031323334353637383961626364656630313233343536373839616263646567\"}"},
+	    {"{\"body\":\"626f6479626f6479\"}",
+		"{\"body\":\"626f6479626f6478\"}"},
 	    {"{\"subject\":\"gr\u00dc\"}", "{\"subject\":\"gruesse\"}"},
 	    {"{\"message_id\":\"1.x@example.net\"}",
 		"{\"message_id\":\"1.x@example\"}"},
@@ -160,7 +162,8 @@ START_TEST(what_can_not_be_read_is_refused)
 {
 	static const char *const bad[] = {"{\"flags\":[\"red\"]}",
 	    "{\"flags\":[1]}", "{\"spam\":\"maybe\"}", "{\"digest\":\"12\"}",
-	    "{\"digest\":\"x\"}", "{\"folder\":\"a//b\"}"};
+	    "{\"digest\":\"x\"}", "{\"body\":\"626f64\"}",
+	    "{\"folder\":\"a//b\"}"};
 	char *text = malloc(600);
 	struct criteria c;
 	struct fault f;

@@ -80,7 +80,7 @@ static void
 deliver(struct str message, size_t step, bool binary, struct buf *stored)
 {
 	struct box *ann = get_box("ann@b"), *bob = get_box("bob@b");
-	uint8_t digest[CRYPTO_SHA256_LEN];
+	uint8_t digest[DIGEST_LEN];
 	struct index_news news;
 	struct incoming m;
 	struct fault f;
@@ -107,7 +107,7 @@ deliver(struct str message, size_t step, bool binary, struct buf *stored)
 	ck_assert_uint_eq(m.size, buf_len(stored));
 	ck_assert_uint_eq(news.size, buf_len(stored));
 	ck_assert_uint_eq(news.wire_size, message.len);
-	crypto_sha256(buf_str(stored), digest);
+	digest_take(buf_str(stored), digest);
 	ck_assert(
 	    str_is(news.digest, str_n((const char *)digest, sizeof digest)));
 	ck_assert(

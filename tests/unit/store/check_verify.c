@@ -59,9 +59,9 @@ write_file(const char *path, struct str bytes)
 static void
 know(const char *base, const char *text)
 {
-	uint8_t digest[CRYPTO_SHA256_LEN];
+	uint8_t digest[DIGEST_LEN];
 
-	crypto_sha256(str(text), digest);
+	digest_take(str(text), digest);
 	verify_known_add(&known, str(base),
 	    text[0] == '\0' ? str("")
 			    : str_n((const char *)digest, sizeof digest));
