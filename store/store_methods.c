@@ -34,7 +34,6 @@ enum {
 };
 
 struct call {
-	struct store *store;
 	struct str domain; /* "": all */
 	json_t *result;
 	json_t *items; /* in the result */
@@ -98,20 +97,16 @@ store_catch_up(
 	return index_run(store->index, catch_up, &c, f);
 }
 
-static json_t *
-run(struct call *c, int (*job)(struct index *index, void *ctx, struct fault *f),
-    struct fault *f)
+json_t *
+store_answer(struct store *store,
+    int (*job)(struct index *index, void *ctx, struct fault *f), void *ctx,
+    json_t **result, struct fault *f)
 {
-	const struct call fresh = *c;
-
-	/* What meets damage has it mended, first by recovery, then by making
-	 * all anew. */
 	for (int tries = 0; tries < 3; tries++) {
-		*c = fresh;
-		c->result = json_new_object();
-		if (index_run(c->store->index, job, c, f) == 0)
-			return c->result;
-		json_free(&c->result);
+		*result = json_new_object();
+		if (index_run(store->index, job, ctx, f) == 0)
+			return *result;
+		json_free(result);
 		if (!db_is_damage(f))
 			break;
 	}
@@ -180,6 +175,9 @@ list(struct index *index, void *ctx, struct fault *f)
 	struct index_range range = {.after = str(c->after.path)};
 	char domain[MAILBOX_NAME_SIZE];
 
+	c->more = false;
+	c->folders = 0;
+	memset(&c->sum, 0, sizeof c->sum);
 	c->items = json_new_array();
 	json_put(c->result, "mailboxes", c->items);
 	/* No mailbox has a longer one. */
@@ -201,7 +199,7 @@ list(struct index *index, void *ctx, struct fault *f)
 static json_t *
 on_list(void *ctx, const json_t *params, struct fault *f)
 {
-	struct call c = {.store = ctx};
+	struct call c = {0};
 	const char *after = json_get_text(params, "after");
 	int64_t limit = json_get_int(params, "limit", LIST_LIMIT);
 
@@ -213,7 +211,7 @@ on_list(void *ctx, const json_t *params, struct fault *f)
 		return NULL;
 	c.limit = (size_t)limit;
 	c.domain = str(json_get_text(params, "domain"));
-	return run(&c, list, f);
+	return store_answer(ctx, list, &c, &c.result, f);
 }
 
 /* What stands in files of its own. */

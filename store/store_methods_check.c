@@ -21,14 +21,12 @@
 
 #include <stdio.h>
 
-#include "base/db.h"
 #include "store/index.h"
 #include "store/store_private.h"
 
 enum { NAMES_LIMIT = 5000, DIGESTS_LIMIT = 2000 };
 
 struct call {
-	struct store *store;
 	const json_t *params;
 	struct mailbox_name mailbox; /* text "": all */
 	struct mailbox_folder folder;
@@ -38,22 +36,6 @@ struct call {
 	struct buf last; /* base name, in hexadecimal digits */
 	bool more;
 };
-
-/* What meets damage has it mended, first by recovery, then by making all anew. */
-static json_t *
-run(struct call *c, int (*job)(struct index *index, void *ctx, struct fault *f),
-    struct fault *f)
-{
-	for (int tries = 0; tries < 3; tries++) {
-		c->result = json_new_object();
-		if (index_run(c->store->index, job, c, f) == 0)
-			return c->result;
-		json_free(&c->result);
-		if (!db_is_damage(f))
-			break;
-	}
-	return NULL;
-}
 
 /* mailbox.names */
 
@@ -87,11 +69,11 @@ json_t *
 store_method_names(void *ctx, const json_t *params, struct fault *f)
 {
 	const char *after = json_get_text(params, "after");
-	struct call c = {.store = ctx};
+	struct call c = {0};
 
 	if (after != NULL && mailbox_name_parse(str(after), &c.after, f) < 0)
 		return NULL;
-	return run(&c, names, f);
+	return store_answer(ctx, names, &c, &c.result, f);
 }
 
 /* mailbox.verify and mailbox.rebuild */
@@ -134,23 +116,23 @@ check(struct index *index, void *ctx, struct fault *f)
 json_t *
 store_method_verify(void *ctx, const json_t *params, struct fault *f)
 {
-	struct call c = {.store = ctx, .how = INDEX_COMPARE};
+	struct call c = {.how = INDEX_COMPARE};
 
 	if (json_get_bool(params, "repair", false))
 		c.how = INDEX_MEND;
 	if (store_read_mailbox(params, false, &c.mailbox, f) < 0)
 		return NULL;
-	return run(&c, check, f);
+	return store_answer(ctx, check, &c, &c.result, f);
 }
 
 json_t *
 store_method_rebuild(void *ctx, const json_t *params, struct fault *f)
 {
-	struct call c = {.store = ctx, .how = INDEX_REMAKE};
+	struct call c = {.how = INDEX_REMAKE};
 
 	if (store_read_mailbox(params, false, &c.mailbox, f) < 0)
 		return NULL;
-	return run(&c, check, f);
+	return store_answer(ctx, check, &c, &c.result, f);
 }
 
 /* mailbox.digests */
@@ -219,12 +201,12 @@ digests(struct index *index, void *ctx, struct fault *f)
 json_t *
 store_method_digests(void *ctx, const json_t *params, struct fault *f)
 {
-	struct call c = {.store = ctx, .params = params};
+	struct call c = {.params = params};
 	json_t *result = NULL;
 
 	buf_init(&c.last, 2 * MAILDIR_NAME_SIZE);
 	if (read_folder(&c, f) == 0)
-		result = run(&c, digests, f);
+		result = store_answer(ctx, digests, &c, &c.result, f);
 	buf_clear(&c.last);
 	return result;
 }
@@ -279,7 +261,9 @@ learn(struct index *index, void *ctx, struct fault *f)
 json_t *
 store_method_learn(void *ctx, const json_t *params, struct fault *f)
 {
-	struct call c = {.store = ctx, .params = params};
+	struct call c = {.params = params};
 
-	return read_folder(&c, f) < 0 ? NULL : run(&c, learn, f);
+	return read_folder(&c, f) < 0
+		   ? NULL
+		   : store_answer(ctx, learn, &c, &c.result, f);
 }

@@ -61,6 +61,15 @@ json_t *store_method_quota(
 int store_read_mailbox(const json_t *params, bool needed,
     struct mailbox_name *mailbox, struct fault *f) MUST_USE;
 
+/*
+ * index_run() with a new object in *result for the job to fill, which is then
+ * returned, or NULL. What meets damage has it mended, first by recovery, then by
+ * making all anew: so the job may run three times, each time from the front.
+ */
+json_t *store_answer(struct store *store,
+    int (*job)(struct index *index, void *ctx, struct fault *f), void *ctx,
+    json_t **result, struct fault *f) MUST_USE;
+
 /* What was delivered before has been learnt, and a mailbox (text "": none) is
  * as its Maildir is: 5.1.1 where there is none. */
 int store_catch_up(struct store *store, const struct mailbox_name *mailbox,
