@@ -224,21 +224,14 @@ assert_count(uint64_t want_messages, uint64_t want_bytes)
 	ck_assert_uint_eq(bytes, want_bytes);
 }
 
-static unsigned
+static size_t
 body_files(void)
 {
 	char path[80];
-	const struct dirent *e;
-	unsigned n = 0;
-	DIR *d;
 
 	snprintf(path, sizeof path, "%s/body", dir);
-	d = opendir(path);
-	ck_assert_ptr_nonnull(d);
-	while ((e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
+	close(place_open(path));
+	return place_list(path, NULL, 0);
 }
 
 START_TEST(a_message_comes_back_after_reopening)
@@ -701,7 +694,7 @@ END_TEST
 static void
 count_files(void *ctx, int rc, const struct fault *f)
 {
-	unsigned *files = ctx;
+	size_t *files = ctx;
 
 	ck_assert_msg(rc == 0, "%s", f->text);
 	*files = body_files();
@@ -712,7 +705,7 @@ START_TEST(no_answer_comes_before_the_files_have_gone)
 	char *body = mem_zeroed(1, QUEUE_BODY_INLINE + 2);
 	struct fault f = {0};
 	struct example x;
-	unsigned removed = 99, known = 99;
+	size_t removed = 99, known = 99;
 	struct queue_change *c;
 
 	begin();
