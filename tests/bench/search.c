@@ -68,7 +68,7 @@ struct texts {
 static void
 make_record(struct texts *t, uint64_t i, struct record *r)
 {
-	static const char digest[] = "0123456789abcdef0123456789abcdef";
+	static const char digest[] = "0123456789abcdef0123456789abcdef01234567";
 	static const char *const infos[] = {
 	    ":2,S", ":2,S", ":2,RS", ":2,FS", ":2,", ""};
 	uint64_t size = 2000 + random_number(60000);

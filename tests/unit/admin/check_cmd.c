@@ -185,7 +185,7 @@ START_TEST(cmd_help_on_shows_what_was_asked_for)
 			ck_assert_ptr_nonnull(strstr(text, c->help));
 	ck_assert_ptr_nonnull(strstr(text, "NAME [SELECTION]"));
 	ck_assert_ptr_nonnull(strstr(text, "\nSELECTION, all of which"));
-	ck_assert_ptr_nonnull(strstr(text, "[--digest SHA256]\n"));
+	ck_assert_ptr_nonnull(strstr(text, "[--digest SHA256] [--body HEX]\n"));
 	free(text);
 }
 END_TEST

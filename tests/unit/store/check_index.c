@@ -360,7 +360,7 @@ learn_digest(const char *name)
 	    .name = str(name),
 	    .head = str(text),
 	    .size = sizeof text - 1,
-	    .digest = STR_LIT("0123456789abcdef0123456789abcdef"),
+	    .digest = STR_LIT("0123456789abcdef0123456789abcdefbodybody"),
 	    .has_attachments = true,
 	    .attachments = 7,
 	};
@@ -457,7 +457,7 @@ START_TEST(a_digest_is_filled_in_where_there_is_none)
 	static char large[RECORD_HEAD_MAX + 2];
 	struct index_digest d = {
 	    .base = STR_LIT("1.a"),
-	    .digest = STR_LIT("0123456789abcdef0123456789abcdef"),
+	    .digest = STR_LIT("0123456789abcdef0123456789abcdefbodybody"),
 	    .attachments = 3,
 	};
 	struct fault f;
@@ -475,7 +475,7 @@ START_TEST(a_digest_is_filled_in_where_there_is_none)
 	d.base = STR_LIT("1.a");
 	ck_assert_int_eq(index_run(index_, put_digest, &d, &f), 1);
 	assert_digests(false, "1.a 30313233 3\n");
-	d.digest = STR_LIT("another..another..another..anoth");
+	d.digest = STR_LIT("another..another..another..another..anot");
 	ck_assert_int_eq(index_run(index_, put_digest, &d, &f), 0);
 	assert_digests(false, "1.a 30313233 3\n");
 	assert_agrees(1);
