@@ -208,22 +208,30 @@ static const char text[] = "From: Bob <bob@b>\nSubject: x\n y\n"
 			   "17:05:38 +0000\n\nbody\n";
 #define NAME "1700000000.M000001P1Q1I00112233445566zz.b,S=94,W=101"
 
+/* The message is delivered to the inbox, and the index told so. */
 static void
-learn(const char *name)
+learn_news(const struct index_news *news)
 {
 	struct index_folder *folder = index_folder_hold(index_, &ann, &inbox);
 	char path[300];
+
+	index_announce(folder);
+	snprintf(path, sizeof path, "b/ann/new/%.*s", STR_ARG(news->name));
+	write_file(path, text);
+	index_learn(folder, news);
+	index_folder_release(&folder);
+}
+
+static void
+learn(const char *name)
+{
 	const struct index_news news = {
 	    .name = str(name),
 	    .head = str(text),
 	    .size = sizeof text - 1,
 	};
 
-	index_announce(folder);
-	snprintf(path, sizeof path, "b/ann/new/%s", name);
-	write_file(path, text);
-	index_learn(folder, &news);
-	index_folder_release(&folder);
+	learn_news(&news);
 }
 
 START_TEST(what_is_delivered_is_known)
@@ -354,8 +362,6 @@ assert_digests(bool in_lists, const char *want)
 static void
 learn_digest(const char *name)
 {
-	struct index_folder *folder = index_folder_hold(index_, &ann, &inbox);
-	char path[300];
 	const struct index_news news = {
 	    .name = str(name),
 	    .head = str(text),
@@ -365,11 +371,7 @@ learn_digest(const char *name)
 	    .attachments = 7,
 	};
 
-	index_announce(folder);
-	snprintf(path, sizeof path, "b/ann/new/%s", name);
-	write_file(path, text);
-	index_learn(folder, &news);
-	index_folder_release(&folder);
+	learn_news(&news);
 }
 
 START_TEST(a_digest_is_never_taken_anew)
