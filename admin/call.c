@@ -335,3 +335,15 @@ call_once(const struct cmd_line *line, enum place_owner owner,
 	call_close(&call);
 	return rc;
 }
+
+int
+call_set(const struct cmd_line *line, const char *method, json_t *params, int n,
+    struct fault *f)
+{
+	if (n > 0)
+		return call_once(line, PLACE_AUTHD, method, params, NULL, f);
+	if (n == 0)
+		fault_perm(f, "5.5.4", "nothing to change is given");
+	json_free(&params);
+	return -1;
+}

@@ -47,4 +47,12 @@ int call_once(const struct cmd_line *line, enum place_owner owner,
     const char *method, json_t *params, json_t **result,
     struct fault *f) MUST_USE;
 
+/*
+ * The same for a method of the directory that changes what it has. n: how many
+ * changes were put into params, and must be one at least (5.5.4); -1: one of
+ * them was no good, as f says already. Takes params.
+ */
+int call_set(const struct cmd_line *line, const char *method, json_t *params,
+    int n, struct fault *f) MUST_USE;
+
 #endif

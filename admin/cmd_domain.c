@@ -85,6 +85,7 @@ list(struct cmd_line *line, struct fault *f)
 	return list_print(line, &domains, json_new_object(), f);
 }
 
+/* Those that were given; how many. */
 static int
 put_changes(const struct cmd_line *line, json_t *params, struct fault *f)
 {
@@ -93,34 +94,23 @@ put_changes(const struct cmd_line *line, json_t *params, struct fault *f)
 			     : quota_take_options(
 				   line, QUOTA_OF_DOMAIN_USERS, params, f);
 
-	if (user < 0)
-		return -1;
-	return total + user > 0
-		   ? 0
-		   : fault_perm(f, "5.5.4", "nothing to change is given");
+	return user < 0 ? -1 : total + user;
 }
 
 static int
 set(struct cmd_line *line, struct fault *f)
 {
 	json_t *params = params_of(line);
+	int n = put_changes(line, params, f);
 
-	if (put_changes(line, params, f) < 0) {
-		json_free(&params);
-		return -1;
-	}
-	return call_once(line, PLACE_AUTHD, "domain.set", params, NULL, f);
+	return call_set(line, "domain.set", params, n, f);
 }
 
 static int
 show(struct cmd_line *line, struct fault *f)
 {
-	json_t *result = NULL;
+	static const struct list one = {
+	    PLACE_AUTHD, "domain.get", NULL, fields};
 
-	if (call_once(line, PLACE_AUTHD, "domain.get", params_of(line), &result,
-		f) < 0)
-		return -1;
-	list_print_object(line, fields, result);
-	json_free(&result);
-	return 0;
+	return list_print_one(line, &one, params_of(line), f);
 }

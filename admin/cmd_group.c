@@ -207,14 +207,11 @@ list(struct cmd_line *line, struct fault *f)
 static int
 show(struct cmd_line *line, struct fault *f)
 {
-	json_t *params = json_new_object(), *group;
+	static const struct list one = {PLACE_AUTHD, "group.get", NULL, fields};
+	json_t *params = json_new_object();
 
 	json_put_text(params, "group", line->args[0]);
-	if (call_once(line, PLACE_AUTHD, "group.get", params, &group, f) < 0)
-		return -1;
-	list_print_object(line, fields, group);
-	json_free(&group);
-	return 0;
+	return list_print_one(line, &one, params, f);
 }
 
 static int

@@ -192,6 +192,7 @@ put_switches(const struct cmd_line *line, json_t *params, struct fault *f)
 	return n;
 }
 
+/* Those that were given; how many. */
 static int
 put_changes(const struct cmd_line *line, json_t *params, struct fault *f)
 {
@@ -199,39 +200,26 @@ put_changes(const struct cmd_line *line, json_t *params, struct fault *f)
 	int quotas = switches < 0
 			 ? -1
 			 : quota_take_options(line, QUOTA_OF_USER, params, f);
-
 	int nodes = quotas < 0 ? -1 : cmd_user_put_node(line, params, f);
 
-	if (nodes < 0)
-		return -1;
-	return switches + quotas + nodes > 0
-		   ? 0
-		   : fault_perm(f, "5.5.4", "nothing to change is given");
+	return nodes < 0 ? -1 : switches + quotas + nodes;
 }
 
 static int
 set(struct cmd_line *line, struct fault *f)
 {
 	json_t *params = params_of(line);
+	int n = put_changes(line, params, f);
 
-	if (put_changes(line, params, f) < 0) {
-		json_free(&params);
-		return -1;
-	}
-	return call_once(line, PLACE_AUTHD, "user.set", params, NULL, f);
+	return call_set(line, "user.set", params, n, f);
 }
 
 static int
 show(struct cmd_line *line, struct fault *f)
 {
-	json_t *result = NULL;
+	static const struct list one = {PLACE_AUTHD, "user.get", NULL, fields};
 
-	if (call_once(
-		line, PLACE_AUTHD, "user.get", params_of(line), &result, f) < 0)
-		return -1;
-	list_print_object(line, fields, result);
-	json_free(&result);
-	return 0;
+	return list_print_one(line, &one, params_of(line), f);
 }
 
 static int

@@ -55,6 +55,19 @@ list_print_object(struct cmd_line *line, const struct table_column *fields,
 		table_print_fields(line->out, fields, object);
 }
 
+int
+list_print_one(struct cmd_line *line, const struct list *one, json_t *params,
+    struct fault *f)
+{
+	json_t *result = NULL;
+
+	if (call_once(line, one->owner, one->method, params, &result, f) < 0)
+		return -1;
+	list_print_object(line, one->columns, result);
+	json_free(&result);
+	return 0;
+}
+
 static void
 print_item(struct printing *p, const json_t *item)
 {

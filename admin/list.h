@@ -31,6 +31,10 @@ void list_print_items(struct cmd_line *line, const char *key,
 /* An object as JSON for --json, else as the fields say. */
 void list_print_object(struct cmd_line *line, const struct table_column *fields,
     const json_t *object);
+/* What the method answers, as one object with such fields; the key is not needed.
+ * Takes params. */
+int list_print_one(struct cmd_line *line, const struct list *one,
+    json_t *params, struct fault *f) MUST_USE;
 void list_print_json(struct cmd_line *line, const json_t *value);
 /* The same on one line, without its end. */
 void list_print_line(struct cmd_line *line, const json_t *value);
