@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "admin/mail_import.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 int
@@ -54,15 +54,6 @@ struct tree {
 	} * done;
 	size_t n_done;
 };
-
-static bool
-has_dir(int at, const char *name)
-{
-	struct stat st;
-
-	return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISDIR(st.st_mode);
-}
 
 static int
 open_dir(int at, const char *name, struct fault *f)
@@ -108,7 +99,7 @@ import_user(struct tree *t, int at, const char *dir, const char *name,
 	in.fd = open_dir(at, dir, f);
 	if (in.fd < 0)
 		return -1;
-	if (has_dir(in.fd, "Maildir")) {
+	if (file_is_dir(in.fd, "Maildir")) {
 		int below = open_dir(in.fd, "Maildir", f);
 
 		close(in.fd);
@@ -141,7 +132,7 @@ each_dir(struct tree *t, int at,
 		return fault_errno(f, "cannot read %s", t->top.name);
 	for (int i = 0; i < n; i++) {
 		if (rc == 0 && names[i]->d_name[0] != '.' &&
-		    has_dir(at, names[i]->d_name))
+		    file_is_dir(at, names[i]->d_name))
 			rc = each(t, at, names[i]->d_name, above, f);
 		free(names[i]);
 	}

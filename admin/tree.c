@@ -253,15 +253,6 @@ tree_each(int dir,
 	return rc;
 }
 
-static bool
-is_dir(int at, const char *name)
-{
-	struct stat st;
-
-	return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISDIR(st.st_mode);
-}
-
 int
 tree_make_as(int at, const char *path, int like, struct fault *f)
 {
@@ -283,7 +274,7 @@ give(void *ctx, int dir, const char *name, struct fault *f)
 	const struct stat *owner = ctx;
 	int fd, rc = 0;
 
-	if (is_dir(dir, name)) {
+	if (file_is_dir(dir, name)) {
 		fd = tree_open(dir, name, f);
 		rc = fd < 0 ? -1 : tree_each(fd, give, ctx, f);
 		if (fd >= 0)
@@ -337,7 +328,7 @@ empty(struct removing *r, int at, const char *name, struct fault *f)
 static int
 remove_at(void *ctx, int dir, const char *name, struct fault *f)
 {
-	bool folder = is_dir(dir, name);
+	bool folder = file_is_dir(dir, name);
 
 	if (folder && empty(ctx, dir, name, f) < 0)
 		return -1;
@@ -378,7 +369,7 @@ walk_entry(void *ctx, int dir, const char *name, struct fault *f)
 		w->path[len] = '/';
 	snprintf(
 	    w->path + len + (len > 0), sizeof w->path - len - 1, "%s", name);
-	if (is_dir(dir, name)) {
+	if (file_is_dir(dir, name)) {
 		fd = tree_open(dir, name, f);
 		rc = fd < 0 ? -1 : walk_dir(w, fd, f);
 		if (fd >= 0)

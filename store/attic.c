@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "store/maildirsize.h"
 
@@ -217,14 +218,8 @@ rename_up(struct attic *a, const char *part, const char *file)
 	char path[MAILDIR_NAME_SIZE + 8];
 
 	snprintf(path, sizeof path, "%s/%s", part, file);
-	if (renameat2(a->from, path, a->to, file, RENAME_NOREPLACE) == 0)
+	if (file_rename(a->from, path, a->to, file) == 0)
 		return moved_up(a, file);
-	if (errno == EINVAL || errno == ENOSYS) {
-		if (faccessat(a->to, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			errno = EEXIST;
-		else if (renameat(a->from, path, a->to, file) == 0)
-			return moved_up(a, file);
-	}
 	return errno == ENOENT ? 0 : -1;
 }
 

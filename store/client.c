@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "store/subscription.h"
 
@@ -193,7 +194,7 @@ client_rename_mailbox(struct client *c, const struct mailbox_name *from,
 	domain_of(to, new);
 	if (mkdirat(c->root, new, 0700) < 0 && errno != EEXIST)
 		return fault_errno(f, "cannot make mailbox %s", to->text);
-	if (client_rename(c->root, from->path, c->root, to->path) < 0) {
+	if (file_rename(c->root, from->path, c->root, to->path) < 0) {
 		if (errno == EEXIST || errno == ENOTEMPTY)
 			return 0;
 		if (errno == ENOENT)
@@ -290,15 +291,6 @@ visit(struct client_folder *folder,
 	return rc;
 }
 
-static bool
-is_dir(int at, const char *name)
-{
-	struct stat st;
-
-	return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISDIR(st.st_mode);
-}
-
 static int
 each_by_name(struct client_folder *top, const struct names *names,
     int (*each)(void *ctx, struct client_folder *folder, struct fault *f),
@@ -312,7 +304,7 @@ each_by_name(struct client_folder *top, const struct names *names,
 
 		if (mailbox_folder_from_dir(
 			str(names->at[i]), &folder.folder, &odd) == 0 &&
-		    is_dir(top->dir, names->at[i]))
+		    file_is_dir(top->dir, names->at[i]))
 			rc = visit(&folder, each, ctx, f);
 	}
 	return rc;

@@ -19,7 +19,4 @@ int client_try(const struct client_folder *folder, struct client_list *list,
     struct client_entry *entry, int (*act)(void *ctx, const char *path),
     void *ctx) MUST_USE;
 
-/* Renames where nothing has the new name: else -1 with EEXIST. */
-int client_rename(int from, const char *path, int to, const char *new_path);
-
 #endif

@@ -93,20 +93,6 @@ client_target_clear(struct client_target *target)
 
 /* Copying bytes. */
 
-int
-client_rename(int from, const char *path, int to, const char *new_path)
-{
-	if (renameat2(from, path, to, new_path, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -1;
-	if (faccessat(to, new_path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-		errno = EEXIST;
-		return -1;
-	}
-	return renameat(from, path, to, new_path);
-}
-
 static int
 copy_bytes(int from, int to)
 {
@@ -158,7 +144,7 @@ copy_file(struct transfer *t, const char *path, const char *target)
 	    (unsigned long long)to->client->seq++);
 	rc = write_tmp(t, path, tmp);
 	if (rc == 0)
-		rc = client_rename(to->dir, tmp, to->dir, target);
+		rc = file_rename(to->dir, tmp, to->dir, target);
 	if (rc == 0) {
 		t->copied = true;
 		return 0;
@@ -195,7 +181,7 @@ transfer_path(void *ctx, const char *path)
 	snprintf(
 	    target, sizeof target, "%s/%s", e->is_new ? "new" : "cur", t->file);
 	if (t->how == CLIENT_MOVE)
-		rc = client_rename(t->from->dir, path, to, target);
+		rc = file_rename(t->from->dir, path, to, target);
 	else
 		rc = linkat(t->from->dir, path, to, target, 0);
 	return rc < 0 && needs_copy() ? copy_file(t, path, target) : rc;

@@ -127,7 +127,7 @@ import_give_name(struct import *im, struct import_waiting *w, struct fault *f)
 	import_tmp_path(im, w->number, tmp);
 	snprintf(
 	    path, sizeof path, "%s/%s", w->is_new ? "new" : "cur", w->file);
-	if (client_rename(dir, tmp, dir, path) == 0) {
+	if (file_rename(dir, tmp, dir, path) == 0) {
 		w->folder->is_touched = true;
 		w->is_there = true;
 		im->sum.messages++;

@@ -14,6 +14,7 @@
 #include "store/import_source.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 
 enum {
 	OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
@@ -104,18 +105,9 @@ import_maildir(const struct import_source *s, int dir,
 }
 
 static bool
-has_dir(int at, const char *name)
-{
-	struct stat st;
-
-	return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISDIR(st.st_mode);
-}
-
-static bool
 is_maildir(int dir)
 {
-	return has_dir(dir, "cur") || has_dir(dir, "new");
+	return file_is_dir(dir, "cur") || file_is_dir(dir, "new");
 }
 
 /* ".A.B" at the top. */

@@ -197,22 +197,6 @@ incoming_drop(struct incoming *m)
 /*
  * Its names.
  */
-/* Some file systems do not know the flag, which is a net under names that
- * should never come twice anyway. */
-static int
-move(int from, const char *tmp, int to, const char *name)
-{
-	if (renameat2(from, tmp, to, name, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -1;
-	if (faccessat(to, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-		errno = EEXIST;
-		return -1;
-	}
-	return renameat(from, tmp, to, name);
-}
-
 static int
 copy_bytes(int from, int to, struct fault *f)
 {
@@ -250,7 +234,7 @@ place_copy(struct incoming *m, struct box *box, bool sync, struct fault *f)
 	if (copy_bytes(from, to, f) < 0)
 		goto out;
 	if ((sync && fsync(to) < 0) ||
-	    move(box->dir, m->tmp, box->new_dir, m->name) < 0)
+	    file_rename(box->dir, m->tmp, box->new_dir, m->name) < 0)
 		fault_errno(f, "cannot deliver to %s", box->mailbox.text);
 	else
 		rc = 0;
@@ -279,7 +263,7 @@ incoming_place(struct incoming *m, struct box *box, bool sync, struct fault *f)
 {
 	if (box != m->home)
 		return place_link(m, box, sync, f);
-	if (move(box->dir, m->tmp, box->new_dir, m->name) < 0)
+	if (file_rename(box->dir, m->tmp, box->new_dir, m->name) < 0)
 		return fault_errno(
 		    f, "cannot deliver to %s", box->mailbox.text);
 	m->tmp[0] = '\0';

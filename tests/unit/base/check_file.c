@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -120,5 +122,49 @@ START_TEST(a_full_disk_is_told_of)
 }
 END_TEST
 
+START_TEST(a_name_that_is_taken_is_not_taken_over)
+{
+	char dir[] = "/tmp/check_file.XXXXXX";
+	int at;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(at, 0);
+	ck_assert_int_eq(mkdirat(at, "one", 0700), 0);
+	ck_assert_int_eq(symlinkat("one", at, "link"), 0);
+	ck_assert_int_eq(file_rename(at, "one", at, "link"), -1);
+	ck_assert_int_eq(errno, EEXIST);
+	ck_assert_int_eq(file_rename(at, "one", at, "two"), 0);
+	ck_assert_int_eq(file_rename(at, "one", at, "three"), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_int_eq(unlinkat(at, "two", AT_REMOVEDIR), 0);
+	ck_assert_int_eq(unlinkat(at, "link", 0), 0);
+	close(at);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+START_TEST(only_a_directory_is_one)
+{
+	char dir[] = "/tmp/check_file.XXXXXX";
+	int at;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(at, 0);
+	ck_assert_int_eq(symlinkat(".", at, "link"), 0);
+	close(openat(at, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	ck_assert(file_is_dir(at, "."));
+	ck_assert(!file_is_dir(at, "link"));
+	ck_assert(!file_is_dir(at, "file"));
+	ck_assert(!file_is_dir(at, "nothing"));
+	ck_assert_int_eq(unlinkat(at, "link", 0), 0);
+	ck_assert_int_eq(unlinkat(at, "file", 0), 0);
+	close(at);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 UNIT_MAIN("file", all_is_written_whatever_signals_come,
-    what_is_written_follows_what_is_there, a_full_disk_is_told_of)
+    what_is_written_follows_what_is_there, a_full_disk_is_told_of,
+    a_name_that_is_taken_is_not_taken_over, only_a_directory_is_one)
