@@ -197,6 +197,7 @@ incoming_drop(struct incoming *m)
 /*
  * Its names.
  */
+
 static int
 copy_bytes(int from, int to, struct fault *f)
 {
