@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ enum {
 	PIECE = 64 << 10,
 	PAGE = 8 << 10, /* of the table */
 	ON_PAGE = 2000, /* longer ones have pages of their own */
+	TRIES = 100,
+	TRY_MS = 20,
 };
 
 uint64_t
@@ -52,20 +55,37 @@ write_all(int fd, struct str head, struct spool *body, struct fault *f)
 	return fsync(fd) < 0 ? fault_errno(f, "cannot sync a body") : 0;
 }
 
+/* The file of an id is there where another hand-over of it is under way, or
+ * where the message has just left: a list's comes in several parts, of which
+ * the first may be sent by now. Either way it is soon over. */
+static int
+make_file(struct queue *q, const struct ident *id, struct fault *f)
+{
+	for (int tries = 0;; tries++) {
+		int fd = openat(q->body_dir, id->text,
+		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+		if (fd >= 0)
+			return fd;
+		if (errno != EEXIST)
+			return fault_errno(
+			    f, "cannot make %s/body/%s", q->dir, id->text);
+		if (tries == TRIES)
+			return fault_temp(
+			    f, "4.3.0", "%s is on its way already", id->text);
+		poll(NULL, 0, TRY_MS);
+	}
+}
+
 static int
 write_file(struct queue *q, const struct ident *id, struct str head,
     struct spool *body, struct fault *f)
 {
-	int fd = openat(q->body_dir, id->text,
-	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = make_file(q, id, f);
 	int rc;
 
-	if (fd < 0 && errno == EEXIST)
-		return fault_temp(
-		    f, "4.3.0", "%s is on its way already", id->text);
 	if (fd < 0)
-		return fault_errno(
-		    f, "cannot make %s/body/%s", q->dir, id->text);
+		return -1;
 	rc = write_all(fd, head, body, f);
 	close(fd);
 	/* The name must be there as surely as the bytes. */

@@ -126,7 +126,8 @@ void queue_due_put_key(struct buf *b, struct str domain, uint64_t owner,
 
 /* queue_body.c: files in body/. */
 
-/* Makes body/ID durable. 4.3.0 where there is one already. */
+/* Makes body/ID durable. Blocks for up to two seconds while there is one already,
+ * then 4.3.0. */
 int queue_body_write(struct queue *q, const struct ident *id, struct str head,
     struct spool *body, struct fault *f) MUST_USE;
 void queue_body_remove(struct queue *q, const struct ident *id);

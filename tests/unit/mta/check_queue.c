@@ -5,6 +5,8 @@
 #include "mta/queue/queue.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -580,6 +582,39 @@ START_TEST(a_change_that_is_dropped_leaves_no_file)
 	queue_change_free(&c);
 	ck_assert_uint_eq(body_files(), 0);
 	ck_assert(!has(&x.e.id));
+	mem_free(body);
+	end();
+}
+END_TEST
+
+static void *
+remove_later(void *ctx)
+{
+	poll(NULL, 0, 50);
+	ck_assert_int_eq(unlink(ctx), 0);
+	return NULL;
+}
+
+/* As a message leaves whose next part is just coming. */
+START_TEST(a_body_whose_name_is_still_in_use_waits_for_it)
+{
+	char *body = mem_zeroed(1, QUEUE_BODY_INLINE + 2);
+	char path[200];
+	struct example x;
+	pthread_t thread;
+	int fd;
+
+	begin();
+	memset(body, 'x', QUEUE_BODY_INLINE + 1);
+	make(&x, "bob@example.net", 5);
+	snprintf(path, sizeof path, "%s/body/%s", dir, x.e.id.text);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_int_eq(pthread_create(&thread, NULL, remove_later, path), 0);
+	add(&x, body);
+	pthread_join(thread, NULL);
+	assert_body(&x.e.id, str(body));
 	mem_free(body);
 	end();
 }
@@ -1166,8 +1201,8 @@ START_TEST(a_second_owner_is_refused)
 }
 END_TEST
 
-UNIT_MAIN("queue", a_message_comes_back_after_reopening,
-    an_empty_body_is_a_body,
+UNIT_MAIN("queue", a_body_whose_name_is_still_in_use_waits_for_it,
+    a_message_comes_back_after_reopening, an_empty_body_is_a_body,
     each_domain_of_a_message_is_a_row_with_its_earliest_time,
     owners_have_lanes_of_their_own, a_lane_gives_its_rows_in_order_of_time,
     a_held_message_has_no_rows, an_edit_moves_rows_and_keeps_what_it_says,
