@@ -41,6 +41,7 @@ struct client_entry {
 	const char *file; /* with the flags, as it was seen last */
 	bool is_new;
 	struct maildir_name name; /* views into file */
+	size_t seen;              /* private: the later, the higher */
 };
 
 /* What a folder held, by time of delivery and then by name. */

@@ -22,6 +22,7 @@
 
 enum {
 	TRIES = 10,
+	ACTS = 50,          /* on a message that others rename without pause */
 	TICK_NS = 10000000, /* two changes so near may have one time */
 };
 
@@ -41,6 +42,7 @@ add(struct client_list *list, const char *file, bool is_new)
 	e = &list->entries[list->n++];
 	e->file = arena_text(&list->arena, str(file));
 	e->is_new = is_new;
+	e->seen = list->n;
 	(void)maildir_name_parse(str(e->file), &e->name);
 }
 
@@ -83,7 +85,9 @@ compare_bases(const void *a, const void *b)
 
 	if (rc != 0)
 		return rc;
-	return x->is_new != y->is_new ? (x->is_new ? -1 : 1) : 0;
+	if (x->is_new != y->is_new)
+		return x->is_new ? -1 : 1;
+	return x->seen < y->seen ? -1 : 1;
 }
 
 static int
@@ -237,7 +241,7 @@ client_try(const struct client_folder *folder, struct client_list *list,
     struct client_entry *entry, int (*act)(void *ctx, const char *path),
     void *ctx)
 {
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < ACTS; i++) {
 		char path[CLIENT_PATH_SIZE];
 
 		client_path(entry, path);
