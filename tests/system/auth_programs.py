@@ -14,7 +14,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 
-from harness import BUILD, main, program, temporary  # noqa: E402
+from harness import (  # noqa: E402
+    BUILD, main, program, program_for, temporary)
 from instance import PASSWORD, Instance  # noqa: E402
 from peers import Dovecot, free_port, store_user  # noqa: E402
 
@@ -283,8 +284,9 @@ class DovecotCase:
 @unittest.skipUnless(shutil.which("dovecot"), "needs Dovecot")
 class DovecotByCheckpassword(DovecotCase, Case):
     def test_log_ins(self):
-        run = "%s -c %s" % (program("posthouse-checkpassword"),
-                            self.instance.conf)
+        run = "%s -c %s" % (
+            program_for("posthouse-checkpassword", self.instance.dir),
+            self.instance.conf)
         self.start("""
 passdb {
     driver = checkpassword

@@ -24,12 +24,15 @@ BOB = "bob@example.org"  # disabled
 DORA = "dora@example.org"  # comes later
 PROGRAM = "usr/lib/courier/courier/courierpop3login"
 
-# Courier's library knows one place for the socket.
+# Courier's library knows one place for the socket. The programs, which go on as
+# the user of the mail, stand where that user can reach them.
+WHERE = "/run/courier/package"
 INSIDE = """set -e
 mount -t tmpfs tmpfs /run
-mkdir -p /run/courier/authdaemon
+mkdir -p /run/courier/authdaemon /run/courier/package
 ln -s "$1" /run/courier/authdaemon/socket
-shift
+mount --bind "$2" /run/courier/package
+shift 2
 exec "$@"
 """
 
@@ -42,12 +45,11 @@ def imap(socket_path):
     settings = dict(courier.ENVIRONMENT, TCPREMOTEIP="192.0.2.9",
                     TCPLOCALIP="127.0.0.1", TCPLOCALPORT="143",
                     IMAP_STARTTLS="NO", IMAPLOGINTAG="")
-    where = folder(courier.PACKAGE)
     return imaplib.IMAP4_stream(shlex.join(
         ["env"] + ["%s=%s" % x for x in settings.items()] +
         ["unshare", "--mount", "sh", "-c", INSIDE, "sh", socket_path,
-         os.path.join(where, IMAP), os.path.join(where, courier.PROGRAM),
-         "Maildir"]) + " 2>/dev/null")
+         folder(courier.PACKAGE), os.path.join(WHERE, IMAP),
+         os.path.join(WHERE, courier.PROGRAM), "Maildir"]) + " 2>/dev/null")
 
 
 class Pop3:
@@ -56,11 +58,11 @@ class Pop3:
     def __init__(self, socket_path):
         ours, theirs = socket.socketpair()
         ours.settimeout(60)
-        login = os.path.join(folder("courier-pop"), PROGRAM)
+        login = os.path.join(WHERE, PROGRAM)
         server = os.path.join(os.path.dirname(login), "courierpop3d")
         self.process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", INSIDE, "sh", socket_path,
-             login, server, "."], stdin=theirs, stdout=theirs,
+             folder("courier-pop"), login, server, "."], stdin=theirs, stdout=theirs,
             stderr=subprocess.DEVNULL, env={
                 "PATH": os.environ["PATH"], "TCPREMOTEIP": "192.0.2.9",
                 "TCPREMOTEPORT": "1234", "TCPLOCALIP": "127.0.0.1",

@@ -51,6 +51,17 @@ SERVICES {{
 EVENTS {{
 }}
 """
+# The server goes on as the user of the mail: its programs stand where that one
+# can reach them.
+COMMON, SERVER = "/run/cyrus/common", "/run/cyrus/server"
+INSIDE = """set -e
+mount -t tmpfs tmpfs /run
+mkdir -p /run/cyrus/common /run/cyrus/server
+mount --bind "$1" /run/cyrus/common
+mount --bind "$2" /run/cyrus/server
+shift 2
+exec "$@"
+"""
 # saslauthd's only place for what PAM does is /etc/pam.d.
 WITH_PAM = """set -e
 mount --bind "$1" /etc/pam.d
@@ -59,8 +70,8 @@ exec "$@"
 """
 
 
-def libraries():
-    return os.path.join(folder("cyrus-common"), "usr/lib",
+def libraries(common):
+    return os.path.join(common, "usr/lib",
                         os.uname().machine + "-linux-gnu")
 
 
@@ -80,9 +91,8 @@ class Cyrus:
         user = pwd.getpwnam(store_user())
         self.port = free_port()
         names = {"dir": self.dir, "user": user.pw_name, "mux": mux,
-                 "common": folder("cyrus-common"), "port": self.port,
-                 "domain": DOMAIN,
-                 "imapd": os.path.join(folder("cyrus-imapd"), IMAPD)}
+                 "common": COMMON, "port": self.port, "domain": DOMAIN,
+                 "imapd": os.path.join(SERVER, IMAPD)}
         for name, text in (("imapd.conf", IMAPD_CONF),
                            ("cyrus.conf", CYRUS_CONF)):
             with open(self.path(name), "w") as f:
@@ -91,9 +101,11 @@ class Cyrus:
             os.mkdir(self.path(name))
             os.chown(self.path(name), user.pw_uid, user.pw_gid)
         self.process = subprocess.Popen(
-            [os.path.join(folder("cyrus-common"), MASTER),
-             "-C", self.path("imapd.conf"), "-M", self.path("cyrus.conf"),
-             "-p", self.path("master.pid")],
+            ["unshare", "--mount", "sh", "-c", INSIDE, "sh",
+             folder("cyrus-common"), folder("cyrus-imapd"),
+             os.path.join(COMMON, MASTER), "-C", self.path("imapd.conf"),
+             "-M", self.path("cyrus.conf"), "-p", self.path("master.pid")],
+            env=dict(os.environ, LD_LIBRARY_PATH=libraries(COMMON)),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         wait_until(self.answers)
@@ -208,7 +220,7 @@ class Pam(Case):
 if __name__ == "__main__":
     need_root("mount name spaces, and mailboxes of another user")
     need_program("saslauthd")
-    os.environ["LD_LIBRARY_PATH"] = libraries()
+    os.environ["LD_LIBRARY_PATH"] = libraries(folder("cyrus-common"))
     need_package("cyrus-common", MASTER)
     need_package("cyrus-imapd", IMAPD)
     main()
