@@ -62,8 +62,8 @@ class Pop3:
         server = os.path.join(os.path.dirname(login), "courierpop3d")
         self.process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", INSIDE, "sh", socket_path,
-             folder("courier-pop"), login, server, "."], stdin=theirs, stdout=theirs,
-            stderr=subprocess.DEVNULL, env={
+             folder("courier-pop"), login, server, "."],
+            stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL, env={
                 "PATH": os.environ["PATH"], "TCPREMOTEIP": "192.0.2.9",
                 "TCPREMOTEPORT": "1234", "TCPLOCALIP": "127.0.0.1",
                 "TCPLOCALPORT": "110", "POP3AUTH": "",

@@ -13,7 +13,7 @@ from far import ANN, BOB, END, FAR, FarCase, ThereAndBack  # noqa: E402
 from harness import main, make_certificate, need_root  # noqa: E402
 from instance import DOMAIN, PASSWORD  # noqa: E402
 from peers import store_user  # noqa: E402
-from unpacked import FIRST_ID, Unpacked, folder, need_package  # noqa: E402
+from unpacked import FIRST_ID, Unpacked, need_package  # noqa: E402
 
 # It has /etc/exim4/exim4.conf compiled in, and trusts no other as root.
 INSIDE = """set -e
@@ -131,7 +131,7 @@ class Exim(Unpacked):
         conf = self.path("etc/exim4/exim4.conf")
         with open(conf, "w", encoding="utf-8") as f:
             f.write(CONF.format(
-                package=folder(self.package), dir=self.dir, port=self.port,
+                package=self.path("package"), dir=self.dir, port=self.port,
                 far=FAR, domain=DOMAIN, ann=ANN, bob=BOB, user=user,
                 ours=instance.port("smtp"), password=PASSWORD,
                 submission=instance.port("submission")))

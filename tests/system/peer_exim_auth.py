@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from authd import DOMAIN, PASSWORD, Authd  # noqa: E402
 from harness import main, make_certificate, need_root  # noqa: E402
 from peer_exim import INSIDE  # noqa: E402
-from unpacked import FIRST_ID, Unpacked, folder, need_package  # noqa: E402
+from unpacked import FIRST_ID, Unpacked, need_package  # noqa: E402
 from wire import Client  # noqa: E402
 
 ANN = "ann@" + DOMAIN
@@ -69,7 +69,7 @@ class Exim(Unpacked):
         for name in ("", "spool", "cert.pem", "cert.key"):
             os.chown(self.path(name), FIRST_ID, FIRST_ID)
         with open(self.path("etc/exim4/exim4.conf"), "w") as f:
-            f.write(CONF.format(package=folder(self.package), dir=self.dir,
+            f.write(CONF.format(package=self.path("package"), dir=self.dir,
                                 port=self.port, socket=socket))
         self.run(INSIDE, "-bdf")
 

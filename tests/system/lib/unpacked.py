@@ -75,6 +75,13 @@ def write_lists(directory, users):
             f.write(text)
 
 
+# What the server becomes need not reach where we build.
+BIND = """mount --bind "$1" "$2/package" || exit 71
+shift
+set -- "$1/package" "$@"
+"""
+
+
 class Unpacked:
     """One server of a package, in a folder of its own, on a port of
     127.0.0.1. The script that is run in the name space gets in $1 where the
@@ -88,6 +95,7 @@ class Unpacked:
         self.port = free_port()
         self.process = None
         write_lists(self.dir, self.users)
+        os.makedirs(self.path("package"), exist_ok=True)
 
     def path(self, *names):
         return os.path.join(self.dir, *names)
@@ -95,7 +103,7 @@ class Unpacked:
     def run(self, script, *arguments):
         with open(self.path("stderr"), "ab") as errors:
             self.process = subprocess.Popen(
-                ["unshare", "--mount", "sh", "-c", script, "sh",
+                ["unshare", "--mount", "sh", "-c", BIND + script, "sh",
                  folder(self.package), self.dir, *arguments],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=errors)
