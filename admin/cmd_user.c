@@ -174,6 +174,7 @@ put_switches(const struct cmd_line *line, json_t *params, struct fault *f)
 	    {"main-password", "main_password"},
 	    {"send", "send"},
 	    {"receive", "receive"},
+	    {"moving", "moving"},
 	};
 	int n = 0;
 

@@ -10,8 +10,8 @@ int cmd_user_app_add(struct cmd_line *line, struct fault *f);
 int cmd_user_app_list(struct cmd_line *line, struct fault *f);
 int cmd_user_app_revoke(struct cmd_line *line, struct fault *f);
 int cmd_user_move(struct cmd_line *line, struct fault *f);
-/* The options --node (which the configuration must have) and --moving, into
- * params; how many were given, or -1. */
+/* The option --node, which the configuration must have, into params; how many
+ * were given, or -1. */
 int cmd_user_put_node(
     const struct cmd_line *line, json_t *params, struct fault *f);
 

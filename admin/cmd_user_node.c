@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* posthouse user set --node, --moving: where a mailbox is kept. */
+/* posthouse user set --node: where a mailbox is kept. */
 #include "config.h"
 
 #include "admin/cmd_user.h"
@@ -32,18 +32,13 @@ int
 cmd_user_put_node(const struct cmd_line *line, json_t *params, struct fault *f)
 {
 	const char *node = cmd_option(line, "node");
-	const char *moving = cmd_option(line, "moving");
 
-	if (moving != NULL && strcmp(moving, "on") != 0 &&
-	    strcmp(moving, "off") != 0)
-		return fault_perm(f, "5.5.4", "--moving: on or off");
-	if (node != NULL && strcmp(node, "-") == 0)
+	if (node == NULL)
+		return 0;
+	if (strcmp(node, "-") == 0)
 		node = "";
-	if (node != NULL && check_node(line, node, f) < 0)
+	if (check_node(line, node, f) < 0)
 		return -1;
-	if (node != NULL)
-		json_put_text(params, "node", node);
-	if (moving != NULL)
-		json_put_bool(params, "moving", strcmp(moving, "on") == 0);
-	return (node != NULL) + (moving != NULL);
+	json_put_text(params, "node", node);
+	return 1;
 }
