@@ -180,6 +180,12 @@ net_port(const struct net_address *address)
 }
 
 bool
+net_is_same(const struct net_address *a, const struct net_address *b)
+{
+	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
+}
+
+bool
 net_is_unix(const struct net_address *address)
 {
 	return address->sa.ss_family == AF_UNIX;

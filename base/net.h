@@ -41,6 +41,7 @@ void net_format(const struct net_address *address, char *text, size_t size);
 /* The port, or 0 for a unix socket. */
 uint16_t net_port(const struct net_address *address);
 bool net_is_unix(const struct net_address *address);
+bool net_is_same(const struct net_address *a, const struct net_address *b);
 /* A unix socket, or 127.0.0.0/8 or ::1. */
 bool net_is_loopback(const struct net_address *address);
 /* Whether connections to both reach the same host, whatever the port: IPv4 in

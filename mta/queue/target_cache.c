@@ -55,9 +55,7 @@ target_cache_is_same(const struct route *a, const struct route *b)
 	       a->port == b->port && a->implicit_tls == b->implicit_tls &&
 	       a->tls == b->tls && is_same_text(a->user, b->user) &&
 	       is_same_text(a->password, b->password) &&
-	       (a->kind != ROUTE_LMTP ||
-		   (a->lmtp.len == b->lmtp.len &&
-		       memcmp(&a->lmtp.sa, &b->lmtp.sa, a->lmtp.len) == 0));
+	       (a->kind != ROUTE_LMTP || net_is_same(&a->lmtp, &b->lmtp));
 }
 
 static struct slot *

@@ -5,7 +5,6 @@
 #include "mta/smtpd/nodes.h"
 
 #include <pthread.h>
-#include <string.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -63,12 +62,6 @@ nodes_free(struct nodes **nodes)
 	*nodes = NULL;
 }
 
-static bool
-is_same(const struct net_address *a, const struct net_address *b)
-{
-	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
-}
-
 /* NULL where there are too many. The mutex is held. */
 static struct lmtp_pool *
 find_pool(struct nodes *nodes, const struct net_address *address)
@@ -76,7 +69,7 @@ find_pool(struct nodes *nodes, const struct net_address *address)
 	struct node *node;
 	size_t i = 0;
 
-	while (i < nodes->n && !is_same(&nodes->nodes[i].address, address))
+	while (i < nodes->n && !net_is_same(&nodes->nodes[i].address, address))
 		i++;
 	if (i == NODES_MAX)
 		return NULL;

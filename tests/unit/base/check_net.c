@@ -400,8 +400,23 @@ START_TEST(a_mode_is_octal_and_has_no_more_than_permissions)
 }
 END_TEST
 
-UNIT_MAIN("net", addresses_are_parsed_and_written_back,
-    hosts_are_the_same_in_another_dress,
+START_TEST(net_is_same_compares_host_and_port)
+{
+	struct net_address a, b;
+	struct fault f;
+
+	ck_assert_int_eq(net_parse(str("127.0.0.1:24"), &a, &f), 0);
+	ck_assert_int_eq(net_parse(str("127.0.0.1:24"), &b, &f), 0);
+	ck_assert(net_is_same(&a, &b));
+	ck_assert_int_eq(net_parse(str("127.0.0.1:25"), &b, &f), 0);
+	ck_assert(!net_is_same(&a, &b));
+	ck_assert_int_eq(net_parse(str("unix:/run/x.sock"), &b, &f), 0);
+	ck_assert(!net_is_same(&a, &b));
+}
+END_TEST
+
+UNIT_MAIN("net", net_is_same_compares_host_and_port,
+    addresses_are_parsed_and_written_back, hosts_are_the_same_in_another_dress,
     what_is_no_address_is_a_fault_that_shows_it,
     a_path_that_does_not_fit_a_socket_is_refused, a_connection_shows_its_peer,
     a_peer_over_ipv4_on_both_families_is_shown_as_ipv4,
